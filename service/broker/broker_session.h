@@ -1,0 +1,58 @@
+#ifndef HOLKAS_SERVICE_BROKER_BROKER_SESSION_H_
+#define HOLKAS_SERVICE_BROKER_BROKER_SESSION_H_
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "broker/broker.pb.h"
+#include "proto/wire/frame_channel.h"
+#include "service/policy/grants.h"
+
+namespace holkas {
+
+// What a job gave when its worker said Finish.
+struct JobOutcome {
+  // What the worker said, or why it was not believed: a violation of the protocol is INTERNAL
+  // (WORKER_VIOLATION); the channel's end before Finish is INTERNAL (WORKER_DIED); a passed deadline
+  // or a cancelled call is DEADLINE_EXCEEDED or CANCELLED.
+  absl::Status status;
+  // The serialised response, for jobs that have one.
+  std::string result;
+  // The worker broke the protocol or died: it must be killed, and its zygote replaced.
+  bool worker_is_suspect = false;
+};
+
+// The trusted side of the broker protocol, for one worker and one job (proto/broker/BROKER.md).
+// Checks every frame against a closed table: known call, permitted in this state and by these
+// grants, once. Anything else ends the job. Takes no descriptor from the worker.
+class BrokerSession {
+ public:
+  struct Options {
+    Grants grants;
+    broker::JobSpec job;
+    // When the job must be over.
+    absl::Time deadline;
+    // Asked at least every 50 ms; true ends the job with CANCELLED.
+    std::function<bool()> cancelled;
+    // Gets every event of a copy, on the session's thread; must not block.
+    std::function<void(v1::CopyResponse event)> on_event;
+  };
+
+  BrokerSession(FrameChannel& channel, Options options);
+  ~BrokerSession();
+
+  // Sends the JobSpec, then serves the worker's calls until Finish or a reason to end. What the
+  // worker did not publish is undone when this returns. Once.
+  JobOutcome Run();
+
+ private:
+  class State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace holkas
+
+#endif  // HOLKAS_SERVICE_BROKER_BROKER_SESSION_H_

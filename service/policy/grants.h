@@ -1,0 +1,51 @@
+#ifndef HOLKAS_SERVICE_POLICY_GRANTS_H_
+#define HOLKAS_SERVICE_POLICY_GRANTS_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/time/time.h"
+
+namespace holkas {
+
+// A registry that a worker may connect to: exactly this host and these ports, at whatever address it
+// resolves to, loopback and private ones too, since the caller named it.
+struct RegistryGrant {
+  std::string host;
+  std::vector<uint16_t> ports;
+};
+
+// An OCI layout or image directory that a worker may read.
+struct ReadPathGrant {
+  enum class Kind { kOci, kDir };
+  Kind kind;
+  std::string path;
+};
+
+// An OCI layout or image directory that a worker may write an image to.
+struct WritePathGrant {
+  ReadPathGrant::Kind kind;
+  std::string path;
+};
+
+// All that one worker may ask the broker for. Made before the worker exists; nothing that the worker
+// says widens it.
+struct Grants {
+  std::optional<RegistryGrant> source_registry;
+  std::optional<RegistryGrant> destination_registry;
+  // Redirects of a registry may lead to public addresses only.
+  bool follow_redirects = true;
+  std::optional<ReadPathGrant> source_path;
+  std::optional<WritePathGrant> destination_path;
+
+  int max_connections = 64;       // in all
+  int max_open_files = 32;        // being written at once
+  int64_t max_result_bytes = 10 << 20;
+  absl::Duration max_run_time = absl::Hours(1);
+};
+
+}  // namespace holkas
+
+#endif  // HOLKAS_SERVICE_POLICY_GRANTS_H_

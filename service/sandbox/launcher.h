@@ -1,0 +1,64 @@
+#ifndef HOLKAS_SERVICE_SANDBOX_LAUNCHER_H_
+#define HOLKAS_SERVICE_SANDBOX_LAUNCHER_H_
+
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "proto/wire/frame_channel.h"
+#include "proto/wire/unique_fd.h"
+
+namespace holkas {
+
+// How a worker ended.
+struct WorkerExit {
+  enum class How {
+    kExited,    // by itself, with exit_code
+    kSignaled,  // by a signal that holkasd did not send, for example SIGSYS for a forbidden call
+    kKilled,    // by Kill
+    kUnknown,   // its zygote died first
+  };
+  How how = How::kUnknown;
+  int code = 0;  // the exit code, or the signal
+
+  // `exited with status 71`, `killed by signal 31 (SIGSYS: forbidden system call)`.
+  std::string ToString() const;
+  // Whether it ended as a worker that did its job does.
+  bool clean() const { return how == How::kExited && code == 0; }
+};
+
+// One worker process. Destroying it kills it and waits for its end.
+class Worker {
+ public:
+  virtual ~Worker() = default;
+
+  // The service's end of the socket. The first frame sent must be the JobSpec; the worker confines
+  // itself after it has it, and says Ready.
+  virtual FrameChannel& channel() = 0;
+
+  // Kills it now. May be called at any time, by any thread, more than once.
+  virtual void Kill() = 0;
+
+  // Waits for its end, until `deadline`.
+  // Errors: DEADLINE_EXCEEDED.
+  virtual absl::StatusOr<WorkerExit> Wait(absl::Time deadline) = 0;
+
+  // The process id as holkasd sees it, for logs and tests.
+  virtual int pid() const = 0;
+};
+
+// Starts workers. Thread-safe.
+class Launcher {
+ public:
+  virtual ~Launcher() = default;
+
+  // Starts a worker. `needs_certificate_store`: the worker will verify registries' certificates with
+  // the system's certificate authorities.
+  // Errors: UNAVAILABLE where no worker can be made now; INTERNAL (SANDBOX_FAILED).
+  virtual absl::StatusOr<std::unique_ptr<Worker>> Launch(bool needs_certificate_store) = 0;
+};
+
+}  // namespace holkas
+
+#endif  // HOLKAS_SERVICE_SANDBOX_LAUNCHER_H_

@@ -1,0 +1,33 @@
+#ifndef HOLKAS_WORKER_JOBS_JOB_H_
+#define HOLKAS_WORKER_JOBS_JOB_H_
+
+#include <functional>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "broker/broker.pb.h"
+#include "worker/broker/broker.h"
+
+namespace holkas {
+
+// Threads that exist before the sandbox closes; after it none can be made.
+class ThreadPool {
+ public:
+  virtual ~ThreadPool() = default;
+  // How many tasks can run at once.
+  virtual int size() const = 0;
+  // Runs `task` on one of the threads. Never blocks.
+  virtual void Schedule(std::function<void()> task) = 0;
+};
+
+// Describes the job's source. The result is returned, not sent.
+absl::StatusOr<v1::InspectResponse> RunInspect(const broker::JobSpec& job, Broker& broker);
+
+// Copies the job's source to its destination, on the threads of `pool`. Sends events, the result
+// among them.
+absl::Status RunCopy(const broker::JobSpec& job, Broker& broker, ThreadPool& pool);
+
+}  // namespace holkas
+
+#endif  // HOLKAS_WORKER_JOBS_JOB_H_

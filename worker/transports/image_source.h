@@ -1,0 +1,41 @@
+#ifndef HOLKAS_WORKER_TRANSPORTS_IMAGE_SOURCE_H_
+#define HOLKAS_WORKER_TRANSPORTS_IMAGE_SOURCE_H_
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "proto/wire/digest.h"
+#include "worker/blob/byte_source.h"
+#include "worker/image/manifest.h"
+
+namespace holkas {
+
+// One image (or index) to be read, in whatever place. OpenBlob may be called by several threads at
+// once, the rest by one. What it gives is not verified, but for manifests read by digest: blobs are
+// wrapped in a VerifyingSource by who reads them (worker/blob).
+class ImageSource {
+ public:
+  virtual ~ImageSource() = default;
+
+  // The manifest that the name stands for, or with `instance` the one of that digest (verified).
+  // Errors: NOT_FOUND (MANIFEST_UNKNOWN); DATA_LOSS (CONTENT_MISMATCH).
+  virtual absl::StatusOr<RawManifest> ReadManifest(const std::optional<Digest>& instance) = 0;
+
+  // The bytes of a blob, from the first on.
+  // Errors: NOT_FOUND (BLOB_UNKNOWN).
+  virtual absl::StatusOr<std::unique_ptr<ByteSource>> OpenBlob(const Descriptor& blob) = 0;
+
+  // All tags of the image's repository, in the registry's order; empty for transports without tags.
+  // A registry that refuses the list gives a line in `warnings` and no tags.
+  virtual absl::StatusOr<std::vector<std::string>> ListTags(std::vector<std::string>& warnings) {
+    (void)warnings;
+    return std::vector<std::string>();
+  }
+};
+
+}  // namespace holkas
+
+#endif  // HOLKAS_WORKER_TRANSPORTS_IMAGE_SOURCE_H_
