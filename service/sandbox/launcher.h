@@ -40,6 +40,9 @@ class Worker {
   // Kills it now. May be called at any time, by any thread, more than once.
   virtual void Kill() = 0;
 
+  // The worker broke the protocol: kills it, and has its zygote replaced.
+  virtual void Distrust() { Kill(); }
+
   // Waits for its end, until `deadline`.
   // Errors: DEADLINE_EXCEEDED.
   virtual absl::StatusOr<WorkerExit> Wait(absl::Time deadline) = 0;
