@@ -1,0 +1,393 @@
+#include "proto/wire/image_reference.h"
+
+#include <arpa/inet.h>
+
+#include <algorithm>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/strings/ascii.h"
+#include "absl/strings/escaping.h"
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
+#include "proto/wire/error.h"
+#include "proto/wire/status_macros.h"
+
+namespace holkas {
+namespace {
+
+// A reference is never longer: a path is at most PATH_MAX bytes, a name far less.
+constexpr size_t kMaxReferenceBytes = 8192;
+// How much of a refused reference an error shows.
+constexpr size_t kMaxShownBytes = 512;
+// Docker's limit of host and path together.
+constexpr size_t kMaxNameBytes = 255;
+constexpr size_t kMaxTagBytes = 128;
+constexpr size_t kImageIdBytes = 64;
+
+constexpr absl::string_view kUnknownDigestSuffix = "@@unknown-digest@@";
+constexpr absl::string_view kDockerHub = "docker.io";
+constexpr absl::string_view kDockerHubOldName = "index.docker.io";
+constexpr absl::string_view kDockerHubApi = "registry-1.docker.io";
+
+// What Skopeo has beside the transports that are here.
+constexpr absl::string_view kOtherTransports[] = {
+    "atomic",  "containers-storage", "docker-archive", "docker-daemon",
+    "ostree",  "oci-archive",        "sif",            "tarball",
+};
+
+absl::Status Invalid(absl::string_view message) {
+  return MakeError(absl::StatusCode::kInvalidArgument, "INVALID_REFERENCE", message);
+}
+
+absl::Status InvalidFormat() { return Invalid("invalid reference format"); }
+
+std::string Shown(absl::string_view text) {
+  return absl::CHexEscape(text.substr(0, kMaxShownBytes));
+}
+
+bool IsLowerAlnum(char c) { return absl::ascii_islower(c) || absl::ascii_isdigit(c); }
+
+// One label of a host: letters and digits, with '-' inside.
+bool IsHostLabel(absl::string_view label) {
+  return !label.empty() && absl::ascii_isalnum(label.front()) &&
+         absl::ascii_isalnum(label.back()) &&
+         std::all_of(label.begin(), label.end(),
+                     [](char c) { return absl::ascii_isalnum(c) || c == '-'; });
+}
+
+bool IsHostName(absl::string_view host) {
+  for (absl::string_view label : absl::StrSplit(host, '.')) {
+    if (!IsHostLabel(label)) {
+      return false;
+    }
+  }
+  return true;
+}
+
+// Without a zone and without a dotted part, as Docker.
+bool IsIpv6Address(absl::string_view text) {
+  in6_addr address;
+  return text.find_first_of(".%") == absl::string_view::npos &&
+         inet_pton(AF_INET6, std::string(text).c_str(), &address) == 1;
+}
+
+// One component of a path: runs of lower-case letters and digits, and between two of them one '.',
+// one or two '_', or any number of '-'.
+bool IsPathComponent(absl::string_view component) {
+  if (component.empty() || !IsLowerAlnum(component.front()) || !IsLowerAlnum(component.back())) {
+    return false;
+  }
+  for (size_t i = 0; i < component.size();) {
+    if (IsLowerAlnum(component[i])) {
+      ++i;
+      continue;
+    }
+    size_t end = i;
+    while (!IsLowerAlnum(component[end])) {
+      ++end;
+    }
+    absl::string_view separator = component.substr(i, end - i);
+    bool dashes = separator.find_first_not_of('-') == absl::string_view::npos;
+    if (!dashes && separator != "." && separator != "_" && separator != "__") {
+      return false;
+    }
+    i = end;
+  }
+  return true;
+}
+
+bool IsPath(absl::string_view path) {
+  for (absl::string_view component : absl::StrSplit(path, '/')) {
+    if (!IsPathComponent(component)) {
+      return false;
+    }
+  }
+  return true;
+}
+
+bool IsTag(absl::string_view tag) {
+  auto is_word = [](char c) { return absl::ascii_isalnum(c) || c == '_'; };
+  return !tag.empty() && tag.size() <= kMaxTagBytes && is_word(tag.front()) &&
+         std::all_of(tag.begin(), tag.end(),
+                     [&](char c) { return is_word(c) || c == '.' || c == '-'; });
+}
+
+// A 64-digit name would be read as an image's ID by Docker.
+bool IsImageId(absl::string_view name) {
+  return name.size() == kImageIdBytes && std::all_of(name.begin(), name.end(), [](char c) {
+           return absl::ascii_isdigit(c) || (c >= 'a' && c <= 'f');
+         });
+}
+
+// Sets host and port from `host[:port]` or `[address][:port]`.
+absl::Status ParseHost(absl::string_view text, RegistryReference& reference) {
+  absl::string_view host = text;
+  absl::string_view port;
+  bool has_port = false;
+  if (absl::ConsumePrefix(&host, "[")) {
+    size_t end = host.find(']');
+    if (end == absl::string_view::npos || !IsIpv6Address(host.substr(0, end))) {
+      return InvalidFormat();
+    }
+    port = host.substr(end + 1);
+    host = host.substr(0, end);
+    if (!port.empty() && !absl::ConsumePrefix(&port, ":")) {
+      return InvalidFormat();
+    }
+    has_port = end + 2 < text.size();
+  } else {
+    size_t colon = host.find(':');
+    has_port = colon != absl::string_view::npos;
+    if (has_port) {
+      port = host.substr(colon + 1);
+      host = host.substr(0, colon);
+    }
+    if (!IsHostName(host)) {
+      return InvalidFormat();
+    }
+  }
+  if (has_port) {
+    uint32_t number = 0;
+    if (port.empty() || !std::all_of(port.begin(), port.end(), absl::ascii_isdigit)) {
+      return InvalidFormat();
+    }
+    if (!absl::SimpleAtoi(port, &number) || number == 0 || number > 65535) {
+      return Invalid(absl::StrCat("invalid reference format: port ", port.substr(0, 20),
+                                  " is not between 1 and 65535"));
+    }
+    reference.port = static_cast<uint16_t>(number);
+  }
+  reference.host = absl::AsciiStrToLower(host);
+  return absl::OkStatus();
+}
+
+// Splits what the user wrote into host and the rest, as Docker does: the part before the first '/'
+// is a host only where it looks like one.
+std::pair<absl::string_view, std::string> SplitHost(absl::string_view text) {
+  size_t slash = text.find('/');
+  absl::string_view host = kDockerHub;
+  absl::string_view rest = text;
+  if (slash != absl::string_view::npos) {
+    absl::string_view first = text.substr(0, slash);
+    if (first.find_first_of(".:") != absl::string_view::npos || first == "localhost") {
+      host = first == kDockerHubOldName ? kDockerHub : first;
+      rest = text.substr(slash + 1);
+    }
+  }
+  if (host == kDockerHub && !absl::StrContains(rest, '/')) {
+    return {host, absl::StrCat("library/", rest)};
+  }
+  return {host, std::string(rest)};
+}
+
+// `path[:tag][@digest]`; exactly what of tag and digest is there is set.
+absl::Status ParsePathTagDigest(absl::string_view text, RegistryReference& reference) {
+  absl::string_view name = text;
+  size_t at = text.find('@');
+  if (at != absl::string_view::npos) {
+    name = text.substr(0, at);
+    absl::StatusOr<Digest> digest = Digest::Parse(text.substr(at + 1));
+    if (!digest.ok()) {
+      return Invalid(absl::StrCat("invalid reference format: ", digest.status().message()));
+    }
+    reference.digest = *std::move(digest);
+  }
+  size_t colon = name.find(':');
+  if (colon != absl::string_view::npos) {
+    absl::string_view tag = name.substr(colon + 1);
+    if (!IsTag(tag)) {
+      return InvalidFormat();
+    }
+    reference.tag = std::string(tag);
+    name = name.substr(0, colon);
+  }
+  if (std::any_of(name.begin(), name.end(), absl::ascii_isupper)) {
+    return Invalid("invalid reference format: repository name must be lowercase");
+  }
+  if (!IsPath(name)) {
+    return InvalidFormat();
+  }
+  reference.path = std::string(name);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<RegistryReference> ParseRegistry(absl::string_view details) {
+  if (!absl::ConsumePrefix(&details, "//")) {
+    return Invalid(absl::StrCat("docker: image reference ", Shown(details),
+                                " does not start with //"));
+  }
+  RegistryReference reference;
+  absl::string_view text = details;
+  reference.unknown_digest = absl::ConsumeSuffix(&text, kUnknownDigestSuffix);
+  if (IsImageId(text)) {
+    return Invalid(absl::StrCat("invalid repository name (", text,
+                                "), cannot specify 64-byte hexadecimal strings"));
+  }
+  auto [host, rest] = SplitHost(text);
+  RETURN_IF_ERROR(ParseHost(host, reference));
+  RETURN_IF_ERROR(ParsePathTagDigest(rest, reference));
+  if (reference.Repository().size() > kMaxNameBytes) {
+    return Invalid(
+        absl::StrCat("repository name must not be more than ", kMaxNameBytes, " characters"));
+  }
+  if (reference.unknown_digest) {
+    if (!reference.tag.empty() || reference.digest.has_value()) {
+      return Invalid(absl::StrCat("docker: image reference \"", Shown(details),
+                                  "\" has unknown digest set but it contains either a tag or "
+                                  "digest"));
+    }
+  } else if (!reference.tag.empty() && reference.digest.has_value()) {
+    return Invalid("Docker references with both a tag and digest are currently not supported");
+  } else if (reference.tag.empty() && !reference.digest.has_value()) {
+    reference.tag = "latest";
+  }
+  return reference;
+}
+
+// The length of the separator at the start of `text`: one of `-._:@+`, or `--`; 0 for none.
+size_t OciSeparatorLength(absl::string_view text) {
+  if (absl::StartsWith(text, "--")) {
+    return 2;
+  }
+  return absl::StrContains("-._:@+/", text[0]) ? 1 : 0;
+}
+
+// OCI image-spec, annotations.md: the grammar of org.opencontainers.image.ref.name.
+bool IsOciReferenceName(absl::string_view name) {
+  size_t i = 0;
+  while (true) {
+    size_t start = i;
+    while (i < name.size() && absl::ascii_isalnum(name[i])) {
+      ++i;
+    }
+    if (i == start) {
+      return false;
+    }
+    if (i == name.size()) {
+      return true;
+    }
+    size_t separator = OciSeparatorLength(name.substr(i));
+    if (separator == 0) {
+      return false;
+    }
+    i += separator;
+  }
+}
+
+absl::Status CheckPath(absl::string_view path, absl::string_view text) {
+  if (path.empty()) {
+    return Invalid(absl::StrCat("Invalid image name \"", Shown(text), "\", the path is empty"));
+  }
+  if (path.find('\0') != absl::string_view::npos) {
+    return Invalid(
+        absl::StrCat("Invalid image name \"", Shown(text), "\", the path has a NUL byte"));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<OciReference> ParseOci(absl::string_view details, absl::string_view text) {
+  OciReference reference;
+  size_t colon = details.find(':');
+  reference.path = std::string(details.substr(0, colon));
+  RETURN_IF_ERROR(CheckPath(reference.path, text));
+  if (colon == absl::string_view::npos) {
+    return reference;
+  }
+  absl::string_view image = details.substr(colon + 1);
+  absl::string_view number = image;
+  if (absl::ConsumePrefix(&number, "@")) {
+    uint32_t index = 0;
+    if (!std::all_of(number.begin(), number.end(), absl::ascii_isdigit) ||
+        !absl::SimpleAtoi(number, &index)) {
+      return Invalid(absl::StrCat("Invalid source index @", Shown(number), ": not an index"));
+    }
+    reference.index = index;
+    return reference;
+  }
+  if (!image.empty() && !IsOciReferenceName(image)) {
+    return Invalid(absl::StrCat("Invalid image ", Shown(image)));
+  }
+  reference.reference = std::string(image);
+  return reference;
+}
+
+}  // namespace
+
+std::string RegistryReference::HostPort() const {
+  bool ipv6 = absl::StrContains(host, ':');
+  std::string text = ipv6 ? absl::StrCat("[", host, "]") : host;
+  return port == 0 ? text : absl::StrCat(text, ":", port);
+}
+
+std::string RegistryReference::Repository() const { return absl::StrCat(HostPort(), "/", path); }
+
+std::string RegistryReference::ApiHost() const {
+  return host == kDockerHub ? std::string(kDockerHubApi) : host;
+}
+
+absl::StatusOr<ImageReference> ImageReference::Parse(absl::string_view text) {
+  if (text.size() > kMaxReferenceBytes) {
+    return Invalid(absl::StrCat("Invalid image name, longer than ", kMaxReferenceBytes, " bytes"));
+  }
+  size_t colon = text.find(':');
+  if (colon == absl::string_view::npos) {
+    return Invalid(absl::StrCat("Invalid image name \"", Shown(text),
+                                "\", expected colon-separated transport:reference"));
+  }
+  absl::string_view transport = text.substr(0, colon);
+  absl::string_view details = text.substr(colon + 1);
+  if (transport == "docker") {
+    ASSIGN_OR_RETURN(RegistryReference reference, ParseRegistry(details));
+    return ImageReference(std::move(reference));
+  }
+  if (transport == "oci") {
+    ASSIGN_OR_RETURN(OciReference reference, ParseOci(details, text));
+    return ImageReference(std::move(reference));
+  }
+  if (transport == "dir") {
+    RETURN_IF_ERROR(CheckPath(details, text));
+    return ImageReference(DirReference{std::string(details)});
+  }
+  for (absl::string_view other : kOtherTransports) {
+    if (transport == other) {
+      return MakeError(absl::StatusCode::kUnimplemented, "TRANSPORT_UNIMPLEMENTED",
+                       absl::StrCat("transport ", other, ": this version does not serve it"));
+    }
+  }
+  return Invalid(absl::StrCat("Invalid image name \"", Shown(text), "\", unknown transport \"",
+                              Shown(transport), "\""));
+}
+
+absl::string_view ImageReference::transport() const {
+  if (registry() != nullptr) {
+    return "docker";
+  }
+  return oci() != nullptr ? "oci" : "dir";
+}
+
+std::string ImageReference::ToString() const {
+  if (const RegistryReference* reference = registry()) {
+    std::string name = absl::StrCat("docker://", reference->Repository());
+    if (reference->unknown_digest) {
+      return absl::StrCat(name, kUnknownDigestSuffix);
+    }
+    return reference->digest.has_value() ? absl::StrCat(name, "@", reference->digest->ToString())
+                                         : absl::StrCat(name, ":", reference->tag);
+  }
+  if (const OciReference* reference = oci()) {
+    std::string name = absl::StrCat("oci:", reference->path);
+    if (reference->index.has_value()) {
+      return absl::StrCat(name, ":@", *reference->index);
+    }
+    return reference->reference.empty() ? name : absl::StrCat(name, ":", reference->reference);
+  }
+  return absl::StrCat("dir:", dir()->path);
+}
+
+}  // namespace holkas
