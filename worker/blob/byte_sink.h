@@ -9,9 +9,9 @@
 
 namespace holkas {
 
-// A blob on its way to a destination. Nothing of it is visible there before Finish; destroying a
-// sink without Finish undoes what was written. Not thread-safe; several sinks may be written by
-// several threads.
+// A blob on its way to a destination. Nothing of it is visible there before
+// Finish; destroying a sink without Finish undoes what was written. Not
+// thread-safe; several sinks may be written by several threads.
 class ByteSink {
  public:
   virtual ~ByteSink() = default;
@@ -23,8 +23,9 @@ class ByteSink {
   // Errors: DATA_LOSS where the destination found another digest or size.
   virtual absl::Status Finish(const Digest& digest, int64_t size_bytes) = 0;
 
-  // Whether Finish compares every byte with the digest on a side that is trusted more than this
-  // process, so that comparing here as well would be for nothing.
+  // Whether Finish compares every byte with the digest on a side that is
+  // trusted more than this process, so that comparing here as well would be for
+  // nothing.
   virtual bool VerifiesContent() const { return false; }
 };
 
