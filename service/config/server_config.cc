@@ -1,0 +1,177 @@
+#include "service/config/server_config.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "proto/wire/error.h"
+#include "proto/wire/status_macros.h"
+#include "proto/wire/unique_fd.h"
+#include "service/config/yaml_message.h"
+
+namespace holkas {
+namespace {
+
+using config::v1::ServerConfig;
+
+// More than the YAML reader takes, so that it is the one to complain.
+constexpr size_t kMaxFileBytes = (1 << 20) + 1;
+constexpr int64_t kMaxTimeoutSeconds = 24 * 60 * 60;
+
+// Checks one parsed configuration; errors name the line where the field was set.
+class Checker {
+ public:
+  Checker(absl::string_view name, const YamlLines& lines) : name_(name), lines_(lines) {}
+
+  absl::Status Check(const ServerConfig& config) const {
+    RETURN_IF_ERROR(CheckLimits(config.limits()));
+    RETURN_IF_ERROR(Timeout("drain_timeout", config.drain_timeout()));
+    for (int i = 0; i < config.access().local_roots_size(); ++i) {
+      RETURN_IF_ERROR(
+          Absolute(absl::StrCat("access.local_roots[", i, "]"), config.access().local_roots(i)));
+    }
+    for (int i = 0; i < config.registries().certs_dirs_size(); ++i) {
+      RETURN_IF_ERROR(Absolute(absl::StrCat("registries.certs_dirs[", i, "]"),
+                               config.registries().certs_dirs(i)));
+    }
+    for (int i = 0; i < config.registries().insecure_size(); ++i) {
+      const std::string& registry = config.registries().insecure(i);
+      if (registry.empty() || absl::StrContains(registry, "/")) {
+        return Error(absl::StrCat("registries.insecure[", i, "]"), "must be host or host:port");
+      }
+    }
+    return absl::OkStatus();
+  }
+
+ private:
+  absl::Status CheckLimits(const config::v1::Limits& limits) const {
+    RETURN_IF_ERROR(
+        AtMost("limits.max_concurrent_requests", limits.max_concurrent_requests(), 1024));
+    RETURN_IF_ERROR(AtMost("limits.max_queued_requests", limits.max_queued_requests(), 4096));
+    RETURN_IF_ERROR(AtMost("limits.max_connections", limits.max_connections(), 65536));
+    RETURN_IF_ERROR(
+        AtMost("limits.max_connections_per_user", limits.max_connections_per_user(), 65536));
+    RETURN_IF_ERROR(Timeout("limits.inspect_timeout", limits.inspect_timeout()));
+    RETURN_IF_ERROR(Timeout("limits.copy_timeout", limits.copy_timeout()));
+    return Timeout("limits.max_timeout", limits.max_timeout());
+  }
+
+  absl::Status AtMost(const std::string& key, uint32_t value, uint32_t most) const {
+    return value <= most ? absl::OkStatus()
+                         : Error(key, absl::StrCat("must be at most ", most, ", is ", value));
+  }
+
+  absl::Status Timeout(const std::string& key, const google::protobuf::Duration& value) const {
+    return value.seconds() <= kMaxTimeoutSeconds ? absl::OkStatus()
+                                                 : Error(key, "must be at most 24h");
+  }
+
+  absl::Status Absolute(const std::string& key, const std::string& path) const {
+    return absl::StartsWith(path, "/")
+               ? absl::OkStatus()
+               : Error(key, absl::StrCat("must be an absolute path, is \"", path, "\""));
+  }
+
+  absl::Status Error(const std::string& key, absl::string_view why) const {
+    const auto line = lines_.find(key);
+    return MakeError(absl::StatusCode::kInvalidArgument, "INVALID_CONFIG",
+                     absl::StrCat(name_, ":", line == lines_.end() ? 1 : line->second, ": ", key,
+                                  ": ", why));
+  }
+
+  const std::string name_;
+  const YamlLines& lines_;
+};
+
+void DefaultTo(google::protobuf::Duration& duration, int64_t seconds) {
+  if (duration.seconds() == 0 && duration.nanos() == 0) {
+    duration.set_seconds(seconds);
+  }
+}
+
+void FillDefaults(ServerConfig& config) {
+  config::v1::Limits& limits = *config.mutable_limits();
+  if (limits.max_concurrent_requests() == 0) {
+    limits.set_max_concurrent_requests(64);
+  }
+  if (limits.max_queued_requests() == 0) {
+    limits.set_max_queued_requests(128);
+  }
+  if (limits.max_connections() == 0) {
+    limits.set_max_connections(4096);
+  }
+  if (limits.max_connections_per_user() == 0) {
+    limits.set_max_connections_per_user(64);
+  }
+  DefaultTo(*limits.mutable_inspect_timeout(), 60);
+  DefaultTo(*limits.mutable_copy_timeout(), 60 * 60);
+  DefaultTo(*limits.mutable_max_timeout(), kMaxTimeoutSeconds);
+  if (!config.has_drain_timeout()) {
+    config.mutable_drain_timeout()->set_seconds(10 * 60);
+  }
+  if (config.sandbox().required_tier() == config::v1::REQUIRED_TIER_UNSPECIFIED) {
+    config.mutable_sandbox()->set_required_tier(config::v1::REQUIRED_TIER_BEST);
+  }
+  if (config.access().own_user_paths() == config::v1::LOCAL_PATHS_UNSPECIFIED) {
+    config.mutable_access()->set_own_user_paths(config::v1::LOCAL_PATHS_ANY);
+  }
+  if (config.log().level() == config::v1::LOG_LEVEL_UNSPECIFIED) {
+    config.mutable_log()->set_level(config::v1::LOG_LEVEL_INFO);
+  }
+  if (config.log().format() == config::v1::LOG_FORMAT_UNSPECIFIED) {
+    config.mutable_log()->set_format(config::v1::LOG_FORMAT_JSON);
+  }
+}
+
+absl::StatusOr<std::string> ReadFile(const std::string& path) {
+  UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd.valid()) {
+    return ErrnoError(errno, absl::StrCat("open configuration ", path));
+  }
+  std::string text;
+  char buffer[16 << 10];
+  while (text.size() < kMaxFileBytes) {
+    const ssize_t size = read(fd.get(), buffer, sizeof buffer);
+    if (size < 0 && errno == EINTR) {
+      continue;
+    }
+    if (size < 0) {
+      return ErrnoError(errno, absl::StrCat("read configuration ", path));
+    }
+    if (size == 0) {
+      break;
+    }
+    text.append(buffer, static_cast<size_t>(size));
+  }
+  return text;
+}
+
+}  // namespace
+
+absl::StatusOr<ServerConfig> ParseServerConfig(absl::string_view text, absl::string_view name) {
+  ServerConfig config;
+  ASSIGN_OR_RETURN(const YamlLines lines, ParseYaml(text, name, config));
+  RETURN_IF_ERROR(Checker(name, lines).Check(config));
+  FillDefaults(config);
+  return config;
+}
+
+absl::StatusOr<ServerConfig> LoadServerConfig(const std::string& path) {
+  ASSIGN_OR_RETURN(const std::string text, ReadFile(path));
+  return ParseServerConfig(text, path);
+}
+
+ServerConfig DefaultServerConfig() {
+  ServerConfig config;
+  FillDefaults(config);
+  return config;
+}
+
+absl::Duration ToDuration(const google::protobuf::Duration& duration) {
+  return absl::Seconds(duration.seconds()) + absl::Nanoseconds(duration.nanos());
+}
+
+}  // namespace holkas

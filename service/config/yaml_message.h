@@ -1,0 +1,28 @@
+#ifndef HOLKAS_SERVICE_CONFIG_YAML_MESSAGE_H_
+#define HOLKAS_SERVICE_CONFIG_YAML_MESSAGE_H_
+
+#include <map>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "google/protobuf/message.h"
+
+namespace holkas {
+
+// Where in a YAML text each field was set: `limits.inspect_timeout` -> its line, from 1. Entries of
+// lists are `listen[0]`.
+using YamlLines = std::map<std::string, int>;
+
+// Fills `message` from YAML by reflection: a mapping is a message, a sequence a repeated field, a key
+// a field's name as the .proto spells it, an enum value its name in lower case without its type's
+// prefix, and google.protobuf.Duration a text such as `1m30s`. Numbers and booleans must be written
+// plainly, without quotes. `name` is what errors call the text.
+// Errors: INVALID_ARGUMENT (INVALID_CONFIG), `name:line: key: why`, for malformed YAML, unknown keys,
+// keys that stand twice, values of another type or out of range, and a text over 1 MiB.
+absl::StatusOr<YamlLines> ParseYaml(absl::string_view text, absl::string_view name,
+                                    google::protobuf::Message& message);
+
+}  // namespace holkas
+
+#endif  // HOLKAS_SERVICE_CONFIG_YAML_MESSAGE_H_
