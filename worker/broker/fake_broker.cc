@@ -1,0 +1,367 @@
+#include "worker/broker/fake_broker.h"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <system_error>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "proto/wire/digester.h"
+#include "proto/wire/error.h"
+#include "proto/wire/status_macros.h"
+
+namespace holkas {
+namespace {
+
+namespace fs = std::filesystem;
+
+absl::Status Violation(absl::string_view what) {
+  return MakeError(absl::StatusCode::kInternal, "WORKER_VIOLATION", what);
+}
+
+absl::Status FromCode(const std::error_code& code, absl::string_view what) {
+  return code ? ErrnoError(code.value(), what) : absl::OkStatus();
+}
+
+// The name of a file in its layout or image directory.
+absl::StatusOr<std::string> NameOf(FakeBroker::Kind place, broker::FileKind kind,
+                                   const std::optional<Digest>& digest) {
+  bool oci = place == FakeBroker::Kind::kOci;
+  bool by_digest = kind == broker::FILE_KIND_BLOB || kind == broker::FILE_KIND_MANIFEST;
+  if (place == FakeBroker::Kind::kNone || by_digest != digest.has_value()) {
+    return Violation("a file that cannot be");
+  }
+  if (kind == broker::FILE_KIND_ROOT) {
+    return std::string(oci ? "index.json" : "manifest.json");
+  }
+  if (kind == broker::FILE_KIND_VERSION) {
+    return std::string(oci ? "oci-layout" : "version");
+  }
+  if (!by_digest) {
+    return Violation("a file of no kind");
+  }
+  if (oci) {
+    return absl::StrCat("blobs/", digest->algorithm(), "/", digest->hex());
+  }
+  if (kind == broker::FILE_KIND_MANIFEST) {
+    return absl::StrCat(digest->hex(), ".manifest.json");
+  }
+  return digest->algorithm() == "sha256" ? std::string(digest->hex())
+                                         : absl::StrCat(digest->algorithm(), "-", digest->hex());
+}
+
+absl::StatusOr<UniqueFd> OpenRegular(const std::string& path) {
+  UniqueFd fd(open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW));
+  if (!fd.valid()) {
+    return errno == ELOOP ? MakeError(absl::StatusCode::kPermissionDenied, "PATH_DENIED", path)
+                          : ErrnoError(errno, absl::StrCat("open ", path));
+  }
+  struct stat status = {};
+  if (fstat(fd.get(), &status) != 0 || !S_ISREG(status.st_mode)) {
+    return MakeError(absl::StatusCode::kPermissionDenied, "PATH_DENIED",
+                     absl::StrCat("open ", path, ": not a regular file"));
+  }
+  return fd;
+}
+
+// Whether the file at `path` has this digest and size.
+bool IsContent(const std::string& path, const Digest& digest, int64_t size_bytes) {
+  std::ifstream file(path, std::ios::binary);
+  if (!file) {
+    return false;
+  }
+  std::string content((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+  Digester digester(digest.algorithm());
+  digester.Update(content);
+  return static_cast<int64_t>(content.size()) == size_bytes && digester.Finish() == digest;
+}
+
+// Whether the destination may be written to: missing, empty, or of its kind already.
+absl::Status CheckDestination(const FakeBroker::Directory& directory) {
+  std::error_code code;
+  if (!fs::exists(directory.path, code) || fs::is_empty(directory.path, code)) {
+    return FromCode(code.value() == ENOENT ? std::error_code() : code, directory.path);
+  }
+  bool known = fs::exists(
+      absl::StrCat(directory.path,
+                   directory.kind == FakeBroker::Kind::kOci ? "/oci-layout" : "/version"),
+      code);
+  return known ? absl::OkStatus()
+               : MakeError(absl::StatusCode::kFailedPrecondition, "DESTINATION_CONFLICT",
+                           "not a containers image directory, don't want to overwrite important "
+                           "data");
+}
+
+void WriteText(const std::string& path, absl::string_view text) {
+  std::ofstream(path, std::ios::binary) << text;
+}
+
+}  // namespace
+
+FakeBroker::FakeBroker(Directory source, Directory destination)
+    : source_(std::move(source)), destination_(std::move(destination)) {}
+
+FakeBroker::~FakeBroker() {
+  absl::MutexLock lock(&mutex_);
+  std::error_code ignored;
+  if (!staging_.empty()) {
+    fs::remove_all(staging_, ignored);
+  }
+}
+
+void FakeBroker::Route(absl::string_view host, uint16_t port, uint16_t port_here) {
+  absl::MutexLock lock(&mutex_);
+  routes_[{std::string(host), port}] = port_here;
+}
+
+void FakeBroker::set_fault(std::function<absl::Status(absl::string_view call)> fault) {
+  absl::MutexLock lock(&mutex_);
+  fault_ = std::move(fault);
+}
+
+std::vector<v1::CopyResponse> FakeBroker::events() const {
+  absl::MutexLock lock(&mutex_);
+  return events_;
+}
+
+std::vector<std::string> FakeBroker::log() const {
+  absl::MutexLock lock(&mutex_);
+  return log_;
+}
+
+int FakeBroker::calls(absl::string_view call) const {
+  absl::MutexLock lock(&mutex_);
+  auto found = calls_.find(std::string(call));
+  return found == calls_.end() ? 0 : found->second;
+}
+
+bool FakeBroker::published() const {
+  absl::MutexLock lock(&mutex_);
+  return published_;
+}
+
+absl::Status FakeBroker::Enter(absl::string_view call) {
+  ++calls_[std::string(call)];
+  if (published_ || (publishing_ && call != "Publish" && call != "DropFile")) {
+    return Violation(absl::StrCat(call, " is not permitted now"));
+  }
+  return fault_ ? fault_(call) : absl::OkStatus();
+}
+
+absl::Status FakeBroker::Stage() {
+  if (destination_.kind == Kind::kNone) {
+    return Violation("there is no destination to write to");
+  }
+  if (!staging_.empty()) {
+    return absl::OkStatus();
+  }
+  RETURN_IF_ERROR(CheckDestination(destination_));
+  std::string name = absl::StrCat(destination_.path, ".fake-XXXXXX");
+  if (mkdtemp(name.data()) == nullptr) {
+    return ErrnoError(errno, absl::StrCat("mkdtemp ", name));
+  }
+  staging_ = name;
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Broker::NewFile> FakeBroker::NewStagedFile() {
+  uint32_t id = ++last_file_id_;
+  std::string path = absl::StrCat(staging_, "/writing-", id);
+  UniqueFd fd(open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644));
+  if (!fd.valid()) {
+    return ErrnoError(errno, absl::StrCat("create ", path));
+  }
+  writing_[id] = path;
+  return NewFile{id, std::move(fd)};
+}
+
+absl::StatusOr<UniqueFd> FakeBroker::Connect(broker::Place, broker::Purpose,
+                                             absl::string_view host, uint16_t port) {
+  uint16_t port_here = 0;
+  {
+    absl::MutexLock lock(&mutex_);
+    RETURN_IF_ERROR(Enter("Connect"));
+    auto found = routes_.find({std::string(host), port});
+    if (found == routes_.end()) {
+      return MakeError(absl::StatusCode::kPermissionDenied, "ADDRESS_DENIED",
+                       absl::StrCat("connect to ", host, ":", port, ": not granted"));
+    }
+    port_here = found->second;
+  }
+  UniqueFd fd(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_in address = {};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(port_here);
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  if (connect(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof(address)) != 0) {
+    return MakeError(
+        absl::StatusCode::kUnavailable, "REGISTRY_UNAVAILABLE",
+        ErrnoError(errno, absl::StrCat("dial tcp ", host, ":", port, ": connect")).message());
+  }
+  return fd;
+}
+
+absl::StatusOr<UniqueFd> FakeBroker::OpenFile(broker::Place place, broker::FileKind kind,
+                                              const std::optional<Digest>& digest) {
+  absl::MutexLock lock(&mutex_);
+  RETURN_IF_ERROR(Enter("OpenFile"));
+  const Directory& directory = place == broker::PLACE_SOURCE ? source_ : destination_;
+  ASSIGN_OR_RETURN(std::string name, NameOf(directory.kind, kind, digest));
+  if (place == broker::PLACE_DESTINATION && committed_.count(name) > 0) {
+    return OpenRegular(absl::StrCat(staging_, "/", name));
+  }
+  return OpenRegular(absl::StrCat(directory.path, "/", name));
+}
+
+absl::StatusOr<bool> FakeBroker::HasBlob(const Digest& digest, int64_t size_bytes) {
+  absl::MutexLock lock(&mutex_);
+  RETURN_IF_ERROR(Enter("HasBlob"));
+  RETURN_IF_ERROR(Stage());
+  ASSIGN_OR_RETURN(std::string name, NameOf(destination_.kind, broker::FILE_KIND_BLOB, digest));
+  if (committed_.count(name) > 0) {
+    return true;
+  }
+  std::string path = absl::StrCat(destination_.path, "/", name);
+  if (!IsContent(path, digest, size_bytes)) {
+    return false;
+  }
+  if (destination_.kind == Kind::kDir) {
+    std::error_code code;
+    fs::copy_file(path, absl::StrCat(staging_, "/", name), code);
+    RETURN_IF_ERROR(FromCode(code, path));
+    committed_.insert(name);
+  }
+  return true;
+}
+
+absl::StatusOr<Broker::NewFile> FakeBroker::CreateFile(int64_t) {
+  absl::MutexLock lock(&mutex_);
+  RETURN_IF_ERROR(Enter("CreateFile"));
+  RETURN_IF_ERROR(Stage());
+  return NewStagedFile();
+}
+
+absl::Status FakeBroker::CommitFile(uint32_t file_id, broker::FileKind kind, const Digest& digest,
+                                    int64_t size_bytes) {
+  absl::MutexLock lock(&mutex_);
+  RETURN_IF_ERROR(Enter("CommitFile"));
+  auto found = writing_.find(file_id);
+  if (found == writing_.end()) {
+    return Violation("CommitFile of a file that is not being written");
+  }
+  std::string path = found->second;
+  writing_.erase(found);
+  bool root = kind == broker::FILE_KIND_ROOT && destination_.kind == Kind::kDir;
+  ASSIGN_OR_RETURN(std::string name,
+                   NameOf(destination_.kind, kind,
+                          root ? std::nullopt : std::optional<Digest>(digest)));
+  if (!IsContent(path, digest, size_bytes)) {
+    fs::remove(path);
+    return MakeError(absl::StatusCode::kDataLoss, "CONTENT_MISMATCH",
+                     absl::StrCat("commit ", digest.ToString(), ": digest or size differs"));
+  }
+  std::error_code code;
+  std::string target = absl::StrCat(staging_, "/", name);
+  fs::create_directories(fs::path(target).parent_path(), code);
+  fs::rename(path, target, code);
+  RETURN_IF_ERROR(FromCode(code, target));
+  committed_.insert(name);
+  return absl::OkStatus();
+}
+
+absl::Status FakeBroker::DropFile(uint32_t file_id) {
+  absl::MutexLock lock(&mutex_);
+  RETURN_IF_ERROR(Enter("DropFile"));
+  if (file_id == 0 || file_id > last_file_id_) {
+    return Violation("DropFile of a file that never was");
+  }
+  if (auto found = writing_.find(file_id); found != writing_.end()) {
+    fs::remove(found->second);
+    writing_.erase(found);
+  }
+  publishing_ = false;
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Broker::PublishLock> FakeBroker::BeginPublish() {
+  absl::MutexLock lock(&mutex_);
+  RETURN_IF_ERROR(Enter("BeginPublish"));
+  if (destination_.kind != Kind::kOci) {
+    return Violation("BeginPublish without an OCI layout to write to");
+  }
+  RETURN_IF_ERROR(Stage());
+  PublishLock result;
+  absl::StatusOr<UniqueFd> current = OpenRegular(absl::StrCat(destination_.path, "/index.json"));
+  if (current.ok()) {
+    result.current = *std::move(current);
+  } else if (!absl::IsNotFound(current.status())) {
+    return current.status();
+  }
+  ASSIGN_OR_RETURN(result.next, NewStagedFile());
+  publishing_ = true;
+  return result;
+}
+
+absl::Status FakeBroker::Publish(uint32_t file_id) {
+  absl::MutexLock lock(&mutex_);
+  RETURN_IF_ERROR(Enter("Publish"));
+  publishing_ = false;
+  RETURN_IF_ERROR(destination_.kind == Kind::kOci ? PublishOci(file_id) : PublishDir());
+  published_ = true;
+  return absl::OkStatus();
+}
+
+absl::Status FakeBroker::PublishOci(uint32_t file_id) {
+  auto found = writing_.find(file_id);
+  if (found == writing_.end()) {
+    return Violation("Publish of a file that is not being written");
+  }
+  const std::string& to = destination_.path;
+  std::error_code code;
+  for (const std::string& name : committed_) {
+    fs::create_directories(fs::path(absl::StrCat(to, "/", name)).parent_path(), code);
+    fs::rename(absl::StrCat(staging_, "/", name), absl::StrCat(to, "/", name), code);
+    RETURN_IF_ERROR(FromCode(code, name));
+  }
+  fs::create_directories(absl::StrCat(to, "/blobs/sha256"), code);
+  WriteText(absl::StrCat(to, "/oci-layout"), R"({"imageLayoutVersion":"1.0.0"})");
+  fs::rename(found->second, absl::StrCat(to, "/index.json"), code);
+  return FromCode(code, to);
+}
+
+absl::Status FakeBroker::PublishDir() {
+  if (committed_.count("manifest.json") == 0) {
+    return Violation("Publish without a manifest");
+  }
+  for (const auto& [id, path] : writing_) {
+    fs::remove(path);
+  }
+  writing_.clear();
+  WriteText(absl::StrCat(staging_, "/version"), "Directory Transport Version: 1.1\n");
+  std::error_code code;
+  fs::remove_all(destination_.path, code);
+  fs::rename(staging_, destination_.path, code);
+  return FromCode(code, destination_.path);
+}
+
+absl::Status FakeBroker::SendEvent(const v1::CopyResponse& event) {
+  absl::MutexLock lock(&mutex_);
+  events_.push_back(event);
+  return absl::OkStatus();
+}
+
+void FakeBroker::Log(int, absl::string_view message) {
+  absl::MutexLock lock(&mutex_);
+  log_.emplace_back(message);
+}
+
+}  // namespace holkas

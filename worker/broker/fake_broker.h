@@ -1,0 +1,94 @@
+#ifndef HOLKAS_WORKER_BROKER_FAKE_BROKER_H_
+#define HOLKAS_WORKER_BROKER_FAKE_BROKER_H_
+
+#include <functional>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/synchronization/mutex.h"
+#include "worker/broker/broker.h"
+
+namespace holkas {
+
+// A Broker for tests that serves real directories and plain TCP connections in this process, by the
+// rules of holkasd: the same names for files, nothing visible before Publish, digests and sizes
+// compared at CommitFile, a broken blob not reported as present. What would be a violation is
+// INTERNAL (WORKER_VIOLATION). Where it is destroyed without Publish, what was written is gone.
+// Thread-safe.
+class FakeBroker : public Broker {
+ public:
+  enum class Kind { kNone, kOci, kDir };
+  // A layout or an image directory.
+  struct Directory {
+    Kind kind = Kind::kNone;
+    std::string path;
+  };
+
+  FakeBroker(Directory source, Directory destination);
+  ~FakeBroker() override;
+
+  // Leads connections for `host`:`port` to `port_here` on 127.0.0.1. A host that nobody routed is
+  // refused, as a host without a grant.
+  void Route(absl::string_view host, uint16_t port, uint16_t port_here);
+  // Asked before every call with its name (`Connect`, `CommitFile`...); an error is the answer.
+  void set_fault(std::function<absl::Status(absl::string_view call)> fault);
+
+  // What SendEvent was given, in order.
+  std::vector<v1::CopyResponse> events() const;
+  // What Log was given, in order.
+  std::vector<std::string> log() const;
+  // How often a call was made.
+  int calls(absl::string_view call) const;
+  // Whether Publish succeeded.
+  bool published() const;
+
+  absl::StatusOr<UniqueFd> Connect(broker::Place place, broker::Purpose purpose,
+                                   absl::string_view host, uint16_t port) override;
+  absl::StatusOr<UniqueFd> OpenFile(broker::Place place, broker::FileKind kind,
+                                    const std::optional<Digest>& digest) override;
+  absl::StatusOr<bool> HasBlob(const Digest& digest, int64_t size_bytes) override;
+  absl::StatusOr<NewFile> CreateFile(int64_t size_bytes) override;
+  absl::Status CommitFile(uint32_t file_id, broker::FileKind kind, const Digest& digest,
+                          int64_t size_bytes) override;
+  absl::Status DropFile(uint32_t file_id) override;
+  absl::StatusOr<PublishLock> BeginPublish() override;
+  absl::Status Publish(uint32_t file_id) override;
+  absl::Status SendEvent(const v1::CopyResponse& event) override;
+  void Log(int severity, absl::string_view message) override;
+
+ private:
+  absl::Status Enter(absl::string_view call) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Makes the staging directory beside the destination, once.
+  absl::Status Stage() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::StatusOr<NewFile> NewStagedFile() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::Status PublishOci(uint32_t file_id) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::Status PublishDir() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  const Directory source_;
+  const Directory destination_;
+  mutable absl::Mutex mutex_;
+  std::function<absl::Status(absl::string_view)> fault_ ABSL_GUARDED_BY(mutex_);
+  std::map<std::pair<std::string, uint16_t>, uint16_t> routes_ ABSL_GUARDED_BY(mutex_);
+  std::map<std::string, int> calls_ ABSL_GUARDED_BY(mutex_);
+  std::vector<v1::CopyResponse> events_ ABSL_GUARDED_BY(mutex_);
+  std::vector<std::string> log_ ABSL_GUARDED_BY(mutex_);
+  std::string staging_ ABSL_GUARDED_BY(mutex_);
+  uint32_t last_file_id_ ABSL_GUARDED_BY(mutex_) = 0;
+  // The files being written, and by id their paths in the staging directory.
+  std::map<uint32_t, std::string> writing_ ABSL_GUARDED_BY(mutex_);
+  // The names, in the destination, of what was committed.
+  std::set<std::string> committed_ ABSL_GUARDED_BY(mutex_);
+  bool publishing_ ABSL_GUARDED_BY(mutex_) = false;
+  bool published_ ABSL_GUARDED_BY(mutex_) = false;
+};
+
+}  // namespace holkas
+
+#endif  // HOLKAS_WORKER_BROKER_FAKE_BROKER_H_
