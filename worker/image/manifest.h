@@ -2,15 +2,16 @@
 #define HOLKAS_WORKER_IMAGE_MANIFEST_H_
 
 #include <cstdint>
-#include <map>
 #include <optional>
 #include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "proto/wire/digest.h"
+#include "worker/image/descriptor.h"
 
 namespace holkas {
 
@@ -23,22 +24,6 @@ inline constexpr int64_t kMaxConfigBytes = 4 << 20;
 inline constexpr size_t kMaxLayers = 1000;
 // An index never lists more images than this.
 inline constexpr size_t kMaxIndexEntries = 10000;
-
-// What a manifest says of one blob or manifest (OCI image-spec, descriptor.md).
-struct Descriptor {
-  std::string media_type;
-  Digest digest;
-  int64_t size_bytes = 0;
-  std::map<std::string, std::string> annotations;
-  std::vector<std::string> urls;
-};
-
-// What an index says of the platform of one image.
-struct ImagePlatform {
-  std::string os;
-  std::string architecture;
-  std::string variant;
-};
 
 // Docker schema 2 or OCI image manifest.
 struct ImageManifest {
@@ -68,10 +53,10 @@ struct RawManifest {
 class Manifest {
  public:
   // Parses strictly: valid UTF-8 JSON, at most 64 deep, no duplicate key and no key that differs
-  // from a known one in case alone; fields of one type only (CVE-2021-41190); the type inside agrees
-  // with the type that the source gave.
-  // Errors: FAILED_PRECONDITION (INVALID_MANIFEST); UNIMPLEMENTED (MEDIA_TYPE_UNSUPPORTED) for
-  // schema 1; RESOURCE_EXHAUSTED (LIMIT_EXCEEDED) for too many bytes, layers or entries.
+  // from a known one in case alone; fields of one type only (CVE-2021-41190); the type inside
+  // agrees with the type that the source gave. Errors: FAILED_PRECONDITION (INVALID_MANIFEST);
+  // UNIMPLEMENTED (MEDIA_TYPE_UNSUPPORTED) for schema 1; RESOURCE_EXHAUSTED (LIMIT_EXCEEDED) for
+  // too many bytes, layers or entries.
   static absl::StatusOr<Manifest> Parse(RawManifest raw);
 
   const std::string& bytes() const { return raw_.bytes; }

@@ -27,7 +27,8 @@ inline constexpr absl::string_view kDockerListType =
     "application/vnd.docker.distribution.manifest.list.v2+json";
 inline constexpr absl::string_view kDockerConfigType =
     "application/vnd.docker.container.image.v1+json";
-inline constexpr absl::string_view kDockerLayerType = "application/vnd.docker.image.rootfs.diff.tar";
+inline constexpr absl::string_view kDockerLayerType =
+    "application/vnd.docker.image.rootfs.diff.tar";
 inline constexpr absl::string_view kDockerLayerGzipType =
     "application/vnd.docker.image.rootfs.diff.tar.gzip";
 inline constexpr absl::string_view kDockerForeignLayerType =

@@ -1,0 +1,20 @@
+#ifndef HOLKAS_WORKER_TRANSPORTS_FILES_MANIFEST_FILE_H_
+#define HOLKAS_WORKER_TRANSPORTS_FILES_MANIFEST_FILE_H_
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "proto/wire/digest.h"
+#include "worker/broker/broker.h"
+#include "worker/image/manifest.h"
+
+namespace holkas {
+
+// The source's manifest with the digest, verified. `media_type`: what the source says of it.
+// Errors: NOT_FOUND (MANIFEST_UNKNOWN); DATA_LOSS (CONTENT_MISMATCH); RESOURCE_EXHAUSTED
+// (LIMIT_EXCEEDED).
+absl::StatusOr<RawManifest> ReadManifestFile(Broker& broker, const Digest& digest,
+                                             absl::string_view media_type);
+
+}  // namespace holkas
+
+#endif  // HOLKAS_WORKER_TRANSPORTS_FILES_MANIFEST_FILE_H_

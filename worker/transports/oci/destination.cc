@@ -1,0 +1,88 @@
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "proto/wire/error.h"
+#include "proto/wire/status_macros.h"
+#include "worker/image/media_types.h"
+#include "worker/transports/files/file_sink.h"
+#include "worker/transports/files/file_source.h"
+#include "worker/transports/oci/layout_index.h"
+#include "worker/transports/oci/oci.h"
+
+namespace holkas {
+namespace {
+
+// How often the list of images is merged again because another tool, one that does not take
+// holkasd's lock, wrote it meanwhile.
+constexpr int kMaxPublishAttempts = 20;
+
+class OciDestination : public ImageDestination {
+ public:
+  OciDestination(Broker& broker, std::string name) : broker_(broker), name_(std::move(name)) {}
+
+  bool AcceptsManifestType(absl::string_view media_type) const override {
+    return media_type == kOciManifestType || media_type == kOciIndexType;
+  }
+
+  absl::StatusOr<Reuse> ReuseBlob(const Descriptor& blob) override {
+    ASSIGN_OR_RETURN(bool present, broker_.HasBlob(blob.digest, blob.size_bytes));
+    return present ? Reuse::kPresent : Reuse::kAbsent;
+  }
+
+  absl::StatusOr<std::unique_ptr<ByteSink>> CreateBlob(const Descriptor& blob) override {
+    return FileSink::Create(broker_, broker::FILE_KIND_BLOB, blob.size_bytes);
+  }
+
+  absl::Status WriteManifest(const Manifest& manifest, bool /*is_top*/) override {
+    return WriteWholeFile(broker_, broker::FILE_KIND_MANIFEST, manifest.bytes(), manifest.digest());
+  }
+
+  absl::Status Publish(const Manifest& top) override {
+    absl::Status status;
+    for (int attempt = 0; attempt < kMaxPublishAttempts; ++attempt) {
+      status = TryPublish(top);
+      if (status.code() != absl::StatusCode::kAborted) {
+        break;
+      }
+    }
+    return WithContext(status, "write index.json");
+  }
+
+ private:
+  // Errors, beside others: ABORTED where the list changed since it was read.
+  absl::Status TryPublish(const Manifest& top) {
+    ASSIGN_OR_RETURN(Broker::PublishLock lock, broker_.BeginPublish());
+    LayoutIndex index;
+    if (lock.current.has_value()) {
+      FileSource current(*std::move(lock.current));
+      ASSIGN_OR_RETURN(std::string text,
+                       ReadWholeFile(current, kMaxLayoutIndexBytes, "index.json"));
+      ASSIGN_OR_RETURN(index, LayoutIndex::Parse(text));
+    }
+    index.Add(top.ToDescriptor(), name_);
+    RETURN_IF_ERROR(WriteAll(lock.next.fd.get(), index.Write()));
+    lock.next.fd.reset();
+    return broker_.Publish(lock.next.id);
+  }
+
+  Broker& broker_;
+  // The name to give; empty for none.
+  const std::string name_;
+};
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<ImageDestination>> OpenOciDestination(
+    const TransportContext& context, const broker::ImageLocation& location) {
+  if (location.oci().has_index()) {
+    return MakeError(absl::StatusCode::kInvalidArgument, "INVALID_REFERENCE",
+                     absl::StrCat("Destination reference must not contain a manifest index @",
+                                  location.oci().index()));
+  }
+  return std::make_unique<OciDestination>(context.broker, location.oci().reference());
+}
+
+}  // namespace holkas
