@@ -8,14 +8,13 @@
 
 namespace holkas {
 
-absl::StatusOr<int64_t> CopyBytes(
-    ByteSource& source, ByteSink& sink,
-    absl::FunctionRef<absl::Status(int64_t)> on_progress) {
+absl::StatusOr<int64_t> CopyBytes(ByteSource& source, ByteSink& sink,
+                                  absl::FunctionRef<absl::Status(int64_t)> on_progress) {
   const auto buffer = std::make_unique_for_overwrite<char[]>(kCopyBufferBytes);
   int64_t done_bytes = 0;
   while (true) {
-    ASSIGN_OR_RETURN(const size_t count, source.Read(absl::MakeSpan(
-                                             buffer.get(), kCopyBufferBytes)));
+    ASSIGN_OR_RETURN(const size_t count,
+                     source.Read(absl::MakeSpan(buffer.get(), kCopyBufferBytes)));
     if (count == 0) {
       return done_bytes;
     }

@@ -22,9 +22,8 @@ inline constexpr size_t kCopyBufferBytes = 256 << 10;
 // so far, on this thread; an error that it gives ends the loop. Returns how
 // many bytes moved. Errors: those of the source, of the sink and of
 // `on_progress`.
-absl::StatusOr<int64_t> CopyBytes(
-    ByteSource& source, ByteSink& sink,
-    absl::FunctionRef<absl::Status(int64_t done_bytes)> on_progress);
+absl::StatusOr<int64_t> CopyBytes(ByteSource& source, ByteSink& sink,
+                                  absl::FunctionRef<absl::Status(int64_t done_bytes)> on_progress);
 
 }  // namespace holkas
 

@@ -22,8 +22,7 @@ class StringSink : public ByteSink {
  public:
   absl::Status Append(absl::string_view data) override {
     bytes.append(data.data(), data.size());
-    return bytes.size() > max_bytes ? absl::ResourceExhaustedError("full")
-                                    : absl::OkStatus();
+    return bytes.size() > max_bytes ? absl::ResourceExhaustedError("full") : absl::OkStatus();
   }
   absl::Status Finish(const Digest&, int64_t) override {
     finished = true;
@@ -70,8 +69,7 @@ TEST(CopyBytes, EmptySourceMovesNothing) {
 TEST(CopyBytes, StopsWhenProgressSaysSo) {
   StringSource source("0123456789", 4);
   StringSink sink;
-  EXPECT_THAT(CopyBytes(source, sink,
-                        [](int64_t) { return absl::CancelledError("stop"); }),
+  EXPECT_THAT(CopyBytes(source, sink, [](int64_t) { return absl::CancelledError("stop"); }),
               StatusIs(absl::StatusCode::kCancelled));
   EXPECT_EQ(sink.bytes, "0123");
 }
@@ -80,8 +78,7 @@ TEST(CopyBytes, StopsWhenTheSinkIsFull) {
   StringSource source("0123456789", 4);
   StringSink sink;
   sink.max_bytes = 5;
-  EXPECT_THAT(CopyBytes(source, sink, GoOn),
-              StatusIs(absl::StatusCode::kResourceExhausted));
+  EXPECT_THAT(CopyBytes(source, sink, GoOn), StatusIs(absl::StatusCode::kResourceExhausted));
   EXPECT_EQ(sink.bytes, "01234567");
 }
 
@@ -94,8 +91,7 @@ TEST(CopyBytes, StopsWhenTheSourceFails) {
   };
   Failing source;
   StringSink sink;
-  EXPECT_THAT(CopyBytes(source, sink, GoOn),
-              StatusIs(absl::StatusCode::kUnavailable));
+  EXPECT_THAT(CopyBytes(source, sink, GoOn), StatusIs(absl::StatusCode::kUnavailable));
 }
 
 }  // namespace

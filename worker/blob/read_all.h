@@ -14,9 +14,8 @@ namespace holkas {
 // The bytes of a small blob, such as a configuration, verified.
 // Errors: those of VerifyingSource; RESOURCE_EXHAUSTED (LIMIT_EXCEEDED) where
 // `size_bytes` is more than `max_bytes`.
-absl::StatusOr<std::string> ReadAll(std::unique_ptr<ByteSource> source,
-                                    const Digest& digest, int64_t size_bytes,
-                                    int64_t max_bytes);
+absl::StatusOr<std::string> ReadAll(std::unique_ptr<ByteSource> source, const Digest& digest,
+                                    int64_t size_bytes, int64_t max_bytes);
 
 }  // namespace holkas
 

@@ -29,8 +29,8 @@ Blob BlobOf(const std::string& content) {
 
 absl::StatusOr<std::string> Read(const std::string& served, const Blob& blob,
                                  int64_t max_bytes = 100) {
-  return ReadAll(std::make_unique<StringSource>(served, 3), blob.digest,
-                 blob.size_bytes, max_bytes);
+  return ReadAll(std::make_unique<StringSource>(served, 3), blob.digest, blob.size_bytes,
+                 max_bytes);
 }
 
 TEST(ReadAll, GivesTheWholeBlob) {
@@ -45,8 +45,7 @@ TEST(ReadAll, WrongContentIsDataLoss) {
 }
 
 TEST(ReadAll, BlobAboveTheLimitIsRefusedBeforeItIsRead) {
-  const absl::Status status =
-      Read("0123456789", BlobOf("0123456789"), 9).status();
+  const absl::Status status = Read("0123456789", BlobOf("0123456789"), 9).status();
   EXPECT_THAT(status, StatusIs(absl::StatusCode::kResourceExhausted,
                                HasSubstr("10 bytes, the limit is 9")));
   EXPECT_EQ(ErrorReason(status), "LIMIT_EXCEEDED");

@@ -20,8 +20,7 @@ class SizeCheckedSource : public ByteSource {
  public:
   // Takes over `source`, the bytes of the blob with the digest (for messages)
   // and the size.
-  SizeCheckedSource(std::unique_ptr<ByteSource> source, const Digest& digest,
-                    int64_t size_bytes);
+  SizeCheckedSource(std::unique_ptr<ByteSource> source, const Digest& digest, int64_t size_bytes);
 
   // Errors, beside those of the source: DATA_LOSS (CONTENT_MISMATCH) where the
   // source has fewer or more bytes. One byte beyond the size is read and never

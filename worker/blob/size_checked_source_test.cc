@@ -19,11 +19,9 @@ namespace {
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 
-SizeCheckedSource Checked(std::string bytes, int64_t size_bytes,
-                          size_t max_chunk = 4) {
-  return SizeCheckedSource(
-      std::make_unique<StringSource>(std::move(bytes), max_chunk),
-      Digest::Sha256Of("a blob"), size_bytes);
+SizeCheckedSource Checked(std::string bytes, int64_t size_bytes, size_t max_chunk = 4) {
+  return SizeCheckedSource(std::make_unique<StringSource>(std::move(bytes), max_chunk),
+                           Digest::Sha256Of("a blob"), size_bytes);
 }
 
 // What can be had from `source` before it ends or fails.
@@ -58,10 +56,9 @@ TEST(SizeCheckedSource, EmptyBlobEndsAtOnce) {
 TEST(SizeCheckedSource, ShortBlobIsDataLoss) {
   SizeCheckedSource source = Checked("0123456789", 11);
   const auto [bytes, status] = Drain(source);
-  EXPECT_THAT(status,
-              StatusIs(absl::StatusCode::kDataLoss,
-                       AllOf(HasSubstr(Digest::Sha256Of("a blob").ToString()),
-                             HasSubstr("got 10 bytes, want 11"))));
+  EXPECT_THAT(status, StatusIs(absl::StatusCode::kDataLoss,
+                               AllOf(HasSubstr(Digest::Sha256Of("a blob").ToString()),
+                                     HasSubstr("got 10 bytes, want 11"))));
   EXPECT_EQ(ErrorReason(status), "CONTENT_MISMATCH");
   EXPECT_FALSE(source.at_end());
 }
@@ -69,8 +66,8 @@ TEST(SizeCheckedSource, ShortBlobIsDataLoss) {
 TEST(SizeCheckedSource, LongBlobIsDataLossAndItsLastBytesStayInside) {
   SizeCheckedSource source = Checked("0123456789", 9);
   const auto [bytes, status] = Drain(source);
-  EXPECT_THAT(status, StatusIs(absl::StatusCode::kDataLoss,
-                               HasSubstr("got more than 9 bytes, want 9")));
+  EXPECT_THAT(status,
+              StatusIs(absl::StatusCode::kDataLoss, HasSubstr("got more than 9 bytes, want 9")));
   EXPECT_EQ(ErrorReason(status), "CONTENT_MISMATCH");
   EXPECT_EQ(bytes, "01234567");
 }
@@ -86,8 +83,7 @@ TEST(SizeCheckedSource, SourceThatNeverEndsIsCutAtTheSize) {
   };
   auto endless = std::make_unique<Endless>();
   Endless& watched = *endless;
-  SizeCheckedSource source(std::move(endless), Digest::Sha256Of("a blob"),
-                           1000);
+  SizeCheckedSource source(std::move(endless), Digest::Sha256Of("a blob"), 1000);
   const auto [bytes, status] = Drain(source);
   EXPECT_THAT(status, StatusIs(absl::StatusCode::kDataLoss));
   EXPECT_EQ(watched.given, 1001u);
@@ -100,8 +96,7 @@ TEST(SizeCheckedSource, ErrorOfTheSourceComesThrough) {
       return absl::UnavailableError("the registry went away");
     }
   };
-  SizeCheckedSource source(std::make_unique<Failing>(),
-                           Digest::Sha256Of("a blob"), 5);
+  SizeCheckedSource source(std::make_unique<Failing>(), Digest::Sha256Of("a blob"), 5);
   EXPECT_THAT(Drain(source).second,
               StatusIs(absl::StatusCode::kUnavailable, HasSubstr("went away")));
 }

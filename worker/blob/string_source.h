@@ -20,8 +20,7 @@ class StringSource : public ByteSource {
       : bytes_(std::move(bytes)), max_chunk_(max_chunk) {}
 
   absl::StatusOr<size_t> Read(absl::Span<char> buffer) override {
-    const size_t count =
-        std::min({buffer.size(), bytes_.size() - position_, max_chunk_});
+    const size_t count = std::min({buffer.size(), bytes_.size() - position_, max_chunk_});
     std::memcpy(buffer.data(), bytes_.data() + position_, count);
     position_ += count;
     return count;

@@ -9,8 +9,8 @@
 
 namespace holkas {
 
-VerifyingSource::VerifyingSource(std::unique_ptr<ByteSource> source,
-                                 const Digest& digest, int64_t size_bytes)
+VerifyingSource::VerifyingSource(std::unique_ptr<ByteSource> source, const Digest& digest,
+                                 int64_t size_bytes)
     : source_(std::move(source), digest, size_bytes),
       digest_(digest),
       digester_(digest_.algorithm()) {}
@@ -28,10 +28,9 @@ absl::Status VerifyingSource::CheckDigest() {
   checked_ = true;
   const Digest actual = digester_.Finish();
   if (actual != digest_) {
-    return MakeError(
-        absl::StatusCode::kDataLoss, "CONTENT_MISMATCH",
-        absl::StrCat("read blob ", digest_.ToString(),
-                     ": got content with digest ", actual.ToString()));
+    return MakeError(absl::StatusCode::kDataLoss, "CONTENT_MISMATCH",
+                     absl::StrCat("read blob ", digest_.ToString(), ": got content with digest ",
+                                  actual.ToString()));
   }
   return absl::OkStatus();
 }

@@ -23,8 +23,7 @@ class VerifyingSource : public ByteSource {
  public:
   // Takes over `source`, the bytes of the blob that a manifest gives the digest
   // and the size of.
-  VerifyingSource(std::unique_ptr<ByteSource> source, const Digest& digest,
-                  int64_t size_bytes);
+  VerifyingSource(std::unique_ptr<ByteSource> source, const Digest& digest, int64_t size_bytes);
 
   // Errors, beside those of the source: DATA_LOSS (CONTENT_MISMATCH) where the
   // size or the digest differs. Bytes beyond the size are never handed out.

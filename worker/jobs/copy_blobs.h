@@ -1,0 +1,24 @@
+#ifndef HOLKAS_WORKER_JOBS_COPY_BLOBS_H_
+#define HOLKAS_WORKER_JOBS_COPY_BLOBS_H_
+
+#include "absl/status/status.h"
+#include "worker/jobs/copy_plan.h"
+#include "worker/jobs/job.h"
+#include "worker/jobs/progress.h"
+#include "worker/transports/image_destination.h"
+#include "worker/transports/image_source.h"
+
+namespace holkas {
+
+// Brings every blob of `plan` to the destination, up to `parallel` at once, each in a pipeline of
+// its own on a thread of `pool`; those that the destination has, or can take over, are not read.
+// Blobs begin in the plan's order. Blocks until every pipeline has ended. The first failure stops
+// the other pipelines at their next buffer, and no further one begins.
+// Errors: the first of those of the source, the destination, the verification (DATA_LOSS) and the
+// reporter.
+absl::Status CopyBlobs(ImageSource& from, ImageDestination& to, const CopyPlan& plan, int parallel,
+                       ThreadPool& pool, ProgressReporter& progress);
+
+}  // namespace holkas
+
+#endif  // HOLKAS_WORKER_JOBS_COPY_BLOBS_H_

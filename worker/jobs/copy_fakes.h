@@ -1,0 +1,118 @@
+#ifndef HOLKAS_WORKER_JOBS_COPY_FAKES_H_
+#define HOLKAS_WORKER_JOBS_COPY_FAKES_H_
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/synchronization/mutex.h"
+#include "holkas/v1/image_service.pb.h"
+#include "proto/wire/digest.h"
+#include "worker/blob/byte_source.h"
+#include "worker/broker/fake_broker.h"
+#include "worker/image/manifest.h"
+#include "worker/transports/image_destination.h"
+#include "worker/transports/image_source.h"
+
+// Places that images are copied between in tests of the copy job: they keep everything in memory
+// and behave as the real ones must.
+
+namespace holkas {
+
+// Makes the JSON of manifests for tests.
+Descriptor DescriptorOf(absl::string_view media_type, absl::string_view content);
+std::string DescriptorJson(const Descriptor& descriptor, absl::string_view more = "");
+std::string OciManifestJson(const Descriptor& config, const std::vector<Descriptor>& layers);
+// `platforms` are `os/architecture`, one for each image.
+std::string OciIndexJson(const std::vector<Descriptor>& images,
+                         const std::vector<std::string>& platforms);
+
+// A source that has what was put into it.
+class FakeSource : public ImageSource {
+ public:
+  // Adds a layer, a configuration or an image, and gives what a manifest says of it.
+  Descriptor AddBlob(absl::string_view media_type, const std::string& content);
+  Descriptor AddManifest(absl::string_view media_type, const std::string& json);
+  // An OCI image with these layers.
+  Descriptor AddImage(const std::vector<std::string>& layers, const std::string& config);
+  void SetTop(const Descriptor& top) { top_ = top.digest; }
+  // Serves `content` under a digest that is another's.
+  void Replace(const Digest& digest, const std::string& content) { blobs_[digest] = content; }
+
+  // Called with each blob that is opened, on the opening thread; an error is what OpenBlob gives.
+  std::function<absl::Status(const Digest& digest)> on_open;
+  // Called before each read of a blob.
+  std::function<absl::Status(const Digest& digest)> on_read;
+  // The digests of the blobs opened, in order.
+  std::vector<Digest> opened() const;
+
+  absl::StatusOr<RawManifest> ReadManifest(const std::optional<Digest>& instance) override;
+  absl::StatusOr<std::unique_ptr<ByteSource>> OpenBlob(const Descriptor& blob) override;
+
+ private:
+  std::map<Digest, std::string> blobs_;
+  std::map<Digest, RawManifest> manifests_;
+  std::optional<Digest> top_;
+  mutable absl::Mutex mutex_;
+  std::vector<Digest> opened_ ABSL_GUARDED_BY(mutex_);
+};
+
+// A destination that keeps what comes, and a log of it.
+class FakeDestination : public ImageDestination {
+ public:
+  // What ReuseBlob finds.
+  std::set<Digest> present;
+  std::set<Digest> mountable;
+  // What AcceptsManifestType refuses.
+  std::set<std::string> refused_types;
+  // Whether the sinks verify.
+  bool verifies = false;
+
+  // One line for each blob finished (`blob DIGEST`), manifest (`manifest DIGEST`, `top DIGEST`)
+  // and publication (`publish DIGEST`).
+  std::vector<std::string> log() const;
+  std::map<Digest, std::string> blobs() const;
+  // How many sinks were destroyed without Finish.
+  int abandoned() const;
+  // How many sinks were open at once at most.
+  int most_open() const;
+
+  bool AcceptsManifestType(absl::string_view media_type) const override;
+  absl::StatusOr<Reuse> ReuseBlob(const Descriptor& blob) override;
+  absl::StatusOr<std::unique_ptr<ByteSink>> CreateBlob(const Descriptor& blob) override;
+  absl::Status WriteManifest(const Manifest& manifest, bool is_top) override;
+  absl::Status Publish(const Manifest& top) override;
+
+ private:
+  class Sink;
+  mutable absl::Mutex mutex_;
+  std::vector<std::string> log_ ABSL_GUARDED_BY(mutex_);
+  std::map<Digest, std::string> blobs_ ABSL_GUARDED_BY(mutex_);
+  int open_ ABSL_GUARDED_BY(mutex_) = 0;
+  int most_open_ ABSL_GUARDED_BY(mutex_) = 0;
+  int abandoned_ ABSL_GUARDED_BY(mutex_) = 0;
+};
+
+// A broker without files that keeps the events.
+class EventBroker : public FakeBroker {
+ public:
+  EventBroker() : FakeBroker({}, {}) {}
+
+  // Called with each event; an error is what SendEvent gives.
+  std::function<absl::Status(const v1::CopyResponse& event)> on_event;
+  // What the last event says of the copy.
+  v1::CopyResult result() const;
+
+  absl::Status SendEvent(const v1::CopyResponse& event) override;
+};
+
+}  // namespace holkas
+
+#endif  // HOLKAS_WORKER_JOBS_COPY_FAKES_H_

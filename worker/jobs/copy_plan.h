@@ -1,0 +1,68 @@
+#ifndef HOLKAS_WORKER_JOBS_COPY_PLAN_H_
+#define HOLKAS_WORKER_JOBS_COPY_PLAN_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "holkas/v1/image.pb.h"
+#include "holkas/v1/image_service.pb.h"
+#include "proto/wire/digest.h"
+#include "worker/image/manifest.h"
+#include "worker/transports/image_destination.h"
+#include "worker/transports/image_source.h"
+
+namespace holkas {
+
+// The manifests of one plan never have more bytes in all than this: they are all held in memory.
+inline constexpr int64_t kMaxPlannedManifestBytes = 16 << 20;
+// The blobs of one plan are never more than this.
+inline constexpr size_t kMaxPlannedBlobs = 50'000;
+
+// A blob to be brought to the destination.
+struct PlannedBlob {
+  // What it is at the destination.
+  Descriptor descriptor;
+  // Its digest at the source; another one only where it was converted.
+  Digest source_digest;
+  v1::BlobKind kind = v1::BLOB_KIND_UNSPECIFIED;
+  // Its bytes, where a conversion made them.
+  std::optional<std::string> content;
+};
+
+// An image to be written: its blobs first, then its manifest.
+struct PlannedImage {
+  // The manifest's digest at the source.
+  Digest source_digest;
+  // As the destination gets it.
+  Manifest manifest;
+  // Layers from the base up, then the configuration; without those that an image before has.
+  std::vector<PlannedBlob> blobs;
+};
+
+// What a copy does, in order: the blobs of all images, the images' manifests, the index.
+struct CopyPlan {
+  std::vector<PlannedImage> images;
+  // The top, where the copy writes an index; otherwise the only image's manifest is.
+  std::optional<Manifest> index;
+  // How many images the source's index lists; 0 where the source is a single image.
+  int listed_images = 0;
+  // For people to read.
+  std::vector<std::string> warnings;
+
+  const Manifest& top() const { return index.has_value() ? *index : images.front().manifest; }
+};
+
+// Reads the manifests of `from` (and the configurations that must be converted), decides what of
+// them goes to `to`, and in which form. Writes nothing.
+// Errors, beside those of the source: NOT_FOUND (PLATFORM_NOT_FOUND); FAILED_PRECONDITION
+// (INVALID_MANIFEST, DESTINATION_CONFLICT); DATA_LOSS (CONTENT_MISMATCH); UNIMPLEMENTED
+// (OPTION_UNIMPLEMENTED, MEDIA_TYPE_UNSUPPORTED); RESOURCE_EXHAUSTED (LIMIT_EXCEEDED).
+absl::StatusOr<CopyPlan> PlanCopy(ImageSource& from, const ImageDestination& to,
+                                  const v1::CopyRequest& options, const v1::Platform& platform);
+
+}  // namespace holkas
+
+#endif  // HOLKAS_WORKER_JOBS_COPY_PLAN_H_
