@@ -1,0 +1,213 @@
+#include "worker/confine/confine.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/seccomp.h>
+#include <openssl/rand.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "proto/wire/error.h"
+#include "proto/wire/status_macros.h"
+#include "worker/confine/capabilities.h"
+#include "worker/confine/limits.h"
+#include "worker/confine/syscall_policy.h"
+#include "worker/jobs/thread_pool.h"
+
+namespace holkas {
+namespace {
+
+absl::Status Reseed() {
+  if (RAND_poll() != 1) {
+    return absl::InternalError("RAND_poll failed");
+  }
+  return absl::OkStatus();
+}
+
+// Standard error stays the zygote's until the filter closes, so that a failing step can be told.
+absl::Status CloseDescriptors(const ConfinePlan& plan, int channel) {
+  if (dup2(plan.dev_null, STDIN_FILENO) < 0 || dup2(plan.dev_null, STDOUT_FILENO) < 0) {
+    return ErrnoError(errno, "open /dev/null as standard input and output");
+  }
+  if (channel != kChannelFd && dup2(channel, kChannelFd) < 0) {
+    return ErrnoError(errno, "move the channel");
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ChangeIdentity(unsigned uid) {
+  if (uid != 0) {
+    // The raw calls: glibc's would go through all threads, of which there is one.
+    if (syscall(__NR_setresgid, uid, uid, uid) != 0) {
+      return ErrnoError(errno, "setresgid");
+    }
+    if (syscall(__NR_setresuid, uid, uid, uid) != 0) {
+      return ErrnoError(errno, "setresuid");
+    }
+  }
+  if (geteuid() == 0 || getuid() == 0) {
+    return absl::InternalError("the worker is still root");
+  }
+  if (setsid() < 0) {
+    return ErrnoError(errno, "setsid");
+  }
+  return absl::OkStatus();
+}
+
+// After the change of identity, which takes the death signal back. The zygote may have died before
+// the kernel knew whom to tell: then nobody will.
+absl::Status DieWithZygote(const ConfinePlan& plan) {
+  if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0 ||
+      prctl(PR_SET_NAME, "holkas-worker", 0, 0, 0) != 0) {
+    return ErrnoError(errno, "prctl");
+  }
+  pollfd zygote = {plan.zygote_pidfd, POLLIN, 0};
+  if (poll(&zygote, 1, 0) != 0) {
+    return absl::UnavailableError("the zygote is gone");
+  }
+  return absl::OkStatus();
+}
+
+// The last two doors: what is above the channel, the zygote's pidfd among it.
+absl::Status CloseAboveChannel() {
+  if (syscall(__NR_close_range, kChannelFd + 1, ~0u, 0) != 0) {
+    return ErrnoError(errno, "close_range");
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ForbidNewPrivileges() {
+  if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) {
+    return ErrnoError(errno, "prctl(PR_SET_NO_NEW_PRIVS)");
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Landlock(const ConfinePlan& plan) {
+  if (plan.tier == v1::SANDBOX_TIER_SECCOMP) {
+    return absl::OkStatus();
+  }
+  if (plan.landlock.abi == 0) {
+    return absl::InternalError("the kernel has no Landlock");
+  }
+  return RestrictByLandlock(plan.landlock);
+}
+
+absl::Status CloseFilter(const ConfinePlan& plan) {
+  // From here on nobody hears of a failure: the process just ends.
+  if (dup2(STDIN_FILENO, STDERR_FILENO) < 0) {
+    return ErrnoError(errno, "open /dev/null as standard error");
+  }
+  const sock_fprog program = {static_cast<unsigned short>(plan.filter.size()),
+                              const_cast<sock_filter*>(plan.filter.data())};
+  if (syscall(__NR_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, &program) != 0) {
+    return ErrnoError(errno, "seccomp");
+  }
+  return absl::OkStatus();
+}
+
+// A call that the policy answers with EPERM, and that succeeds without it.
+absl::Status SeeFilterWork() {
+  utsname name;
+  if (uname(&name) == 0 || errno != EPERM) {
+    return absl::InternalError("the filter does not work");
+  }
+  return absl::OkStatus();
+}
+
+int ThreadsOf(const broker::JobSpec& job) {
+  return job.has_copy() ? static_cast<int>(std::min<uint32_t>(job.threads(), kMaxThreads)) : 0;
+}
+
+// Names the step in its error.
+class Steps {
+ public:
+  explicit Steps(const ConfinePlan& plan) : plan_(plan) {}
+
+  template <typename Function>
+  absl::Status Run(ConfineStep step, Function function) {
+    absl::Status status = absl::InternalError("made to fail by a test");
+    if (plan_.fail == nullptr || !plan_.fail(step)) {
+      status = function();
+    }
+    if (status.ok()) {
+      return status;
+    }
+    return MakeError(absl::StatusCode::kInternal, "SANDBOX_FAILED",
+                     absl::StrCat("confine worker, step ", ConfineStepName(step), ": ",
+                                  std::string(status.message())));
+  }
+
+ private:
+  const ConfinePlan& plan_;
+};
+
+}  // namespace
+
+const char* ConfineStepName(ConfineStep step) {
+  switch (step) {
+    case ConfineStep::kReseed:
+      return "reseed";
+    case ConfineStep::kIdentity:
+      return "identity";
+    case ConfineStep::kDieWithZygote:
+      return "die_with_zygote";
+    case ConfineStep::kDescriptors:
+      return "descriptors";
+    case ConfineStep::kLimits:
+      return "limits";
+    case ConfineStep::kCapabilities:
+      return "capabilities";
+    case ConfineStep::kNoNewPrivileges:
+      return "no_new_privileges";
+    case ConfineStep::kLandlock:
+      return "landlock";
+    case ConfineStep::kThreads:
+      return "threads";
+    case ConfineStep::kNoNewProcesses:
+      return "no_new_processes";
+    case ConfineStep::kSeccomp:
+      return "seccomp";
+    case ConfineStep::kSelfTest:
+      return "self_test";
+  }
+  return "unknown";
+}
+
+absl::Status DetachFromZygote(const ConfinePlan& plan, int channel, unsigned uid) {
+  Steps steps(plan);
+  RETURN_IF_ERROR(steps.Run(ConfineStep::kReseed, Reseed));
+  RETURN_IF_ERROR(steps.Run(ConfineStep::kIdentity, [&] { return ChangeIdentity(uid); }));
+  RETURN_IF_ERROR(steps.Run(ConfineStep::kDieWithZygote, [&] { return DieWithZygote(plan); }));
+  return steps.Run(ConfineStep::kDescriptors, [&]() -> absl::Status {
+    RETURN_IF_ERROR(CloseDescriptors(plan, channel));
+    return CloseAboveChannel();
+  });
+}
+
+absl::StatusOr<std::unique_ptr<ThreadPool>> Confine(const ConfinePlan& plan,
+                                                    const broker::JobSpec& job) {
+  Steps steps(plan);
+  std::unique_ptr<ThreadPool> pool;
+  RETURN_IF_ERROR(steps.Run(ConfineStep::kLimits, [&] { return LimitResources(job); }));
+  RETURN_IF_ERROR(steps.Run(ConfineStep::kCapabilities, [] { return KeepCapabilities({}); }));
+  RETURN_IF_ERROR(steps.Run(ConfineStep::kNoNewPrivileges, ForbidNewPrivileges));
+  RETURN_IF_ERROR(steps.Run(ConfineStep::kLandlock, [&] { return Landlock(plan); }));
+  RETURN_IF_ERROR(steps.Run(ConfineStep::kThreads, [&]() -> absl::Status {
+    ASSIGN_OR_RETURN(pool, NewThreadPool(ThreadsOf(job)));
+    return absl::OkStatus();
+  }));
+  RETURN_IF_ERROR(steps.Run(ConfineStep::kNoNewProcesses, ForbidNewProcesses));
+  RETURN_IF_ERROR(steps.Run(ConfineStep::kSeccomp, [&] { return CloseFilter(plan); }));
+  RETURN_IF_ERROR(steps.Run(ConfineStep::kSelfTest, SeeFilterWork));
+  return pool;
+}
+
+}  // namespace holkas

@@ -1,0 +1,20 @@
+// holkas-worker: the program of the processes that read images. holkasd starts it as a zygote
+// (`holkas-worker --zygote TIER`, worker/zygote/zygote.h); nobody else has a use for it.
+
+#include <stdio.h>
+#include <string.h>
+
+#include "worker/zygote/zygote.h"
+
+int main(int argc, char** argv) {
+  holkas::ZygoteOptions options;
+  if (argc == 3 && strcmp(argv[1], "--zygote") == 0) {
+    options.tier = holkas::ParseTier(argv[2]);
+  }
+  if (options.tier == holkas::v1::SANDBOX_TIER_UNSPECIFIED) {
+    fputs("holkas-worker is started by holkasd\n", stderr);
+    return 1;
+  }
+  options.jobs = {nullptr, nullptr, nullptr};
+  return holkas::RunZygote(options);
+}

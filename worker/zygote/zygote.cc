@@ -1,0 +1,338 @@
+#include "worker/zygote/zygote.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <linux/capability.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+#include "proto/wire/error.h"
+#include "proto/wire/frame_channel.h"
+#include "proto/wire/status_macros.h"
+#include "proto/wire/unique_fd.h"
+#include "worker/confine/bpf_program.h"
+#include "worker/confine/capabilities.h"
+#include "worker/confine/syscall_policy.h"
+#include "worker/http/certificate_store.h"
+#include "worker/zygote/namespaces.h"
+#include "worker/zygote/preload.h"
+#include "worker/zygote/uid_pool.h"
+#include "worker/zygote/worker_process.h"
+#include "zygote/zygote.pb.h"
+
+namespace holkas {
+namespace {
+
+using zygote::ZygoteEvent;
+using zygote::ZygoteRequest;
+
+UniqueFd OpenPidfdOfSelf() {
+  return UniqueFd(static_cast<int>(syscall(__NR_pidfd_open, getpid(), 0)));
+}
+
+// A change of identity takes the death signal back, so this is called after each.
+absl::Status DieWithParent(const char* name) {
+  if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0 || prctl(PR_SET_NAME, name, 0, 0, 0) != 0) {
+    return ErrnoError(errno, "prctl");
+  }
+  return absl::OkStatus();
+}
+
+bool HoldsUp(int fd, short bad_events) {
+  pollfd entry = {fd, bad_events, 0};
+  return poll(&entry, 1, 0) == 0;
+}
+
+class Zygote {
+ public:
+  explicit Zygote(const ZygoteOptions& options)
+      : options_(options), control_(UniqueFd(kControlFd), FrameChannel::AcceptFds::kYes) {}
+
+  int Run();
+
+ private:
+  absl::Status OpenWhatWorkersNeed();
+  absl::Status EnterTier();
+  absl::Status BecomeUnprivileged();
+  // Forks the zygote proper and, in the keeper, waits for its end and does not return.
+  absl::Status BecomeFirstOfPidNamespace();
+  absl::Status SetUp();
+  int Serve();
+  bool HandleRequest();
+  void Launch(const ZygoteRequest& request, UniqueFd channel);
+  pid_t CloneWorker(UniqueFd& pidfd);
+  void Reap();
+  void Tell(const ZygoteEvent& event, absl::Span<const int> fds = {});
+
+  bool Full() const { return options_.tier == v1::SANDBOX_TIER_FULL; }
+
+  const ZygoteOptions options_;
+  FrameChannel control_;
+  ConfinePlan plan_;
+  std::optional<unsigned> uid_pool_;  // set where holkasd is root
+  UniqueFd dev_null_;
+  UniqueFd self_;
+  UniqueFd certificates_;
+  UniqueFd child_signals_;
+  std::map<pid_t, uint64_t> workers_;  // launch ids
+};
+
+void Zygote::Tell(const ZygoteEvent& event, absl::Span<const int> fds) {
+  // holkasd gone: the next look at the socket ends the zygote.
+  control_.Send(event, fds).IgnoreError();
+}
+
+absl::Status Zygote::OpenWhatWorkersNeed() {
+  dev_null_ = UniqueFd(open("/dev/null", O_RDWR | O_CLOEXEC));
+  if (!dev_null_.valid()) {
+    return ErrnoError(errno, "open /dev/null");
+  }
+  plan_.dev_null = dev_null_.get();
+  plan_.tier = options_.tier;
+  plan_.fail = options_.fail;
+  plan_.filter = AssembleFilter(SyscallPolicy());
+  if (options_.tier != v1::SANDBOX_TIER_SECCOMP) {
+    plan_.landlock = ProbeLandlock();
+    if (plan_.landlock.abi == 0) {
+      return absl::FailedPreconditionError("the kernel has no Landlock");
+    }
+  }
+  certificates_ = UniqueFd(OpenSystemCertificateBundle());
+  return absl::OkStatus();
+}
+
+absl::Status Zygote::EnterTier() {
+  if (geteuid() == 0) {
+    ASSIGN_OR_RETURN(uid_pool_, ChooseUidPool());
+    if (setgroups(0, nullptr) != 0) {
+      return ErrnoError(errno, "setgroups");
+    }
+  }
+  if (Full()) {
+    RETURN_IF_ERROR(EnterNamespaces(uid_pool_));
+    return BecomeFirstOfPidNamespace();
+  }
+  if (uid_pool_.has_value()) {
+    const unsigned self = *uid_pool_ + kUidPoolSize - 1;
+    if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) != 0 || setresgid(self, self, self) != 0 ||
+        setresuid(self, self, self) != 0) {
+      return ErrnoError(errno, "become the zygote's user");
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Zygote::BecomeFirstOfPidNamespace() {
+  RETURN_IF_ERROR(DieWithParent("holkas-keeper"));
+  const UniqueFd keeper = OpenPidfdOfSelf();
+  const pid_t child = fork();
+  if (child < 0) {
+    return ErrnoError(errno, "fork the zygote");
+  }
+  if (child > 0) {
+    int status = 0;
+    // The zygote alone holds the socket, so that its end is the zygote's end.
+    close(kControlFd);
+    const bool confined = prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == 0 && KeepCapabilities({}).ok();
+    while (confined && waitpid(child, &status, 0) < 0 && errno == EINTR) {
+    }
+    _exit(confined && WIFEXITED(status) ? WEXITSTATUS(status) : kExitSandboxFailed);
+  }
+  RETURN_IF_ERROR(DieWithParent("holkas-zygote"));
+  if (!HoldsUp(keeper.get(), POLLIN)) {
+    return absl::UnavailableError("the keeper is gone");
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Zygote::BecomeUnprivileged() {
+  static constexpr int kInNamespaces[] = {CAP_SETUID, CAP_SETGID, CAP_SYS_ADMIN};
+  static constexpr int kForSlots[] = {CAP_SETUID, CAP_SETGID};
+  if (!Full() && uid_pool_.has_value()) {
+    static constexpr int kForNow[] = {CAP_SETUID, CAP_SETGID, CAP_SETPCAP};
+    RETURN_IF_ERROR(KeepCapabilities(kForNow));
+  }
+  RETURN_IF_ERROR(ForbidNewCapabilities());
+  if (Full()) {
+    RETURN_IF_ERROR(KeepCapabilities(kInNamespaces));
+  } else if (uid_pool_.has_value()) {
+    RETURN_IF_ERROR(KeepCapabilities(kForSlots));
+  } else {
+    RETURN_IF_ERROR(KeepCapabilities({}));
+  }
+  RETURN_IF_ERROR(DieWithParent("holkas-zygote"));
+  if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0 || geteuid() == 0) {
+    return absl::InternalError("the zygote is still root or dumpable");
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Zygote::SetUp() {
+  clearenv();
+  umask(077);
+  signal(SIGPIPE, SIG_IGN);
+  RETURN_IF_ERROR(DieWithParent("holkas-zygote"));
+  RETURN_IF_ERROR(PreloadLibraries());
+  RETURN_IF_ERROR(OpenWhatWorkersNeed());
+  RETURN_IF_ERROR(EnterTier());
+  RETURN_IF_ERROR(BecomeUnprivileged());
+
+  self_ = OpenPidfdOfSelf();
+  sigset_t child;
+  sigemptyset(&child);
+  sigaddset(&child, SIGCHLD);
+  sigprocmask(SIG_BLOCK, &child, nullptr);
+  child_signals_ = UniqueFd(signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK));
+  if (!self_.valid() || !child_signals_.valid()) {
+    return ErrnoError(errno, "make the zygote's descriptors");
+  }
+  plan_.zygote_pidfd = self_.get();
+  // holkasd may have died before the kernel knew whom to tell.
+  if (!HoldsUp(kControlFd, POLLHUP)) {
+    return absl::UnavailableError("holkasd is gone");
+  }
+  return absl::OkStatus();
+}
+
+int Zygote::Run() {
+  ZygoteEvent event;
+  const absl::Status status = SetUp();
+  if (!status.ok()) {
+    event.mutable_set_up_failed()->set_message(std::string(status.message()));
+    Tell(event);
+    return kExitSandboxFailed;
+  }
+  event.mutable_started();
+  Tell(event);
+  return Serve();
+}
+
+int Zygote::Serve() {
+  while (true) {
+    pollfd entries[] = {{kControlFd, POLLIN, 0}, {child_signals_.get(), POLLIN, 0}};
+    if (poll(entries, 2, -1) < 0 && errno != EINTR) {
+      return kExitSandboxFailed;
+    }
+    if (entries[1].revents != 0) {
+      Reap();
+    }
+    if (entries[0].revents != 0 && !HandleRequest()) {
+      return 0;  // and with the zygote go its workers
+    }
+  }
+}
+
+bool Zygote::HandleRequest() {
+  ZygoteRequest request;
+  absl::StatusOr<std::vector<UniqueFd>> fds = control_.Receive(request);
+  if (!fds.ok() || fds->size() != 1 || request.slot() >= kUidSlots) {
+    return false;
+  }
+  if (request.needs_certificate_store() && SystemCertificateStore() == nullptr &&
+      certificates_.valid()) {
+    // Without one no certificate is believed, which the worker reports.
+    LoadSystemCertificateStore(certificates_.get()).IgnoreError();
+    certificates_.reset();
+  }
+  Launch(request, std::move((*fds)[0]));
+  return true;
+}
+
+void Zygote::Launch(const ZygoteRequest& request, UniqueFd channel) {
+  UniqueFd pidfd;
+  const pid_t pid = CloneWorker(pidfd);
+  if (pid == 0) {
+    unsigned uid = 0;
+    if (uid_pool_.has_value()) {
+      uid = (Full() ? kFirstInnerUid : *uid_pool_) + request.slot();
+    }
+    RunWorkerProcess(plan_, options_.jobs, channel.get(), uid);
+  }
+  const int error = errno;
+  ZygoteEvent event;
+  if (pid < 0 || !pidfd.valid()) {
+    event.mutable_launch_failed()->set_launch_id(request.launch_id());
+    event.mutable_launch_failed()->set_message(strerror(error));
+    Tell(event);
+    return;
+  }
+  workers_[pid] = request.launch_id();
+  event.mutable_launched()->set_launch_id(request.launch_id());
+  const int fds[] = {pidfd.get()};
+  Tell(event, fds);
+}
+
+// In tier F a bare clone, which makes the PID namespace and the pidfd at once: glibc keeps a thread's
+// id, but the zygote and the worker both are process 1. In the others glibc's fork.
+pid_t Zygote::CloneWorker(UniqueFd& pidfd) {
+  if (Full()) {
+    int fd = -1;
+    const auto pid = static_cast<pid_t>(syscall(
+        __NR_clone, CLONE_NEWPID | CLONE_PIDFD | SIGCHLD, nullptr, &fd, nullptr, nullptr));
+    if (pid > 0) {
+      pidfd = UniqueFd(fd);
+    }
+    return pid;
+  }
+  const pid_t pid = fork();
+  if (pid > 0) {
+    pidfd = UniqueFd(static_cast<int>(syscall(__NR_pidfd_open, pid, 0)));
+    if (!pidfd.valid()) {
+      kill(pid, SIGKILL);
+    }
+  }
+  return pid;
+}
+
+void Zygote::Reap() {
+  signalfd_siginfo ignored;
+  while (read(child_signals_.get(), &ignored, sizeof(ignored)) > 0) {
+  }
+  int status = 0;
+  for (pid_t pid = waitpid(-1, &status, WNOHANG); pid > 0; pid = waitpid(-1, &status, WNOHANG)) {
+    const auto worker = workers_.find(pid);
+    if (worker == workers_.end()) {
+      continue;
+    }
+    ZygoteEvent event;
+    event.mutable_exited()->set_launch_id(worker->second);
+    event.mutable_exited()->set_signaled(WIFSIGNALED(status));
+    event.mutable_exited()->set_code(WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+    Tell(event);
+    workers_.erase(worker);
+  }
+}
+
+}  // namespace
+
+int RunZygote(const ZygoteOptions& options) { return Zygote(options).Run(); }
+
+v1::SandboxTier ParseTier(const char* name) {
+  const absl::string_view tier = name;
+  if (tier == "full") {
+    return v1::SANDBOX_TIER_FULL;
+  }
+  if (tier == "landlock") {
+    return v1::SANDBOX_TIER_LANDLOCK;
+  }
+  return tier == "seccomp" ? v1::SANDBOX_TIER_SECCOMP : v1::SANDBOX_TIER_UNSPECIFIED;
+}
+
+}  // namespace holkas
