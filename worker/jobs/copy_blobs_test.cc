@@ -1,13 +1,12 @@
 #include "worker/jobs/copy_blobs.h"
 
-#include <algorithm>
+#include <barrier>
 #include <map>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "absl/status/status.h"
-#include "absl/synchronization/blocking_counter.h"
 #include "absl/synchronization/notification.h"
 #include "absl/time/time.h"
 #include "gmock/gmock.h"
@@ -84,10 +83,9 @@ TEST_F(CopyBlobsTest, BytesArriveUnchanged) {
 TEST_F(CopyBlobsTest, MovesAsManyAtOnceAsAllowed) {
   PlanLayers({"a", "b", "c"});
   // No blob can be read before all three are open.
-  absl::BlockingCounter all_open(3);
+  std::barrier all_open(3);
   from_.on_open = [&](const Digest&) {
-    all_open.DecrementCount();
-    all_open.Wait();
+    all_open.arrive_and_wait();
     return absl::OkStatus();
   };
   EXPECT_OK(Copy(3));

@@ -10,9 +10,9 @@
 #include "proto/wire/error.h"
 #include "proto/wire/status_macros.h"
 #include "worker/blob/read_all.h"
-#include "worker/image/convert_to_oci.h"
+#include "worker/image/choose_platform.h"
+#include "worker/image/convert.h"
 #include "worker/image/media_types.h"
-#include "worker/image/platform.h"
 
 namespace holkas {
 namespace {
@@ -113,8 +113,10 @@ absl::StatusOr<CopyPlan> Planner::Plan() {
       RETURN_IF_ERROR(AddIndexOnly(std::move(top)));
       break;
     default: {
-      ASSIGN_OR_RETURN(const Descriptor chosen, ChooseImage(top.index(), platform_));
-      ASSIGN_OR_RETURN(Manifest image, ReadListed(chosen));
+      ASSIGN_OR_RETURN(
+          const ImageIndex::Entry* chosen,
+          ChoosePlatform(top, {platform_.os(), platform_.architecture(), platform_.variant()}));
+      ASSIGN_OR_RETURN(Manifest image, ReadListed(chosen->descriptor));
       RETURN_IF_ERROR(AddImage(std::move(image)));
       break;
     }
@@ -187,9 +189,6 @@ absl::Status Planner::CheckMayConvert(const Manifest& manifest, absl::string_vie
         absl::StrCat("manifest ", manifest.digest().ToString(), " must be converted to type ",
                      to_type, ", but its digest is to be preserved"));
   }
-  if (IsDockerType(to_type)) {
-    return OptionUnimplemented("format", absl::StrCat("converting to ", to_type));
-  }
   return absl::OkStatus();
 }
 
@@ -207,7 +206,9 @@ absl::Status Planner::AddAll(const Manifest& index) {
     plan_.index = index;
     return absl::OkStatus();
   }
-  ASSIGN_OR_RETURN(plan_.index, ConvertIndexToOci(index, converted_));
+  const bool to_docker = IsDockerType(must_convert ? OtherFamily(index) : index.media_type());
+  ASSIGN_OR_RETURN(plan_.index, to_docker ? ConvertIndexToDocker(index, converted_)
+                                          : ConvertIndexToOci(index, converted_));
   return absl::OkStatus();
 }
 
@@ -242,7 +243,9 @@ absl::StatusOr<PlannedImage> Planner::Convert(const Manifest& source) {
   ASSIGN_OR_RETURN(std::unique_ptr<ByteSource> bytes, from_.OpenBlob(config));
   ASSIGN_OR_RETURN(const std::string config_json,
                    ReadAll(std::move(bytes), config.digest, config.size_bytes, kMaxConfigBytes));
-  ASSIGN_OR_RETURN(ConvertedImage converted, ConvertImageToOci(source, config_json));
+  const bool to_docker = IsDockerType(OtherFamily(source));
+  ASSIGN_OR_RETURN(ConvertedImage converted, to_docker ? ConvertToDocker(source, config_json)
+                                                       : ConvertToOci(source, config_json));
   RETURN_IF_ERROR(Count(converted.manifest));
   held_bytes_ += static_cast<int64_t>(converted.config.size());
   converted_.emplace(source.digest(), converted.manifest.ToDescriptor());

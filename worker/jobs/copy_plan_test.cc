@@ -123,9 +123,19 @@ TEST_F(PlanCopyTest, ListOfPlatformsIsUnimplemented) {
   EXPECT_THAT(ErrorMetadata(status), ElementsAre(testing::Pair("field", "multi_arch")));
 }
 
-TEST_F(PlanCopyTest, ConvertingToSchema2IsUnimplemented) {
-  from_.SetTop(from_.AddImage({"layer"}, "{}"));
+TEST_F(PlanCopyTest, Schema2IsMadeWhereItIsAskedFor) {
+  const Descriptor image = from_.AddImage({"layer"}, R"({"architecture":"amd64","os":"linux"})");
+  from_.SetTop(image);
   options_.set_format(v1::MANIFEST_FORMAT_DOCKER_V2S2);
+  ASSERT_OK_AND_ASSIGN(const CopyPlan plan, Plan());
+  EXPECT_EQ(plan.top().media_type(), kDockerManifestType);
+  EXPECT_EQ(plan.images[0].source_digest, image.digest);
+  EXPECT_EQ(plan.images[0].blobs[0].descriptor.digest, Digest::Sha256Of("layer"));
+}
+
+TEST_F(PlanCopyTest, Schema1IsUnimplemented) {
+  from_.SetTop(from_.AddImage({"layer"}, "{}"));
+  options_.set_format(v1::MANIFEST_FORMAT_DOCKER_V2S1);
   EXPECT_EQ(ErrorReason(Plan().status()), "OPTION_UNIMPLEMENTED");
 }
 
@@ -189,7 +199,7 @@ TEST_F(PlanCopyTest, IndexWithinAnIndexIsUnsupported) {
 TEST_F(PlanCopyTest, ManifestsOfAnIndexAreBoundTogether) {
   std::vector<Descriptor> images;
   std::vector<std::string> platforms;
-  const std::string padding(3'500'000, ' ');
+  const std::string padding(kMaxManifestBytes - 10'000, ' ');
   for (int i = 0; i < 5; ++i) {
     const Descriptor config = from_.AddBlob(kOciConfigType, absl::StrCat("{\"n\":", i, "}"));
     images.push_back(from_.AddManifest(kOciManifestType, padding + OciManifestJson(config, {})));
