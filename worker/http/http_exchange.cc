@@ -1,0 +1,308 @@
+#include "worker/http/http_exchange.h"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
+#include "proto/wire/error.h"
+#include "proto/wire/printable.h"
+#include "proto/wire/status_macros.h"
+
+namespace holkas {
+namespace {
+
+// What a message quotes of libcurl, which quotes the peer.
+constexpr size_t kMaxQuotedBytes = 256;
+// libcurl has timers of its own; waiting is cut into pieces of at most this.
+constexpr absl::Duration kLongestWait = absl::Seconds(1);
+
+absl::Status Unavailable(absl::string_view message) {
+  return MakeError(absl::StatusCode::kUnavailable, "REGISTRY_UNAVAILABLE", message);
+}
+
+absl::Status LimitExceeded(absl::string_view message) {
+  return MakeError(absl::StatusCode::kResourceExhausted, "LIMIT_EXCEEDED", message);
+}
+
+HttpFailure FailureOf(CURLcode code) {
+  switch (code) {
+    case CURLE_COULDNT_CONNECT:
+    case CURLE_COULDNT_RESOLVE_HOST:
+      return HttpFailure::kConnect;
+    case CURLE_SSL_CONNECT_ERROR:
+    case CURLE_OPERATION_TIMEDOUT:  // only the handshake has a time limit in libcurl
+      return HttpFailure::kTls;
+    case CURLE_PEER_FAILED_VERIFICATION:
+    case CURLE_SSL_CERTPROBLEM:
+    case CURLE_SSL_ISSUER_ERROR:
+      return HttpFailure::kCertificate;
+    case CURLE_GOT_NOTHING:
+    case CURLE_PARTIAL_FILE:
+    case CURLE_RECV_ERROR:
+    case CURLE_SEND_ERROR:
+    case CURLE_SEND_FAIL_REWIND:
+      return HttpFailure::kReset;
+    default:
+      return HttpFailure::kMalformed;
+  }
+}
+
+}  // namespace
+
+HttpExchange::HttpExchange(CURLM* multi, CURL* easy, Peer peer, const PeerPatience& patience)
+    : multi_(multi), easy_(easy), peer_(std::move(peer)), watch_(patience) {
+  curl_easy_setopt(easy_, CURLOPT_ERRORBUFFER, error_text_.data());
+  curl_easy_setopt(easy_, CURLOPT_HEADERFUNCTION, &HttpExchange::OnHeader);
+  curl_easy_setopt(easy_, CURLOPT_HEADERDATA, this);
+  curl_easy_setopt(easy_, CURLOPT_WRITEFUNCTION, &HttpExchange::OnBody);
+  curl_easy_setopt(easy_, CURLOPT_WRITEDATA, this);
+  curl_easy_setopt(easy_, CURLOPT_READFUNCTION, &HttpExchange::OnNeedBody);
+  curl_easy_setopt(easy_, CURLOPT_READDATA, this);
+  curl_easy_setopt(easy_, CURLOPT_OPENSOCKETFUNCTION, &HttpExchange::OnOpenSocket);
+  curl_easy_setopt(easy_, CURLOPT_OPENSOCKETDATA, this);
+  curl_multi_add_handle(multi_, easy_);
+}
+
+HttpExchange::~HttpExchange() {
+  curl_multi_remove_handle(multi_, easy_);
+  curl_easy_setopt(easy_, CURLOPT_ERRORBUFFER, nullptr);
+}
+
+size_t HttpExchange::OnHeader(char* data, size_t size, size_t count, void* self) {
+  return static_cast<HttpExchange*>(self)->TakeHeaderLine({data, size * count});
+}
+
+size_t HttpExchange::OnBody(char* data, size_t size, size_t count, void* self) {
+  return static_cast<HttpExchange*>(self)->TakeBody({data, size * count});
+}
+
+size_t HttpExchange::OnNeedBody(char* data, size_t size, size_t count, void* self) {
+  auto& exchange = *static_cast<HttpExchange*>(self);
+  ++exchange.events_;
+  const size_t taken = std::min(size * count, exchange.to_send_.size());
+  if (taken == 0) {
+    if (exchange.body_ended_) {
+      return 0;
+    }
+    exchange.wants_body_ = true;
+    exchange.sending_paused_ = true;
+    return CURL_READFUNC_PAUSE;
+  }
+  std::memcpy(data, exchange.to_send_.data(), taken);
+  exchange.to_send_.remove_prefix(taken);
+  exchange.watch_.Moved(static_cast<int64_t>(taken));
+  return taken;
+}
+
+curl_socket_t HttpExchange::OnOpenSocket(void* self, curlsocktype, curl_sockaddr*) {
+  return static_cast<HttpExchange*>(self)->OpenSocket();
+}
+
+curl_socket_t HttpExchange::OpenSocket() {
+  ++events_;
+  absl::StatusOr<UniqueFd> socket =
+      peer_.broker.Connect(peer_.place, peer_.purpose, peer_.origin.host, peer_.origin.port);
+  watch_.Restart();
+  if (!socket.ok()) {
+    error_ = std::move(socket).status();
+    return CURL_SOCKET_BAD;
+  }
+  return socket->release();
+}
+
+size_t HttpExchange::TakeHeaderLine(absl::string_view line) {
+  ++events_;
+  head_bytes_ += line.size();
+  const bool status_line = !head_complete_ && absl::StartsWith(line, "HTTP/");
+  responses_ += status_line ? 1 : 0;
+  if (head_bytes_ > kMaxHeadBytes || responses_ > kMaxResponses) {
+    error_ = LimitExceeded(absl::StrCat("the response has more than ", kMaxHeadBytes,
+                                        " bytes of headers or ", kMaxResponses, " heads"));
+    return 0;
+  }
+  if (head_complete_) {
+    return line.size();  // a trailer
+  }
+  const absl::string_view text = absl::StripAsciiWhitespace(line);
+  if (status_line) {
+    response_ = HttpResponse();
+    long status = 0;  // NOLINT(runtime/int): libcurl's type
+    curl_easy_getinfo(easy_, CURLINFO_RESPONSE_CODE, &status);
+    response_.status = static_cast<int>(status);
+  } else if (text.empty()) {
+    head_complete_ = response_.status >= 200;
+    watch_.Restart();
+  } else if (const size_t colon = text.find(':'); colon != absl::string_view::npos) {
+    response_.headers.emplace_back(text.substr(0, colon),
+                                   absl::StripAsciiWhitespace(text.substr(colon + 1)));
+  }
+  return line.size();
+}
+
+size_t HttpExchange::TakeBody(absl::string_view data) {
+  ++events_;
+  if (beyond_.size() - beyond_taken_ + data.size() > 2 * kMaxBufferedBytes) {
+    receiving_paused_ = true;
+    return CURL_WRITEFUNC_PAUSE;
+  }
+  watch_.Moved(static_cast<int64_t>(data.size()));
+  const size_t direct = std::min(data.size(), wanted_.size());
+  if (direct > 0) {
+    std::memcpy(wanted_.data(), data.data(), direct);
+    wanted_.remove_prefix(direct);
+  }
+  beyond_.append(data.data() + direct, data.size() - direct);
+  return data.size();
+}
+
+absl::Status HttpExchange::Write(absl::string_view data) {
+  to_send_ = data;
+  wants_body_ = false;
+  Resume();
+  // libcurl asks for more when what it was given before has been sent.
+  while (!to_send_.empty() || !wants_body_) {
+    RETURN_IF_ERROR(Step());
+    if (done_ || head_complete_) {
+      to_send_ = {};
+      return absl::AbortedError("the peer answered before the end of the body");
+    }
+  }
+  return absl::OkStatus();
+}
+
+void HttpExchange::EndBody() {
+  body_ended_ = true;
+  watch_.Restart();
+  Resume();
+}
+
+void HttpExchange::Resume() {
+  if (done_ || !(receiving_paused_ || sending_paused_)) {
+    return;
+  }
+  receiving_paused_ = false;
+  sending_paused_ = false;
+  curl_easy_pause(easy_, CURLPAUSE_CONT);
+}
+
+absl::StatusOr<const HttpResponse*> HttpExchange::AwaitResponse() {
+  while (!head_complete_) {
+    RETURN_IF_ERROR(Step());
+    if (done_ && !head_complete_) {
+      return Fail(HttpFailure::kMalformed, Unavailable("the response has no head"));
+    }
+  }
+  curl_off_t length = -1;
+  curl_easy_getinfo(easy_, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length);
+  response_.content_length = length;
+  return &response_;
+}
+
+absl::StatusOr<size_t> HttpExchange::Read(absl::Span<char> buffer) {
+  if (buffer.empty()) {
+    return 0;
+  }
+  if (beyond_taken_ < beyond_.size()) {
+    const size_t count = std::min(buffer.size(), beyond_.size() - beyond_taken_);
+    std::memcpy(buffer.data(), beyond_.data() + beyond_taken_, count);
+    beyond_taken_ += count;
+    return count;
+  }
+  beyond_.clear();
+  beyond_taken_ = 0;
+  wanted_ = buffer;
+  Resume();
+  absl::Status status = done_ ? error_ : absl::OkStatus();
+  while (status.ok() && wanted_.size() == buffer.size() && !done_) {
+    status = Step();
+  }
+  const size_t count = buffer.size() - wanted_.size();
+  wanted_ = {};
+  // Bytes that came before an error are given first.
+  if (count == 0) {
+    RETURN_IF_ERROR(status);
+  }
+  return count;
+}
+
+absl::StatusOr<std::string> HttpExchange::ReadAll(size_t max_bytes) {
+  std::string body;
+  std::array<char, 16 << 10> piece;
+  while (true) {
+    ASSIGN_OR_RETURN(const size_t count, Read(absl::MakeSpan(piece)));
+    if (count == 0) {
+      return body;
+    }
+    if (body.size() + count > max_bytes) {
+      return LimitExceeded(absl::StrCat("the response has more than ", max_bytes, " bytes"));
+    }
+    body.append(piece.data(), count);
+  }
+}
+
+absl::Status HttpExchange::Step() {
+  if (done_) {
+    return error_;
+  }
+  const uint64_t events_before = events_;
+  int running = 0;
+  if (const CURLMcode code = curl_multi_perform(multi_, &running); code != CURLM_OK) {
+    return Fail(HttpFailure::kMalformed, Unavailable(curl_multi_strerror(code)));
+  }
+  CollectResult();
+  if (done_) {
+    return error_;
+  }
+  if (events_ != events_before) {
+    return absl::OkStatus();
+  }
+  if (const auto complaint = watch_.Complaint(); complaint.has_value()) {
+    return Fail(HttpFailure::kStall, Unavailable(*complaint));
+  }
+  const absl::Duration wait = std::min(watch_.Remaining() + absl::Milliseconds(1), kLongestWait);
+  const absl::Time begin = absl::Now();
+  curl_multi_poll(multi_, nullptr, 0, static_cast<int>(absl::ToInt64Milliseconds(wait)), nullptr);
+  watch_.Waited(absl::Now() - begin);
+  return absl::OkStatus();
+}
+
+void HttpExchange::CollectResult() {
+  int left = 0;
+  while (const CURLMsg* message = curl_multi_info_read(multi_, &left)) {
+    if (message->msg == CURLMSG_DONE && message->easy_handle == easy_) {
+      done_ = true;
+      error_ = ErrorOf(message->data.result);
+    }
+  }
+}
+
+absl::Status HttpExchange::ErrorOf(CURLcode code) {
+  if (code == CURLE_OK) {
+    return absl::OkStatus();
+  }
+  if (!error_.ok()) {
+    const bool limit = ErrorReason(error_) == "LIMIT_EXCEEDED";
+    const bool denied = error_.code() != absl::StatusCode::kUnavailable;
+    failure_ = limit ? HttpFailure::kLimit : denied ? HttpFailure::kDenied : HttpFailure::kConnect;
+    return error_;
+  }
+  failure_ = FailureOf(code);
+  const absl::string_view detail(error_text_.data());
+  return Unavailable(
+      Printable(detail.empty() ? curl_easy_strerror(code) : detail, kMaxQuotedBytes));
+}
+
+absl::Status HttpExchange::Fail(HttpFailure failure, absl::Status error) {
+  done_ = true;
+  failure_ = failure;
+  error_ = std::move(error);
+  return error_;
+}
+
+}  // namespace holkas

@@ -1,0 +1,282 @@
+#include "worker/transports/registry/registry_client.h"
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "proto/wire/error.h"
+#include "proto/wire/status_macros.h"
+#include "worker/http/challenge.h"
+
+namespace holkas {
+namespace {
+
+// A server that speaks TLS at all has answered the hello by then; who waits for the rest of what
+// looks like a line of HTTP has not. Only where plain HTTP may be tried next.
+constexpr absl::Duration kProbeHandshakeTimeout = absl::Seconds(2);
+
+absl::Status Unavailable(absl::string_view message) {
+  return MakeError(absl::StatusCode::kUnavailable, "REGISTRY_UNAVAILABLE", message);
+}
+
+bool IsRedirect(int status) {
+  return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
+}
+
+bool IsFollowed(const RegistryRequest& request) {
+  return request.method == "GET" || request.method == "HEAD";
+}
+
+std::string BasicAuthorization(const v1::BasicCredentials& credentials) {
+  return absl::StrCat("Basic ", absl::Base64Escape(absl::StrCat(credentials.username(), ":",
+                                                                credentials.password())));
+}
+
+Origin OriginOf(const broker::RegistryImage& image, bool https) {
+  const uint32_t port = image.port() != 0 ? image.port() : https ? 443 : 80;
+  const std::string& host = image.api_host().empty() ? image.host() : image.api_host();
+  return {https, absl::AsciiStrToLower(host), static_cast<uint16_t>(port)};
+}
+
+std::string RepositoryName(const broker::RegistryImage& image) {
+  const bool bracketed = image.host().find(':') != std::string::npos;
+  return absl::StrCat(bracketed ? "[" : "", image.host(), bracketed ? "]" : "",
+                      image.port() != 0 ? absl::StrCat(":", image.port()) : "", "/",
+                      image.repository());
+}
+
+}  // namespace
+
+absl::Status RegistryAnswer::Await() {
+  ASSIGN_OR_RETURN(head_, exchange_->AwaitResponse());
+  return absl::OkStatus();
+}
+
+void RegistryAnswer::Discard() { (void)exchange_->ReadAll(kMaxErrorBodyBytes); }
+
+absl::Status RegistryAnswer::Error(RegistryObject object) {
+  const absl::StatusOr<std::string> body = exchange_->ReadAll(kMaxErrorBodyBytes);
+  return RegistryAnswerError(object, head_->status, body.ok() ? *body : "");
+}
+
+absl::StatusOr<std::unique_ptr<RegistryClient>> RegistryClient::New(Options options) {
+  ASSIGN_OR_RETURN(TlsSettings tls, TlsSettings::New(options.image.certificates(),
+                                                     options.image.verify_certificate()));
+  return std::unique_ptr<RegistryClient>(new RegistryClient(std::move(options), std::move(tls)));
+}
+
+RegistryClient::RegistryClient(Options options, TlsSettings tls)
+    : options_(std::move(options)),
+      tls_(std::move(tls)),
+      repository_name_(RepositoryName(options_.image)),
+      pool_({options_.broker, options_.place, tls_, options_.user_agent, options_.patience}),
+      scheme_(options_.image.plain_http_allowed() ? Scheme::kUnknown : Scheme::kHttps) {
+  // A token is of use for nothing else; a password waits until the registry asks for it.
+  if (options_.image.has_bearer_token()) {
+    authorization_ = absl::StrCat("Bearer ", options_.image.bearer_token());
+  }
+}
+
+absl::StatusOr<std::unique_ptr<RegistryAnswer>> RegistryClient::Send(
+    const RegistryRequest& request) {
+  for (int attempt = 1;; ++attempt) {
+    Attempt result = TryOnce(request);
+    const bool worth_it = result.answer.ok() ? IsWorthRetrying((*result.answer)->head().status)
+                                             : IsWorthRetrying(result.failure);
+    if (!worth_it || attempt >= std::min(request.attempts, options_.retry.attempts)) {
+      return std::move(result.answer);
+    }
+    const absl::Duration delay = DelayBefore(result, attempt);
+    if (result.answer.ok()) {
+      (*result.answer)->Discard();
+      result.answer->reset();
+    }
+    options_.retry.sleep(delay);
+  }
+}
+
+absl::Duration RegistryClient::DelayBefore(const Attempt& failed, int attempt) const {
+  if (failed.answer.ok()) {
+    const auto asked = ParseRetryAfter((*failed.answer)->head().Header("Retry-After"), absl::Now());
+    if (asked.has_value()) {
+      return *asked;
+    }
+  }
+  return RetryDelay(options_.retry, attempt);
+}
+
+RegistryClient::Attempt RegistryClient::TryOnce(const RegistryRequest& request) {
+  if (scheme_ == Scheme::kUnknown) {
+    absl::MutexLock lock(&probe_mutex_);
+    if (scheme_ == Scheme::kUnknown) {
+      return TryBothSchemes(request);
+    }
+  }
+  return TryWithCredentials(request, UrlFor(request, scheme_ == Scheme::kHttps));
+}
+
+// The request itself is the probe, so that finding out costs a registry with TLS nothing and one
+// without it one connection.
+RegistryClient::Attempt RegistryClient::TryBothSchemes(const RegistryRequest& request) {
+  Attempt secure = TryWithCredentials(request, UrlFor(request, true));
+  if (secure.answer.ok()) {
+    scheme_ = Scheme::kHttps;
+    return secure;
+  }
+  if (secure.failure != HttpFailure::kTls && secure.failure != HttpFailure::kConnect) {
+    return secure;
+  }
+  Attempt plain = TryWithCredentials(request, UrlFor(request, false));
+  if (plain.answer.ok() && (*plain.answer)->head().status == 400) {
+    return secure;  // so answers a server that wants TLS
+  }
+  if (plain.answer.ok()) {
+    scheme_ = Scheme::kHttp;
+  }
+  return plain;
+}
+
+RegistryClient::Attempt RegistryClient::TryWithCredentials(const RegistryRequest& request,
+                                                           const Url& url) {
+  const std::string sent = Authorization();
+  Attempt first = TryWithRedirects(request, url);
+  if (!first.answer.ok() || (*first.answer)->head().status != 401 ||
+      !IsOwnOrigin((*first.answer)->url().origin()) || !LearnCredentials(**first.answer) ||
+      Authorization() == sent) {
+    return first;
+  }
+  (*first.answer)->Discard();
+  first.answer->reset();
+  return TryWithRedirects(request, url);
+}
+
+RegistryClient::Attempt RegistryClient::TryWithRedirects(const RegistryRequest& request, Url url) {
+  for (int hop = 0; hop <= kMaxRedirects; ++hop) {
+    Attempt attempt = TryHop(request, url);
+    if (!attempt.answer.ok() || !IsFollowed(request) ||
+        !IsRedirect((*attempt.answer)->head().status)) {
+      return attempt;
+    }
+    absl::StatusOr<Url> next = ResolveLocation(**attempt.answer);
+    if (!next.ok()) {
+      return {next.status(), HttpFailure::kMalformed};
+    }
+    (*attempt.answer)->Discard();
+    url = *std::move(next);
+  }
+  return {WithUrl(Unavailable(absl::StrCat("more than ", kMaxRedirects, " redirects")),
+                  request.method, url),
+          HttpFailure::kMalformed};
+}
+
+RegistryClient::Attempt RegistryClient::TryHop(const RegistryRequest& request, const Url& url) {
+  absl::StatusOr<std::unique_ptr<RegistryAnswer>> answer =
+      Start(MakeHttpRequest(request, url), url);
+  if (!answer.ok()) {
+    return {answer.status(), HttpFailure::kLimit};
+  }
+  const absl::Status status = (*answer)->Await();
+  if (!status.ok()) {
+    return {WithUrl(status, request.method, url), (*answer)->exchange().failure()};
+  }
+  answered_ = true;
+  return {std::move(answer), HttpFailure::kNone};
+}
+
+absl::StatusOr<std::unique_ptr<RegistryAnswer>> RegistryClient::StartUpload(
+    const RegistryRequest& request, int64_t size_bytes) {
+  const Url url = UrlFor(request, scheme_ != Scheme::kHttp);
+  HttpRequest http = MakeHttpRequest(request, url);
+  http.body = HttpRequest::Body::kStream;
+  http.stream_size_bytes = size_bytes;
+  return Start(std::move(http), url);
+}
+
+absl::StatusOr<std::unique_ptr<RegistryAnswer>> RegistryClient::Start(HttpRequest http,
+                                                                      const Url& url) {
+  ASSIGN_OR_RETURN(ClientPool::Lease lease, pool_.Take());
+  ASSIGN_OR_RETURN(std::unique_ptr<HttpExchange> exchange, lease->Start(http));
+  return std::make_unique<RegistryAnswer>(std::move(lease), std::move(exchange), url);
+}
+
+HttpRequest RegistryClient::MakeHttpRequest(const RegistryRequest& request, const Url& url) const {
+  HttpRequest http = {.method = request.method, .url = url, .headers = request.headers};
+  if (request.body.has_value()) {
+    http.body = HttpRequest::Body::kBytes;
+    http.bytes = *request.body;
+  }
+  if (IsOwnOrigin(url.origin())) {
+    if (std::string authorization = Authorization(); !authorization.empty()) {
+      http.headers.emplace_back("Authorization", std::move(authorization));
+    }
+  } else {
+    http.purpose = broker::PURPOSE_REDIRECT;
+  }
+  if (scheme_ == Scheme::kUnknown) {
+    http.handshake_timeout = kProbeHandshakeTimeout;
+  }
+  return http;
+}
+
+Url RegistryClient::UrlFor(const RegistryRequest& request, bool https) const {
+  if (request.url.has_value()) {
+    return *request.url;
+  }
+  return Url(OriginOf(options_.image, https),
+             absl::StrCat("/v2/", options_.image.repository(), "/", request.path));
+}
+
+bool RegistryClient::IsOwnOrigin(const Origin& origin) const {
+  const bool https = origin.https;
+  return (https ? scheme_ != Scheme::kHttp : scheme_ != Scheme::kHttps) &&
+         origin == OriginOf(options_.image, https);
+}
+
+absl::StatusOr<Url> RegistryClient::ResolveLocation(const RegistryAnswer& answer) const {
+  absl::StatusOr<Url> target = answer.url().Resolve(answer.head().Header("Location"));
+  if (!target.ok()) {
+    return Unavailable(absl::StrCat("the registry's Location: ", target.status().message()));
+  }
+  if (answer.url().origin().https && !target->origin().https) {
+    return Unavailable(absl::StrCat("the registry leads from https to ", target->ForMessage(),
+                                    ", which is refused"));
+  }
+  return target;
+}
+
+bool RegistryClient::LearnCredentials(const RegistryAnswer& answer) {
+  if (!options_.image.has_basic()) {
+    return false;
+  }
+  for (const absl::string_view header : answer.head().Headers("WWW-Authenticate")) {
+    for (const Challenge& challenge : ParseChallenges(header)) {
+      if (challenge.scheme == "basic") {
+        absl::MutexLock lock(&mutex_);
+        authorization_ = BasicAuthorization(options_.image.basic());
+        return true;
+      }
+    }
+  }
+  return false;
+}
+
+std::string RegistryClient::Authorization() const {
+  absl::MutexLock lock(&mutex_);
+  return authorization_;
+}
+
+// Skopeo asks for /v2/ before anything else, and its users look for that in messages.
+absl::Status RegistryClient::WithUrl(const absl::Status& status, absl::string_view method,
+                                     const Url& url) const {
+  const std::string own = OriginOf(options_.image, url.origin().https).ToString();
+  if (!answered_) {
+    const std::string host = own.substr(own.find("//") + 2);
+    return WithContext(
+        status, absl::StrCat("pinging container registry ", host, ": Get \"", own, "/v2/\""));
+  }
+  std::string verb = absl::AsciiStrToLower(method);
+  verb[0] = absl::ascii_toupper(static_cast<unsigned char>(verb[0]));
+  return WithContext(status, absl::StrCat(verb, " \"", url.ForMessage(), "\""));
+}
+
+}  // namespace holkas

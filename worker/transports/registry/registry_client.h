@@ -1,0 +1,145 @@
+#ifndef HOLKAS_WORKER_TRANSPORTS_REGISTRY_REGISTRY_CLIENT_H_
+#define HOLKAS_WORKER_TRANSPORTS_REGISTRY_REGISTRY_CLIENT_H_
+
+#include <atomic>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/synchronization/mutex.h"
+#include "broker/broker.pb.h"
+#include "worker/broker/broker.h"
+#include "worker/http/http_client.h"
+#include "worker/http/retry.h"
+#include "worker/transports/registry/client_pool.h"
+#include "worker/transports/registry/registry_error.h"
+
+namespace holkas {
+
+// Redirects of one request that are followed.
+inline constexpr int kMaxRedirects = 5;
+
+// A request to a registry.
+struct RegistryRequest {
+  std::string method = "GET";
+  // Below the repository, `manifests/latest`; or where the registry said to go.
+  std::string path = {};
+  std::optional<Url> url = std::nullopt;
+  std::vector<std::pair<std::string, std::string>> headers = {};
+  // Outlives the call. Every request with a body that is not streamed may be repeated.
+  std::optional<absl::string_view> body = std::nullopt;
+  int attempts = 3;
+};
+
+// The head of a registry's answer, with the rest to be read. Holds a client of the pool.
+class RegistryAnswer {
+ public:
+  RegistryAnswer(ClientPool::Lease lease, std::unique_ptr<HttpExchange> exchange, Url url)
+      : lease_(std::move(lease)), exchange_(std::move(exchange)), url_(std::move(url)) {}
+
+  const HttpResponse& head() const { return *head_; }
+  HttpExchange& exchange() { return *exchange_; }
+  // Where the answer came from, after redirects.
+  const Url& url() const { return url_; }
+
+  // Waits for the head.
+  absl::Status Await();
+  // The body's end, so that the connection can be used again; or closes the connection where the
+  // body is not worth reading.
+  void Discard();
+  // The error that the answer stands for.
+  absl::Status Error(RegistryObject object);
+
+ private:
+  ClientPool::Lease lease_;
+  std::unique_ptr<HttpExchange> exchange_;
+  Url url_;
+  const HttpResponse* head_ = nullptr;
+};
+
+// Speaks with the registry of one place of a job, for one repository: finds out once whether it
+// speaks HTTPS, presents credentials to the registry's own origin and to nobody else, follows the
+// redirects of GET and HEAD hop by hop, tries again what is worth it. Thread-safe.
+class RegistryClient {
+ public:
+  // Everything referred to outlives the client.
+  struct Options {
+    Broker& broker;
+    broker::Place place;
+    const broker::RegistryImage& image;
+    std::string user_agent;
+    PeerPatience patience = {};
+    RetryPolicy retry = {};
+  };
+
+  // Errors: INVALID_ARGUMENT (INVALID_FIELD) for malformed certificates.
+  static absl::StatusOr<std::unique_ptr<RegistryClient>> New(Options options);
+
+  // Sends the request; gives the answer, whatever its status, with its head read. Statuses that are
+  // worth it were tried again, 401 was answered with credentials where there are any.
+  // Errors: UNAVAILABLE (REGISTRY_UNAVAILABLE); PERMISSION_DENIED (ADDRESS_DENIED);
+  // RESOURCE_EXHAUSTED (LIMIT_EXCEEDED).
+  absl::StatusOr<std::unique_ptr<RegistryAnswer>> Send(const RegistryRequest& request);
+
+  // Begins a request with a streamed body, `request.body` not set: nothing is awaited or repeated.
+  // After at least one Send. `size_bytes` -1: not known.
+  absl::StatusOr<std::unique_ptr<RegistryAnswer>> StartUpload(const RegistryRequest& request,
+                                                              int64_t size_bytes);
+
+  // Where an upload continues, by the Location of an answer.
+  // Errors: UNAVAILABLE for a malformed one and for one that leads from HTTPS to HTTP.
+  absl::StatusOr<Url> ResolveLocation(const RegistryAnswer& answer) const;
+
+  // `host[:port]/path`.
+  const std::string& repository_name() const { return repository_name_; }
+  const broker::RegistryImage& image() const { return options_.image; }
+
+ private:
+  enum class Scheme { kUnknown, kHttps, kHttp };
+  struct Attempt {
+    absl::StatusOr<std::unique_ptr<RegistryAnswer>> answer;
+    HttpFailure failure = HttpFailure::kNone;
+    absl::Status status() const { return answer.status(); }
+  };
+
+  RegistryClient(Options options, TlsSettings tls);
+
+  Attempt TryOnce(const RegistryRequest& request);
+  Attempt TryBothSchemes(const RegistryRequest& request);
+  Attempt TryWithCredentials(const RegistryRequest& request, const Url& url);
+  Attempt TryWithRedirects(const RegistryRequest& request, Url url);
+  Attempt TryHop(const RegistryRequest& request, const Url& url);
+
+  absl::StatusOr<std::unique_ptr<RegistryAnswer>> Start(HttpRequest http, const Url& url);
+  HttpRequest MakeHttpRequest(const RegistryRequest& request, const Url& url) const;
+  Url UrlFor(const RegistryRequest& request, bool https) const;
+  bool IsOwnOrigin(const Origin& origin) const;
+  // Reads the challenges of a 401; whether sending again with what was learned makes sense.
+  bool LearnCredentials(const RegistryAnswer& answer) ABSL_LOCKS_EXCLUDED(mutex_);
+  std::string Authorization() const ABSL_LOCKS_EXCLUDED(mutex_);
+  absl::Duration DelayBefore(const Attempt& failed, int attempt) const;
+  absl::Status WithUrl(const absl::Status& status, absl::string_view method, const Url& url) const;
+
+  const Options options_;
+  const TlsSettings tls_;
+  const std::string repository_name_;
+  ClientPool pool_;
+
+  std::atomic<Scheme> scheme_;
+  // Whether the registry ever answered.
+  std::atomic<bool> answered_ = false;
+  // Held by the one request that finds out the scheme.
+  absl::Mutex probe_mutex_;
+  mutable absl::Mutex mutex_;
+  std::string authorization_ ABSL_GUARDED_BY(mutex_);  // the header's value; empty for none
+};
+
+}  // namespace holkas
+
+#endif  // HOLKAS_WORKER_TRANSPORTS_REGISTRY_REGISTRY_CLIENT_H_

@@ -1,0 +1,162 @@
+#include "worker/transports/registry/registry_destination.h"
+
+#include <algorithm>
+#include <iterator>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
+#include "proto/wire/error.h"
+#include "proto/wire/status_macros.h"
+#include "worker/image/media_types.h"
+#include "worker/transports/registry/registry_upload.h"
+
+namespace holkas {
+namespace {
+
+constexpr absl::string_view kAcceptedTypes[] = {kOciManifestType, kOciIndexType,
+                                                kDockerManifestType, kDockerListType};
+
+bool IsSuccess(int status) { return status >= 200 && status < 300; }
+
+// The repository of `source` where the registry is that of `destination`; empty otherwise.
+std::string MountSource(const broker::ImageLocation& source,
+                        const broker::RegistryImage& destination) {
+  const broker::RegistryImage& image = source.registry();
+  if (!source.has_registry() || image.api_host() != destination.api_host() ||
+      image.host() != destination.host() || image.port() != destination.port() ||
+      image.repository() == destination.repository()) {
+    return "";
+  }
+  return image.repository();
+}
+
+std::string QueryEscape(absl::string_view text) {
+  return absl::StrReplaceAll(text, {{":", "%3A"}, {"/", "%2F"}, {"+", "%2B"}});
+}
+
+}  // namespace
+
+bool RegistryDestination::AcceptsManifestType(absl::string_view media_type) const {
+  return std::find(std::begin(kAcceptedTypes), std::end(kAcceptedTypes), media_type) !=
+         std::end(kAcceptedTypes);
+}
+
+absl::StatusOr<ImageDestination::Reuse> RegistryDestination::ReuseBlob(const Descriptor& blob) {
+  const std::string context =
+      absl::StrCat("checking blob ", blob.digest.ToString(), " in ", client_->repository_name());
+  absl::StatusOr<bool> present = HasBlob(blob);
+  if (!present.ok()) {
+    return WithContext(present.status(), context);
+  }
+  if (*present) {
+    return Reuse::kPresent;
+  }
+  if (mount_from_.empty()) {
+    return Reuse::kAbsent;
+  }
+  absl::StatusOr<bool> mounted = Mount(blob);
+  if (!mounted.ok()) {
+    return WithContext(mounted.status(), context);
+  }
+  return *mounted ? Reuse::kMounted : Reuse::kAbsent;
+}
+
+absl::StatusOr<bool> RegistryDestination::HasBlob(const Descriptor& blob) {
+  ASSIGN_OR_RETURN(
+      std::unique_ptr<RegistryAnswer> answer,
+      client_->Send({.method = "HEAD", .path = absl::StrCat("blobs/", blob.digest.ToString())}));
+  const HttpResponse& head = answer->head();
+  if (head.status == 404) {
+    return false;
+  }
+  if (head.status != 200) {
+    return answer->Error(RegistryObject::kBlob);
+  }
+  // A blob of another size under the digest is not intact: writing it again repairs it.
+  return head.content_length < 0 || blob.size_bytes < 0 || head.content_length == blob.size_bytes;
+}
+
+absl::StatusOr<bool> RegistryDestination::Mount(const Descriptor& blob) {
+  ASSIGN_OR_RETURN(std::unique_ptr<RegistryAnswer> answer,
+                   client_->Send({.method = "POST",
+                                  .path = absl::StrCat(
+                                      "blobs/uploads/?mount=", QueryEscape(blob.digest.ToString()),
+                                      "&from=", QueryEscape(mount_from_)),
+                                  .body = ""}));
+  const int status = answer->head().status;
+  answer->Discard();
+  if (status == 202) {
+    // Not mounted, but an upload was begun, whose session nobody will use.
+    if (absl::StatusOr<Url> session = client_->ResolveLocation(*answer); session.ok()) {
+      answer.reset();
+      DeleteUploadSession(*client_, *session);
+    }
+  }
+  // A registry that does not mount for other reasons may still take the blob.
+  return status == 201;
+}
+
+absl::StatusOr<std::unique_ptr<ByteSink>> RegistryDestination::CreateBlob(const Descriptor& blob) {
+  return RegistryUpload::Open(*client_, blob);
+}
+
+absl::Status RegistryDestination::WriteManifest(const Manifest& manifest, bool is_top) {
+  const broker::RegistryImage& image = client_->image();
+  if (is_top && !image.tag().empty()) {
+    return absl::OkStatus();
+  }
+  if (is_top && !image.digest().empty() && image.digest() != manifest.digest().ToString()) {
+    return MakeError(absl::StatusCode::kFailedPrecondition, "DESTINATION_CONFLICT",
+                     absl::StrCat("writing manifest in ", client_->repository_name(),
+                                  ": the manifest has digest ", manifest.digest().ToString(),
+                                  ", but the destination is named ", image.digest()));
+  }
+  return PutManifest(manifest, manifest.digest().ToString());
+}
+
+absl::Status RegistryDestination::Publish(const Manifest& top) {
+  // Without a tag the digest is the name, and WriteManifest gave it.
+  const std::string& tag = client_->image().tag();
+  return tag.empty() ? absl::OkStatus() : PutManifest(top, tag);
+}
+
+absl::Status RegistryDestination::PutManifest(const Manifest& manifest,
+                                              const std::string& reference) {
+  const std::string context =
+      absl::StrCat("writing manifest ", reference, " in ", client_->repository_name());
+  absl::StatusOr<std::unique_ptr<RegistryAnswer>> answer =
+      client_->Send({.method = "PUT",
+                     .path = absl::StrCat("manifests/", reference),
+                     .headers = {{"Content-Type", manifest.media_type()}},
+                     .body = manifest.bytes()});
+  if (!answer.ok()) {
+    return WithContext(answer.status(), context);
+  }
+  const HttpResponse& head = (*answer)->head();
+  if (!IsSuccess(head.status)) {
+    return WithContext((*answer)->Error(RegistryObject::kManifestUpload), context);
+  }
+  const std::string stored(head.Header("Docker-Content-Digest"));
+  (*answer)->Discard();
+  if (!stored.empty() && Digest::Parse(stored).ok() && manifest.digest().algorithm() == "sha256" &&
+      stored != manifest.digest().ToString()) {
+    return MakeError(absl::StatusCode::kDataLoss, "CONTENT_MISMATCH",
+                     absl::StrCat(context, ": the registry stored ", stored, ", want ",
+                                  manifest.digest().ToString()));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::unique_ptr<ImageDestination>> OpenRegistryDestination(
+    const TransportContext& context, const broker::ImageLocation& location) {
+  ASSIGN_OR_RETURN(std::unique_ptr<RegistryClient> client,
+                   RegistryClient::New({.broker = context.broker,
+                                        .place = broker::PLACE_DESTINATION,
+                                        .image = location.registry(),
+                                        .user_agent = context.job.user_agent()}));
+  return std::make_unique<RegistryDestination>(
+      std::move(client), MountSource(context.job.source(), location.registry()));
+}
+
+}  // namespace holkas

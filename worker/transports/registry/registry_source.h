@@ -1,0 +1,41 @@
+#ifndef HOLKAS_WORKER_TRANSPORTS_REGISTRY_REGISTRY_SOURCE_H_
+#define HOLKAS_WORKER_TRANSPORTS_REGISTRY_REGISTRY_SOURCE_H_
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "broker/broker.pb.h"
+#include "worker/transports/image_source.h"
+#include "worker/transports/registry/registry_client.h"
+#include "worker/transports/transport.h"
+
+namespace holkas {
+
+// Opens an image of a registry (OCI distribution-spec) for reading: a row of transports.cc. Sends
+// nothing yet.
+absl::StatusOr<std::unique_ptr<ImageSource>> OpenRegistrySource(
+    const TransportContext& context, const broker::ImageLocation& location);
+
+// The same with a client of one's own.
+class RegistrySource : public ImageSource {
+ public:
+  explicit RegistrySource(std::unique_ptr<RegistryClient> client) : client_(std::move(client)) {}
+
+  // For a name, compares Docker-Content-Digest too, where the registry sends one.
+  // Errors, beside the interface's: RegistryAnswerError's.
+  absl::StatusOr<RawManifest> ReadManifest(const std::optional<Digest>& instance) override;
+  // A connection that breaks is made again and the blob continued from where it was.
+  // Errors, beside the interface's: DATA_LOSS (CONTENT_MISMATCH) where the registry announces
+  // another size.
+  absl::StatusOr<std::unique_ptr<ByteSource>> OpenBlob(const Descriptor& blob) override;
+  absl::StatusOr<std::vector<std::string>> ListTags(std::vector<std::string>& warnings) override;
+
+ private:
+  std::unique_ptr<RegistryClient> client_;
+};
+
+}  // namespace holkas
+
+#endif  // HOLKAS_WORKER_TRANSPORTS_REGISTRY_REGISTRY_SOURCE_H_
