@@ -187,6 +187,9 @@ absl::Status Zygote::BecomeUnprivileged() {
 absl::Status Zygote::SetUp() {
   clearenv();
   umask(077);
+  if (syscall(__NR_close_range, kControlFd + 1, ~0u, 0) != 0) {
+    return ErrnoError(errno, "close_range");
+  }
   signal(SIGPIPE, SIG_IGN);
   RETURN_IF_ERROR(DieWithParent("holkas-zygote"));
   RETURN_IF_ERROR(PreloadLibraries());

@@ -1,0 +1,130 @@
+#include "service/sandbox/spawn_zygote.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <spawn.h>
+#include <unistd.h>
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "proto/wire/error.h"
+#include "proto/wire/frame_channel.h"
+#include "proto/wire/status_macros.h"
+
+namespace holkas {
+namespace {
+
+// Where the zygote finds its socket (worker/zygote/zygote.h).
+constexpr int kControlFd = 3;
+
+// Out of the way of the numbers 0 to 3, which the new process gets one after the other.
+absl::StatusOr<UniqueFd> MoveUp(UniqueFd fd) {
+  constexpr int kAbove = 10;
+  UniqueFd moved(fcntl(fd.get(), F_DUPFD_CLOEXEC, kAbove));
+  if (!moved.valid()) {
+    return ErrnoError(errno, "duplicate a descriptor");
+  }
+  return moved;
+}
+
+absl::StatusOr<std::pair<UniqueFd, UniqueFd>> NewLogPipe() {
+  int fds[2];
+  if (pipe2(fds, O_CLOEXEC) != 0) {
+    return ErrnoError(errno, "make the zygote's log");
+  }
+  UniqueFd read_end(fds[0]);
+  UniqueFd write_end(fds[1]);
+  if (fcntl(read_end.get(), F_SETFL, O_NONBLOCK) != 0) {
+    return ErrnoError(errno, "make the zygote's log");
+  }
+  return std::make_pair(std::move(read_end), std::move(write_end));
+}
+
+// posix_spawn's two descriptions, with default signals and nothing blocked.
+class SpawnPlan {
+ public:
+  SpawnPlan(int control, int log) {
+    posix_spawn_file_actions_init(&actions_);
+    posix_spawn_file_actions_addopen(&actions_, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+    posix_spawn_file_actions_addopen(&actions_, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
+    posix_spawn_file_actions_adddup2(&actions_, log, STDERR_FILENO);
+    posix_spawn_file_actions_adddup2(&actions_, control, kControlFd);
+    posix_spawnattr_init(&attributes_);
+    posix_spawnattr_setflags(&attributes_, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+    sigset_t signals;
+    sigemptyset(&signals);
+    posix_spawnattr_setsigmask(&attributes_, &signals);
+    sigfillset(&signals);
+    posix_spawnattr_setsigdefault(&attributes_, &signals);
+  }
+  ~SpawnPlan() {
+    posix_spawn_file_actions_destroy(&actions_);
+    posix_spawnattr_destroy(&attributes_);
+  }
+  SpawnPlan(const SpawnPlan&) = delete;
+  SpawnPlan& operator=(const SpawnPlan&) = delete;
+
+  int Spawn(pid_t& pid, const std::string& path, std::vector<std::string> args) {
+    std::vector<char*> argv;
+    for (std::string& arg : args) {
+      argv.push_back(arg.data());
+    }
+    argv.push_back(nullptr);
+    char* const no_environment[] = {nullptr};
+    return posix_spawn(&pid, path.c_str(), &actions_, &attributes_, argv.data(), no_environment);
+  }
+
+ private:
+  posix_spawn_file_actions_t actions_;
+  posix_spawnattr_t attributes_;
+};
+
+}  // namespace
+
+absl::StatusOr<SpawnedZygote> SpawnZygote(const std::string& worker_path, v1::SandboxTier tier,
+                                          const std::vector<std::string>& extra_args) {
+  ASSIGN_OR_RETURN(auto control, FrameChannel::NewPair());
+  ASSIGN_OR_RETURN(auto log, NewLogPipe());
+  ASSIGN_OR_RETURN(const UniqueFd their_control, MoveUp(std::move(control.second)));
+  ASSIGN_OR_RETURN(const UniqueFd their_log, MoveUp(std::move(log.second)));
+
+  std::vector<std::string> args = {"holkas-worker", "--zygote", TierName(tier)};
+  args.insert(args.end(), extra_args.begin(), extra_args.end());
+  SpawnPlan plan(their_control.get(), their_log.get());
+  SpawnedZygote zygote;
+  const int error = plan.Spawn(zygote.pid, worker_path, std::move(args));
+  if (error != 0) {
+    return ErrnoError(error, absl::StrCat("start zygote ", worker_path));
+  }
+  zygote.control = std::move(control.first);
+  zygote.log = std::move(log.first);
+  return zygote;
+}
+
+absl::StatusOr<std::string> WorkerBesideSelf() {
+  char self[PATH_MAX];
+  const ssize_t size = readlink("/proc/self/exe", self, sizeof(self));
+  if (size < 0) {
+    return ErrnoError(errno, "find the running program");
+  }
+  const std::string path(self, static_cast<size_t>(size));
+  return absl::StrCat(path.substr(0, path.rfind('/')), "/holkas-worker");
+}
+
+const char* TierName(v1::SandboxTier tier) {
+  switch (tier) {
+    case v1::SANDBOX_TIER_FULL:
+      return "full";
+    case v1::SANDBOX_TIER_LANDLOCK:
+      return "landlock";
+    case v1::SANDBOX_TIER_SECCOMP:
+      return "seccomp";
+    default:
+      return "unspecified";
+  }
+}
+
+}  // namespace holkas
