@@ -1,0 +1,20 @@
+#ifndef HOLKAS_CLIENTS_CLI_CERTIFICATES_H_
+#define HOLKAS_CLIENTS_CLI_CERTIFICATES_H_
+
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "holkas/v1/image.pb.h"
+
+namespace holkas {
+
+// Reads a directory as Skopeo's --cert-dir: `*.crt` are certificate authorities, `*.cert` with the
+// `*.key` of the same name is the client's certificate. Other files are ignored, and so is a
+// directory that is not there. The files are sent to the server, which cannot see them.
+// Errors: INVALID_ARGUMENT for a certificate without its key, a key without its certificate, more
+// than one client certificate or more bytes than a request may hold; those of reading files.
+absl::StatusOr<holkas::v1::TlsCertificates> ReadCertificates(const std::string& directory);
+
+}  // namespace holkas
+
+#endif  // HOLKAS_CLIENTS_CLI_CERTIFICATES_H_

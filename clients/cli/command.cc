@@ -1,0 +1,98 @@
+#include "clients/cli/command.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "clients/cli/signal_watch.h"
+#include "proto/wire/error.h"
+#include "proto/wire/status_macros.h"
+
+namespace holkas {
+namespace {
+
+// Reasons of our own errors; the server has none of these names.
+constexpr char kShowUsage[] = "SHOW_USAGE";
+constexpr char kInterrupted[] = "INTERRUPTED";
+constexpr char kSignal[] = "signal";
+
+}  // namespace
+
+absl::Status ShowUsage() {
+  return MakeError(absl::StatusCode::kInvalidArgument, kShowUsage, "wrong number of arguments");
+}
+
+bool IsShowUsage(const absl::Status& status) { return ErrorReason(status) == kShowUsage; }
+
+absl::Status Interrupted(int signal_number) {
+  return MakeError(absl::StatusCode::kCancelled, kInterrupted,
+                   absl::StrCat("interrupted by signal ", signal_number),
+                   {{kSignal, absl::StrCat(signal_number)}});
+}
+
+int ExitCodeOf(const absl::Status& status) {
+  constexpr int kFailed = 1;
+  constexpr int kImageNotFound = 2;
+  constexpr int kSignalled = 128;
+  if (status.ok()) {
+    return 0;
+  }
+  std::string reason = ErrorReason(status);
+  if (reason == kInterrupted) {
+    int signal_number = 0;
+    (void)absl::SimpleAtoi(ErrorMetadata(status)[kSignal], &signal_number);
+    return kSignalled + signal_number;
+  }
+  return reason == "MANIFEST_UNKNOWN" ? kImageNotFound : kFailed;
+}
+
+absl::Time DeadlineOf(const FlagSet& flags) {
+  absl::Duration timeout = flags.Duration("command-timeout");
+  return timeout == absl::ZeroDuration() ? absl::InfiniteFuture() : absl::Now() + timeout;
+}
+
+holkas::v1::Platform PlatformOf(const FlagSet& flags) {
+  holkas::v1::Platform platform;
+  platform.set_os(flags.String("override-os"));
+  platform.set_architecture(flags.String("override-arch"));
+  platform.set_variant(flags.String("override-variant"));
+  return platform;
+}
+
+std::vector<Flag> RetryFlags() {
+  return {
+      {"retry-times", '\0', FlagType::kInt, "", "how many more attempts follow a failed one"},
+      {"retry-delay", '\0', FlagType::kDuration, "",
+       "time between two attempts (default 1s, then twice the last)"},
+  };
+}
+
+holkas::v1::RetryPolicy RetryPolicyOf(const FlagSet& flags) {
+  constexpr int64_t kMaxRetries = 100;
+  holkas::v1::RetryPolicy policy;
+  int64_t times = std::min(flags.Int("retry-times"), kMaxRetries);
+  policy.set_max_retries(static_cast<int32_t>(std::max<int64_t>(times, 0)));
+  policy.set_delay_seconds(absl::ToDoubleSeconds(flags.Duration("retry-delay")));
+  return policy;
+}
+
+absl::Status WithClient(const FlagSet& flags, CommandContext& context,
+                        const std::function<absl::Status(ImageClient& client)>& call) {
+  std::string address =
+      flags.IsSet("server") ? flags.String("server") : context.server_variable;
+  // The watch calls the client, so it goes first; it holds signals back, so it comes first too.
+  std::unique_ptr<Connection> connection;
+  SignalWatch signals;
+  ASSIGN_OR_RETURN(connection, context.connect(address));
+  signals.Watch([client = &connection->client()] { client->Cancel(); });
+  absl::Status status = connection->Explain(call(connection->client()));
+  connection->Close();
+  if (signals.caught() != 0 && !status.ok()) {
+    return Interrupted(signals.caught());
+  }
+  return status;
+}
+
+}  // namespace holkas

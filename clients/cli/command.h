@@ -1,0 +1,72 @@
+#ifndef HOLKAS_CLIENTS_CLI_COMMAND_H_
+#define HOLKAS_CLIENTS_CLI_COMMAND_H_
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "clients/cli/connection.h"
+#include "clients/cli/console.h"
+#include "clients/cli/flag_set.h"
+#include "holkas/v1/image.pb.h"
+
+namespace holkas {
+
+// One command of the command line: a row of the table in run.cc, and a pair of files of its name.
+
+// What a command works with, beside its flags and arguments.
+struct CommandContext {
+  Console& console;
+  std::string working_directory;
+  // The value of HOLKAS_SERVER.
+  std::string server_variable;
+  // What `holkas --tls-verify` said before the command; deprecated.
+  holkas::v1::TlsVerification deprecated_tls = holkas::v1::TLS_VERIFICATION_UNSPECIFIED;
+  // Makes the connection to the server at the address, or to a private one where it is empty.
+  std::function<absl::StatusOr<std::unique_ptr<Connection>>(const std::string& address)> connect;
+};
+
+struct Command {
+  std::string name;
+  // One line for the list of commands.
+  std::string summary;
+  // The help above the flags: what it does, `Usage:` and examples.
+  std::string help;
+  // The command's own flags; the global ones come in addition.
+  std::vector<Flag> flags;
+  // Errors: those of the command. ShowUsage() asks for the help instead of a message.
+  absl::Status (*run)(const FlagSet& flags, const std::vector<std::string>& arguments,
+                      CommandContext& context);
+};
+
+// The error for a wrong number of arguments, where Skopeo shows the command's help.
+absl::Status ShowUsage();
+bool IsShowUsage(const absl::Status& status);
+
+// The error of a command that a signal ended.
+absl::Status Interrupted(int signal_number);
+
+// What the program exits with: Skopeo's codes, and 128 + N after signal N.
+int ExitCodeOf(const absl::Status& status);
+
+// When the global flag --command-timeout, counted from now, ends the command.
+absl::Time DeadlineOf(const FlagSet& flags);
+
+// The platform of the global --override flags.
+holkas::v1::Platform PlatformOf(const FlagSet& flags);
+
+// Flags and request field for trying again.
+std::vector<Flag> RetryFlags();
+holkas::v1::RetryPolicy RetryPolicyOf(const FlagSet& flags);
+
+// Calls `call` with a client connected as flags and context say, and ends the connection. A signal
+// that comes meanwhile cancels the call. Errors: those of the connection and of `call`, explained.
+absl::Status WithClient(const FlagSet& flags, CommandContext& context,
+                        const std::function<absl::Status(ImageClient& client)>& call);
+
+}  // namespace holkas
+
+#endif  // HOLKAS_CLIENTS_CLI_COMMAND_H_

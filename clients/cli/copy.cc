@@ -1,0 +1,85 @@
+#include "clients/cli/copy.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <memory>
+
+#include "absl/strings/str_cat.h"
+#include "clients/cli/copy_flags.h"
+#include "clients/cli/copy_progress.h"
+#include "clients/cli/go_text.h"
+#include "proto/wire/error.h"
+#include "proto/wire/status_macros.h"
+#include "proto/wire/unique_fd.h"
+
+namespace holkas {
+namespace {
+
+using holkas::v1::CopyRequest;
+using holkas::v1::CopyResponse;
+using holkas::v1::CopyResult;
+
+constexpr char kHelp[] =
+    "Copies an image from one place to another.\n"
+    "\n"
+    "SOURCE and DESTINATION are docker://HOST/REPOSITORY[:TAG|@DIGEST], oci:PATH[:NAME] or\n"
+    "dir:PATH.\n"
+    "\n"
+    "Usage:\n"
+    "holkas copy [command options] SOURCE DESTINATION\n"
+    "\n"
+    "Examples:\n"
+    "holkas copy docker://registry.example.com/app:1 oci:/srv/layout:app\n"
+    "holkas copy --all oci:/srv/layout:app docker://mirror.example.com/app:1\n";
+
+// Without a newline, as Skopeo writes it.
+absl::Status WriteDigestFile(const std::string& path, const std::string& digest) {
+  UniqueFd file(open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
+  bool written = file.valid() && write(file.get(), digest.data(), digest.size()) ==
+                                     static_cast<ssize_t>(digest.size());
+  if (written) {
+    return absl::OkStatus();
+  }
+  return ErrnoError(errno, absl::StrCat("Failed to write digest to file ", GoQuote(path),
+                                        file.valid() ? ": write " : ": open ", path));
+}
+
+bool CopiesWholeIndex(const CopyRequest& request) {
+  return request.multi_arch() == holkas::v1::MULTI_ARCH_ALL ||
+         request.multi_arch() == holkas::v1::MULTI_ARCH_INDEX_ONLY;
+}
+
+absl::Status RunCopy(const FlagSet& flags, const std::vector<std::string>& arguments,
+                     CommandContext& context) {
+  absl::Time deadline = DeadlineOf(flags);
+  ASSIGN_OR_RETURN(CopyOrder order, ParseCopyOrder(flags, arguments, context));
+  std::unique_ptr<CopyProgress> progress = MakeCopyProgress(
+      order.progress, {CopiesWholeIndex(order.request), order.request.remove_signatures()},
+      context.console);
+  CopyResult result;
+  RETURN_IF_ERROR(WithClient(flags, context, [&](ImageClient& client) {
+    return client.Copy(order.request, deadline, [&](const CopyResponse& event) {
+      progress->Show(event);
+      if (event.has_result()) {
+        result = event.result();
+      }
+    });
+  }));
+  for (const std::string& warning : result.warnings()) {
+    context.console.Log(LogLevel::kWarning, warning);
+  }
+  if (order.digest_file.empty()) {
+    return absl::OkStatus();
+  }
+  return WriteDigestFile(order.digest_file, result.manifest_digest());
+}
+
+}  // namespace
+
+Command CopyCommand() {
+  return {"copy", "Copy an image from one place to another", kHelp, CopyFlags(), &RunCopy};
+}
+
+}  // namespace holkas

@@ -1,0 +1,107 @@
+#include "clients/cli/registry_flags.h"
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "proto/wire/status_macros.h"
+
+namespace holkas {
+namespace {
+
+using holkas::v1::BasicCredentials;
+using holkas::v1::RegistryAccess;
+
+absl::Status CheckConflicts(const FlagSet& flags, const std::string& prefix) {
+  auto set = [&](absl::string_view name) { return flags.IsSet(absl::StrCat(prefix, name)); };
+  bool anonymous = flags.Bool(prefix + "no-creds");
+  auto conflict = [](absl::string_view message) { return absl::InvalidArgumentError(message); };
+  if (set("creds") && anonymous) {
+    return conflict("creds and no-creds cannot be specified at the same time");
+  }
+  if (set("username") && anonymous) {
+    return conflict("username and no-creds cannot be specified at the same time");
+  }
+  if (set("creds") && set("username")) {
+    return conflict("creds and username cannot be specified at the same time");
+  }
+  if (set("username") && !set("password")) {
+    return conflict("password must be specified when username is specified");
+  }
+  if (set("password") && !set("username")) {
+    return conflict("username must be specified when password is specified");
+  }
+  return absl::OkStatus();
+}
+
+// `USERNAME[:PASSWORD]`; only the first colon separates.
+absl::StatusOr<BasicCredentials> ParseCredentials(const std::string& text) {
+  BasicCredentials credentials;
+  size_t colon = text.find(':');
+  credentials.set_username(text.substr(0, colon));
+  if (colon != std::string::npos) {
+    credentials.set_password(text.substr(colon + 1));
+  }
+  if (text.empty()) {
+    return absl::InvalidArgumentError("credentials can't be empty");
+  }
+  if (credentials.username().empty()) {
+    return absl::InvalidArgumentError("username can't be empty");
+  }
+  return credentials;
+}
+
+}  // namespace
+
+std::vector<Flag> RegistryFlags(absl::string_view prefix) {
+  absl::string_view whose =
+      prefix == "src-" ? "the source's " : prefix == "dest-" ? "the destination's " : "the ";
+  auto name = [&](absl::string_view flag) { return absl::StrCat(prefix, flag); };
+  auto usage = [&](absl::string_view before, absl::string_view after) {
+    return absl::StrCat(before, whose, after);
+  };
+  const FlagUse kNotBuilt = FlagUse::kNotBuilt;
+  return {
+      {name("creds"), '\0', FlagType::kString, "USERNAME[:PASSWORD]",
+       usage("log in to ", "registry as USERNAME with PASSWORD")},
+      {name("username"), '\0', FlagType::kString, "", usage("user name for ", "registry")},
+      {name("password"), '\0', FlagType::kString, "", usage("password for ", "registry")},
+      {name("no-creds"), '\0', FlagType::kBool, "", usage("access ", "registry anonymously")},
+      {name("cert-dir"), '\0', FlagType::kString, "PATH",
+       usage("certificates (*.crt, *.cert, *.key) for ", "registry are in PATH")},
+      {name("tls-verify"), '\0', FlagType::kBool, "",
+       usage("require HTTPS with a verified certificate of ", "registry (default true)")},
+      {name("registry-token"), '\0', FlagType::kString, "", "", kNotBuilt},
+      {name("authfile"), '\0', FlagType::kString, "", "", kNotBuilt},
+      {name("daemon-host"), '\0', FlagType::kString, "", "", kNotBuilt},
+      {name("shared-blob-dir"), '\0', FlagType::kString, "", "", kNotBuilt},
+  };
+}
+
+absl::StatusOr<RegistryAccess> RegistryAccessOf(const FlagSet& flags, absl::string_view prefix_view,
+                                                holkas::v1::TlsVerification deprecated_tls) {
+  std::string prefix(prefix_view);
+  RETURN_IF_ERROR(CheckConflicts(flags, prefix));
+  RegistryAccess access;
+  access.set_tls_verification(deprecated_tls);
+  if (flags.IsSet(prefix + "tls-verify")) {
+    access.set_tls_verification(TlsVerificationOf(flags, prefix + "tls-verify"));
+  }
+  if (flags.IsSet(prefix + "creds")) {
+    ASSIGN_OR_RETURN(*access.mutable_basic(), ParseCredentials(flags.String(prefix + "creds")));
+  } else if (flags.IsSet(prefix + "username")) {
+    access.mutable_basic()->set_username(flags.String(prefix + "username"));
+    access.mutable_basic()->set_password(flags.String(prefix + "password"));
+  } else if (flags.Bool(prefix + "no-creds")) {
+    access.set_anonymous(true);
+  }
+  return access;
+}
+
+holkas::v1::TlsVerification TlsVerificationOf(const FlagSet& flags, absl::string_view name) {
+  if (!flags.IsSet(name)) {
+    return holkas::v1::TLS_VERIFICATION_UNSPECIFIED;
+  }
+  return flags.Bool(name) ? holkas::v1::TLS_VERIFICATION_REQUIRED
+                          : holkas::v1::TLS_VERIFICATION_DISABLED;
+}
+
+}  // namespace holkas

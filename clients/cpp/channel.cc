@@ -1,0 +1,94 @@
+#include "clients/cpp/channel.h"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <grpc/support/log.h>
+#include <grpcpp/create_channel.h>
+#include <grpcpp/create_channel_posix.h>
+#include <grpcpp/security/credentials.h>
+#include <grpcpp/support/channel_arguments.h>
+
+#include <cerrno>
+#include <cstdint>
+
+#include "absl/status/status.h"
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
+#include "proto/wire/error.h"
+
+namespace holkas {
+namespace {
+
+// A manifest of 4 MiB and a configuration of 4 MiB, and room for the rest.
+constexpr int kMaxReceivedBytes = 16 << 20;
+
+grpc::ChannelArguments Arguments() {
+  grpc::ChannelArguments arguments;
+  arguments.SetMaxReceiveMessageSize(kMaxReceivedBytes);
+  arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
+  return arguments;
+}
+
+// gRPC writes to standard error by itself; what matters comes back as a status.
+void SilenceGrpc() {
+  gpr_set_log_function([](gpr_log_func_args*) {});
+}
+
+bool IsLoopback(const std::string& host) {
+  in_addr v4;
+  if (inet_pton(AF_INET, host.c_str(), &v4) == 1) {
+    return (ntohl(v4.s_addr) >> 24) == 127;
+  }
+  return host == "localhost" || host == "::1";
+}
+
+absl::Status InvalidAddress(absl::string_view address, absl::string_view why) {
+  return absl::InvalidArgumentError(absl::StrCat("server address \"", address, "\": ", why));
+}
+
+absl::Status CheckTcpAddress(absl::string_view address) {
+  size_t colon = address.rfind(':');
+  if (colon == absl::string_view::npos) {
+    return InvalidAddress(address, "expected unix:/path or host:port");
+  }
+  absl::string_view host = address.substr(0, colon);
+  if (absl::ConsumePrefix(&host, "[") && !absl::ConsumeSuffix(&host, "]")) {
+    return InvalidAddress(address, "expected unix:/path or host:port");
+  }
+  uint32_t port = 0;
+  if (!absl::SimpleAtoi(address.substr(colon + 1), &port) || port == 0 || port > UINT16_MAX) {
+    return InvalidAddress(address, "the port is not a number from 1 to 65535");
+  }
+  if (!IsLoopback(std::string(host))) {
+    return InvalidAddress(address, "the host is not a loopback address, and there is no TLS");
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<std::shared_ptr<grpc::Channel>> OpenChannel(absl::string_view address) {
+  if (absl::StartsWith(address, "unix:")) {
+    if (!absl::StartsWith(address, "unix:/")) {
+      return InvalidAddress(address, "the path of the socket is not absolute");
+    }
+  } else if (absl::Status checked = CheckTcpAddress(address); !checked.ok()) {
+    return checked;
+  }
+  SilenceGrpc();
+  return grpc::CreateCustomChannel(std::string(address), grpc::InsecureChannelCredentials(),
+                                   Arguments());
+}
+
+absl::StatusOr<std::shared_ptr<grpc::Channel>> OpenChannel(UniqueFd connection) {
+  int flags = fcntl(connection.get(), F_GETFL);
+  if (flags < 0 || fcntl(connection.get(), F_SETFL, flags | O_NONBLOCK) != 0) {
+    return ErrnoError(errno, "make connection non-blocking");
+  }
+  SilenceGrpc();
+  return grpc::CreateCustomInsecureChannelFromFd("holkasd", connection.release(), Arguments());
+}
+
+}  // namespace holkas

@@ -1,0 +1,75 @@
+#include "clients/cpp/image_client.h"
+
+#include <utility>
+
+#include "clients/cpp/rpc_status.h"
+
+namespace holkas {
+
+using holkas::v1::CopyRequest;
+using holkas::v1::CopyResponse;
+using holkas::v1::ImageService;
+using holkas::v1::InspectRequest;
+using holkas::v1::InspectResponse;
+
+// The context of one call, known to the client as long as the call lasts.
+class ImageClient::Call {
+ public:
+  Call(ImageClient& client, absl::Time deadline) : client_(client) {
+    if (deadline != absl::InfiniteFuture()) {
+      context_.set_deadline(absl::ToChronoTime(deadline));
+    }
+    absl::MutexLock lock(&client_.mutex_);
+    client_.context_ = &context_;
+    if (client_.cancelled_) {
+      context_.TryCancel();
+    }
+  }
+  ~Call() {
+    absl::MutexLock lock(&client_.mutex_);
+    client_.context_ = nullptr;
+  }
+  Call(const Call&) = delete;
+  Call& operator=(const Call&) = delete;
+
+  grpc::ClientContext* context() { return &context_; }
+
+ private:
+  ImageClient& client_;
+  grpc::ClientContext context_;
+};
+
+ImageClient::ImageClient(std::shared_ptr<grpc::Channel> channel)
+    : stub_(ImageService::NewStub(std::move(channel))) {}
+
+absl::StatusOr<InspectResponse> ImageClient::Inspect(const InspectRequest& request,
+                                                     absl::Time deadline) {
+  Call call(*this, deadline);
+  InspectResponse response;
+  absl::Status status = FromRpcStatus(stub_->Inspect(call.context(), request, &response));
+  if (!status.ok()) {
+    return status;
+  }
+  return response;
+}
+
+absl::Status ImageClient::Copy(const CopyRequest& request, absl::Time deadline,
+                               const std::function<void(const CopyResponse&)>& on_event) {
+  Call call(*this, deadline);
+  auto reader = stub_->Copy(call.context(), request);
+  CopyResponse event;
+  while (reader->Read(&event)) {
+    on_event(event);
+  }
+  return FromRpcStatus(reader->Finish());
+}
+
+void ImageClient::Cancel() {
+  absl::MutexLock lock(&mutex_);
+  cancelled_ = true;
+  if (context_ != nullptr) {
+    context_->TryCancel();
+  }
+}
+
+}  // namespace holkas
