@@ -1,6 +1,7 @@
 #ifndef HOLKAS_SERVICE_JOBS_JOB_RUNNER_H_
 #define HOLKAS_SERVICE_JOBS_JOB_RUNNER_H_
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -10,6 +11,7 @@
 #include "broker/broker.pb.h"
 #include "service/policy/grants.h"
 #include "service/sandbox/launcher.h"
+#include "service/telemetry/logger.h"
 
 namespace holkas {
 
@@ -18,27 +20,40 @@ namespace holkas {
 class JobRunner {
  public:
   struct Call {
+    // For the log: the request's number, the rpc, the caller, and the images' canonical names.
+    uint64_t number = 0;
+    std::string rpc;
+    std::string caller;
+    std::string source;
+    std::string destination;
+
     broker::JobSpec job;
     Grants grants;
+    // The worker will verify the certificate of a registry.
+    bool needs_certificate_store = false;
     absl::Time deadline = absl::InfiniteFuture();
     std::function<bool()> cancelled;
     std::function<void(v1::CopyResponse event)> on_event;
   };
 
-  // `max_concurrent`: how many jobs run at once; more wait until their deadline, up to `max_queued`
-  // of them, then RESOURCE_EXHAUSTED (LIMIT_EXCEEDED).
-  JobRunner(Launcher& launcher, int max_concurrent, int max_queued);
+  // `max_concurrent`: how many jobs run at once; more wait in the order of their arrival, up to
+  // `max_queued` of them. `launcher` and `logger` must outlive the runner.
+  JobRunner(Launcher& launcher, Logger& logger, int max_concurrent, int max_queued);
   ~JobRunner();
 
-  // The serialised response of the job (empty for Copy).
+  // The serialised response of the job (empty for Copy). Blocks until the job is over and its worker
+  // is gone.
+  // Errors: what the job gave; RESOURCE_EXHAUSTED (LIMIT_EXCEEDED) where the queue is full;
+  // UNAVAILABLE (SERVER_DRAINING); DEADLINE_EXCEEDED and CANCELLED, also while waiting; INTERNAL
+  // (WORKER_DIED) with how the worker ended in the metadata entry `worker_exit`.
   absl::StatusOr<std::string> Run(Call call);
 
   // How many jobs run now.
   int running() const;
 
-  // From now on every new job is refused with UNAVAILABLE (SERVER_DRAINING).
+  // From now on every job that does not run yet is refused with UNAVAILABLE (SERVER_DRAINING).
   void Drain();
-  // Waits until no job runs.
+  // Waits until no job runs. False where some still do at `deadline`.
   bool WaitUntilIdle(absl::Time deadline);
 
  private:

@@ -1,0 +1,177 @@
+#include "service/jobs/job_runner.h"
+
+#include <map>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
+#include "absl/time/clock.h"
+#include "proto/wire/error.h"
+#include "proto/wire/status_macros.h"
+#include "service/broker/broker_session.h"
+#include "service/jobs/admission.h"
+
+namespace holkas {
+namespace {
+
+// How long a worker that said Finish, or closed its socket, may take to be gone.
+constexpr absl::Duration kExitTime = absl::Seconds(2);
+// How long a killed worker may take; longer only on a machine in trouble.
+constexpr absl::Duration kKillTime = absl::Seconds(10);
+// A shorter secret would make a log of stars, and is none.
+constexpr size_t kMinSecretBytes = 4;
+
+// What a worker says ends up in the log, and a hostile one may say the credentials it was given.
+std::string WithoutSecrets(absl::string_view text, const broker::JobSpec& job) {
+  std::vector<std::pair<absl::string_view, absl::string_view>> replacements;
+  for (const broker::ImageLocation* location : {&job.source(), &job.destination()}) {
+    for (absl::string_view secret : {absl::string_view(location->registry().basic().password()),
+                                     absl::string_view(location->registry().bearer_token())}) {
+      if (secret.size() >= kMinSecretBytes) {
+        replacements.emplace_back(secret, "***");
+      }
+    }
+  }
+  return absl::StrReplaceAll(text, replacements);
+}
+
+// Waits for the end of a worker whose session is over, and hurries it where it does not end.
+absl::StatusOr<WorkerExit> AwaitExit(Worker& worker, const JobOutcome& outcome) {
+  if (outcome.worker_is_suspect && ErrorReason(outcome.status) != "WORKER_DIED") {
+    worker.Distrust();
+  } else if (absl::IsCancelled(outcome.status) || absl::IsDeadlineExceeded(outcome.status)) {
+    // It was cut off and does not know yet.
+    worker.Kill();
+  }
+  absl::StatusOr<WorkerExit> exit = worker.Wait(absl::Now() + kExitTime);
+  if (!exit.ok()) {
+    worker.Kill();
+    exit = worker.Wait(absl::Now() + kKillTime);
+  }
+  return exit;
+}
+
+// How the worker ended, in the status of a job that it did not end itself.
+absl::Status WithWorkerExit(const JobOutcome& outcome, const std::string& how) {
+  if (outcome.status.ok() || !outcome.worker_is_suspect) {
+    return outcome.status;
+  }
+  std::map<std::string, std::string> metadata = ErrorMetadata(outcome.status);
+  metadata["worker_exit"] = how;
+  return MakeError(outcome.status.code(), ErrorReason(outcome.status),
+                   absl::StrCat(outcome.status.message(), ": worker ", how), metadata);
+}
+
+}  // namespace
+
+class JobRunner::State {
+ public:
+  State(Launcher& launcher, Logger& logger, int max_concurrent, int max_queued)
+      : launcher_(launcher), logger_(logger), admission_(max_concurrent, max_queued) {}
+
+  absl::StatusOr<std::string> Run(Call call);
+
+  Admission& admission() { return admission_; }
+
+ private:
+  // What the log tells about a job at its end.
+  struct Summary {
+    int worker_pid = 0;
+    std::string worker_exit;
+    int64_t copied_bytes = 0;
+  };
+
+  absl::StatusOr<std::string> RunAdmitted(Call& call, Summary& summary);
+  void LogStart(const Call& call);
+  void LogEnd(const Call& call, const absl::Status& status, absl::Time start,
+              const Summary& summary);
+
+  Launcher& launcher_;
+  Logger& logger_;
+  Admission admission_;
+};
+
+absl::StatusOr<std::string> JobRunner::State::Run(Call call) {
+  const absl::Time start = absl::Now();
+  Summary summary;
+  LogStart(call);
+  absl::StatusOr<std::string> result = RunAdmitted(call, summary);
+  LogEnd(call, result.status(), start, summary);
+  return result;
+}
+
+absl::StatusOr<std::string> JobRunner::State::RunAdmitted(Call& call, Summary& summary) {
+  ASSIGN_OR_RETURN(const Admission::Slot slot, admission_.Enter(call.deadline, call.cancelled));
+  ASSIGN_OR_RETURN(const std::unique_ptr<Worker> worker,
+                   launcher_.Launch(call.needs_certificate_store));
+  summary.worker_pid = worker->pid();
+
+  BrokerSession::Options options;
+  options.grants = std::move(call.grants);
+  options.job = call.job;
+  options.deadline = call.deadline;
+  options.cancelled = call.cancelled;
+  options.on_event = [&call, &summary](v1::CopyResponse event) {
+    if (event.has_result()) {
+      summary.copied_bytes = event.result().copied_bytes();
+    }
+    if (call.on_event) {
+      call.on_event(std::move(event));
+    }
+  };
+  JobOutcome outcome = BrokerSession(worker->channel(), std::move(options)).Run();
+
+  const absl::StatusOr<WorkerExit> exit = AwaitExit(*worker, outcome);
+  summary.worker_exit = exit.ok() ? exit->ToString() : "does not end";
+  if (outcome.status.ok() && !(exit.ok() && exit->clean())) {
+    // What the job did was checked by the service and is valid; the worker's end is not.
+    logger_.Log(LogLevel::kWarning, "worker ended abnormally after its job",
+                {{"request", call.number}, {"worker_exit", summary.worker_exit}});
+  }
+  RETURN_IF_ERROR(WithWorkerExit(outcome, summary.worker_exit));
+  return std::move(outcome.result);
+}
+
+void JobRunner::State::LogStart(const Call& call) {
+  logger_.Log(LogLevel::kInfo, "request started",
+              {{"request", call.number},
+               {"rpc", call.rpc},
+               {"caller", call.caller},
+               {"source", call.source},
+               {"destination", call.destination}});
+}
+
+void JobRunner::State::LogEnd(const Call& call, const absl::Status& status, absl::Time start,
+                              const Summary& summary) {
+  logger_.Log(status.code() == absl::StatusCode::kInternal ? LogLevel::kError : LogLevel::kInfo,
+              "request done",
+              {{"request", call.number},
+               {"rpc", call.rpc},
+               {"source", call.source},
+               {"destination", call.destination},
+               {"code", absl::StatusCodeToString(status.code())},
+               {"reason", ErrorReason(status)},
+               {"error", WithoutSecrets(status.message(), call.job)},
+               {"duration_ms", absl::ToInt64Milliseconds(absl::Now() - start)},
+               {"copied_bytes", summary.copied_bytes},
+               {"worker_pid", summary.worker_pid},
+               {"worker_exit", summary.worker_exit}});
+}
+
+JobRunner::JobRunner(Launcher& launcher, Logger& logger, int max_concurrent, int max_queued)
+    : state_(std::make_unique<State>(launcher, logger, max_concurrent, max_queued)) {}
+
+JobRunner::~JobRunner() = default;
+
+absl::StatusOr<std::string> JobRunner::Run(Call call) { return state_->Run(std::move(call)); }
+
+int JobRunner::running() const { return state_->admission().running(); }
+
+void JobRunner::Drain() { state_->admission().Drain(); }
+
+bool JobRunner::WaitUntilIdle(absl::Time deadline) {
+  return state_->admission().WaitUntilIdle(deadline);
+}
+
+}  // namespace holkas

@@ -1,0 +1,284 @@
+// holkasd: serves holkas.v1.ImageService. This file alone knows which classes the server is made of.
+
+#include <fcntl.h>
+#include <grpcpp/health_check_service_interface.h>
+#include <grpcpp/server_posix.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/time/clock.h"
+#include "proto/wire/error.h"
+#include "proto/wire/status_macros.h"
+#include "service/auth/acceptor.h"
+#include "service/auth/connection_table.h"
+#include "service/auth/listener.h"
+#include "service/config/server_config.h"
+#include "service/flags.h"
+#include "service/jobs/job_runner.h"
+#include "service/rpc/get_server_info.h"
+#include "service/rpc/grpc_server.h"
+#include "service/rpc/image_service.h"
+#include "service/sandbox/zygote_launcher.h"
+#include "service/telemetry/grpc_log.h"
+#include "service/telemetry/logger.h"
+#include "service/version.h"
+#include "service/wake_ups.h"
+
+namespace holkas {
+namespace {
+
+using config::v1::ServerConfig;
+
+// What running requests get after a second SIGTERM.
+constexpr absl::Duration kShortDrain = absl::Seconds(5);
+// What is left of a call when its job is over: the caller reads the last events.
+constexpr absl::Duration kLastWords = absl::Seconds(1);
+
+LogLevel LevelOf(config::v1::LogLevel level) {
+  switch (level) {
+    case config::v1::LOG_LEVEL_DEBUG:
+      return LogLevel::kDebug;
+    case config::v1::LOG_LEVEL_WARNING:
+      return LogLevel::kWarning;
+    case config::v1::LOG_LEVEL_ERROR:
+      return LogLevel::kError;
+    case config::v1::LOG_LEVEL_OFF:
+      return LogLevel::kOff;
+    default:
+      return LogLevel::kInfo;
+  }
+}
+
+v1::SandboxTier TierOf(config::v1::RequiredTier tier) {
+  switch (tier) {
+    case config::v1::REQUIRED_TIER_SECCOMP:
+      return v1::SANDBOX_TIER_SECCOMP;
+    case config::v1::REQUIRED_TIER_FULL:
+      return v1::SANDBOX_TIER_FULL;
+    default:
+      return v1::SANDBOX_TIER_LANDLOCK;
+  }
+}
+
+RegistrySettings RegistrySettingsOf(const ServerConfig& config) {
+  RegistrySettings settings;
+  settings.insecure.insert(config.registries().insecure().begin(),
+                           config.registries().insecure().end());
+  settings.certificate_directories.assign(config.registries().certs_dirs().begin(),
+                                          config.registries().certs_dirs().end());
+  if (settings.certificate_directories.empty()) {
+    const char* home = getenv("HOME");
+    if (home != nullptr && home[0] == '/') {
+      settings.certificate_directories.push_back(
+          absl::StrCat(home, "/.config/containers/certs.d"));
+    }
+    settings.certificate_directories.push_back("/etc/containers/certs.d");
+    settings.certificate_directories.push_back("/etc/docker/certs.d");
+  }
+  return settings;
+}
+
+LocalPathSettings LocalPathSettingsOf(const ServerConfig& config, bool is_private) {
+  LocalPathSettings settings;
+  settings.own_user_any = config.access().own_user_paths() == config::v1::LOCAL_PATHS_ANY;
+  settings.roots.assign(config.access().local_roots().begin(), config.access().local_roots().end());
+  if (is_private) {
+    std::unique_ptr<char, decltype(&free)> directory(getcwd(nullptr, 0), &free);
+    settings.working_directory = directory == nullptr ? "" : directory.get();
+  }
+  return settings;
+}
+
+Timeouts TimeoutsOf(const ServerConfig& config, bool is_private) {
+  Timeouts timeouts;
+  timeouts.longest = ToDuration(config.limits().max_timeout());
+  timeouts.inspect = ToDuration(config.limits().inspect_timeout());
+  timeouts.copy = ToDuration(config.limits().copy_timeout());
+  if (is_private) {
+    // Its one caller waits for as long as it likes.
+    timeouts.inspect = timeouts.copy = timeouts.longest;
+  }
+  return timeouts;
+}
+
+absl::StatusOr<std::vector<Listener>> OpenListeners(const ServerConfig& config) {
+  std::vector<ListenAddress> addresses;
+  for (const std::string& text : config.listen()) {
+    ASSIGN_OR_RETURN(ListenAddress address, ListenAddress::Parse(text));
+    if (address.unix_path.empty() && !config.access().insecure_tcp()) {
+      return MakeError(absl::StatusCode::kInvalidArgument, "INVALID_CONFIG",
+                       absl::StrCat("listen on \"", text,
+                                    "\": everybody on this machine could use the server; "
+                                    "--insecure-tcp (access.insecure_tcp) allows that"));
+    }
+    addresses.push_back(std::move(address));
+  }
+  if (addresses.empty()) {
+    ASSIGN_OR_RETURN(ListenAddress address, ListenAddress::Default());
+    addresses.push_back(std::move(address));
+  }
+  std::vector<Listener> listeners;
+  for (const ListenAddress& address : addresses) {
+    ASSIGN_OR_RETURN(Listener listener,
+                     Listener::Open(address, config.access().allowed_user_ids_size() > 0));
+    listeners.push_back(std::move(listener));
+  }
+  return listeners;
+}
+
+// One connection takes two descriptors, one job a few.
+void RaiseDescriptorLimit() {
+  rlimit limit = {};
+  if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit);
+  }
+}
+
+// The private server of a command line ends with it, and signals from the terminal are for the
+// command line alone, which says by its connection what is to be done.
+void BecomePrivate(int connection_fd) {
+  prctl(PR_SET_PDEATHSIG, SIGTERM);
+  setpgid(0, 0);
+  fcntl(connection_fd, F_SETFD, FD_CLOEXEC);
+}
+
+// Ends the server: waits for running requests until `deadline`, then cancels them.
+void Drain(grpc::Server& server, Acceptor& acceptor, JobRunner& runner, WakeUps& wake_ups,
+           absl::Time deadline) {
+  if (grpc::HealthCheckServiceInterface* health = server.GetHealthCheckService()) {
+    health->SetServingStatus(false);
+  }
+  acceptor.StopListening();
+  runner.Drain();
+  while (absl::Now() < deadline &&
+         !runner.WaitUntilIdle(std::min(deadline, absl::Now() + absl::Milliseconds(50)))) {
+    if (wake_ups.Wait(absl::Now()) == WakeUps::Reason::kSignal) {
+      deadline = std::min(deadline, absl::Now() + kShortDrain);
+    }
+  }
+  const bool idle = runner.WaitUntilIdle(absl::Now());
+  server.Shutdown(std::chrono::system_clock::now() +
+                  absl::ToChronoMilliseconds(idle && absl::Now() < deadline
+                                                 ? kLastWords
+                                                 : absl::ZeroDuration()));
+  server.Wait();
+}
+
+absl::Status Serve(const Flags& flags, const ServerConfig& config, Logger& logger) {
+  const bool is_private = flags.connection_fd.has_value();
+  UniqueFd connection(flags.connection_fd.value_or(-1));
+  if (is_private) {
+    BecomePrivate(connection.get());
+  }
+  RaiseDescriptorLimit();
+  ASSIGN_OR_RETURN(WakeUps wake_ups, WakeUps::Create());
+  std::vector<Listener> listeners;
+  if (!is_private) {
+    ASSIGN_OR_RETURN(listeners, OpenListeners(config));
+  }
+
+  // The zygote comes before all threads: it starts as a fork.
+  ZygoteLauncher::Options launcher_options;
+  launcher_options.worker_path = flags.worker_binary;
+  launcher_options.required_tier = TierOf(config.sandbox().required_tier());
+  launcher_options.log = [&logger](absl::string_view line) {
+    logger.Log(LogLevel::kWarning, "worker", {{"line", line}});
+  };
+  ASSIGN_OR_RETURN(const std::unique_ptr<ZygoteLauncher> launcher,
+                   ZygoteLauncher::Start(std::move(launcher_options)));
+
+  SendGrpcLogTo(logger);
+  const config::v1::Limits& limits = config.limits();
+  const int max_concurrent = static_cast<int>(limits.max_concurrent_requests());
+  const int max_queued = static_cast<int>(limits.max_queued_requests());
+  JobRunner runner(*launcher, logger, max_concurrent, max_queued);
+  const ServerParts parts = {
+      runner, RegistrySettingsOf(config), LocalPathSettingsOf(config, is_private),
+      TimeoutsOf(config, is_private),
+      MakeServerInfo(launcher->tier(), launcher->landlock_abi(), max_concurrent)};
+  ConnectionTable connections(limits.max_connections(), limits.max_connections_per_user());
+  ImageService service(parts, connections);
+  GrpcServerOptions server_options;
+  server_options.max_requests = max_concurrent + max_queued;
+  server_options.longest_request = parts.timeouts.longest;
+  server_options.is_private = is_private;
+  ASSIGN_OR_RETURN(const std::unique_ptr<grpc::Server> server,
+                   StartGrpcServer(service, server_options));
+
+  Acceptor::Options acceptor_options;
+  acceptor_options.allowed_users.insert(config.access().allowed_user_ids().begin(),
+                                        config.access().allowed_user_ids().end());
+  acceptor_options.serve = [&server](int fd) { grpc::AddInsecureChannelFromFd(server.get(), fd); };
+  acceptor_options.on_private_end = [&wake_ups] { wake_ups.EndOfConnection(); };
+  Acceptor acceptor(connections, logger, std::move(acceptor_options));
+  const std::string addresses =
+      is_private ? "private"
+                 : absl::StrJoin(listeners, " ", [](std::string* out, const Listener& listener) {
+                     out->append(listener.address());
+                   });
+  RETURN_IF_ERROR(acceptor.Start(std::move(listeners)));
+  if (is_private) {
+    RETURN_IF_ERROR(acceptor.AddPrivate(std::move(connection)));
+  }
+  logger.Log(LogLevel::kInfo, "serving",
+             {{"version", kVersion},
+              {"listen", addresses},
+              {"pid", getpid()},
+              {"sandbox_tier", v1::SandboxTier_Name(launcher->tier())},
+              {"landlock_abi", launcher->landlock_abi()}});
+
+  const WakeUps::Reason reason = wake_ups.Wait(absl::InfiniteFuture());
+  logger.Log(LogLevel::kInfo, "draining",
+             {{"reason", reason == WakeUps::Reason::kSignal ? "signal" : "connection ended"},
+              {"running", runner.running()}});
+  Drain(*server, acceptor, runner, wake_ups,
+        is_private ? absl::Now() : absl::Now() + ToDuration(config.drain_timeout()));
+  acceptor.Stop();
+  logger.Log(LogLevel::kInfo, "stopped");
+  return absl::OkStatus();
+}
+
+int Main(int argc, char** argv) {
+  const std::variant<Flags, int> parsed = ParseFlags(argc, argv);
+  if (const int* exit_code = std::get_if<int>(&parsed)) {
+    return *exit_code;
+  }
+  const Flags& flags = std::get<Flags>(parsed);
+  absl::StatusOr<ServerConfig> config =
+      flags.config_file.empty() ? DefaultServerConfig() : LoadServerConfig(flags.config_file);
+  if (!config.ok()) {
+    fprintf(stderr, "holkasd: %s\n", std::string(config.status().message()).c_str());
+    return EXIT_FAILURE;
+  }
+  ApplyFlags(flags, *config);
+  // Lives as long as the process: gRPC's threads may log to the last.
+  static Logger logger(
+      LevelOf(config->log().level()),
+      config->log().format() == config::v1::LOG_FORMAT_TEXT ? LogFormat::kText : LogFormat::kJson,
+      STDERR_FILENO);
+  const absl::Status status = Serve(flags, *config, logger);
+  if (!status.ok()) {
+    fprintf(stderr, "holkasd: %s\n", std::string(status.message()).c_str());
+    return EXIT_FAILURE;
+  }
+  return EXIT_SUCCESS;
+}
+
+}  // namespace
+}  // namespace holkas
+
+int main(int argc, char** argv) { return holkas::Main(argc, argv); }

@@ -1,0 +1,115 @@
+#include "service/policy/make_grants.h"
+
+#include <filesystem>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "proto/wire/error.h"
+#include "proto/wire/status_matchers.h"
+
+namespace holkas {
+namespace {
+
+using absl::StatusCode;
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+ImageReference Ref(const std::string& text) { return ImageReference::Parse(text).value(); }
+
+class MakeGrantsTest : public testing::Test {
+ protected:
+  MakeGrantsTest() {
+    root_ = testing::TempDir() + "/" +
+            testing::UnitTest::GetInstance()->current_test_info()->name();
+    std::filesystem::remove_all(root_);
+    std::filesystem::create_directories(root_ + "/open/inner");
+    std::filesystem::create_directories(root_ + "/closed");
+    std::filesystem::create_directory_symlink(root_ + "/closed", root_ + "/open/escape");
+    root_ = std::filesystem::canonical(root_);
+    rules_.roots = {root_ + "/open/"};
+  }
+
+  absl::StatusOr<Grants> Read(const std::string& image) {
+    return MakeGrants(job_, Ref(image), nullptr, rules_, absl::Minutes(5));
+  }
+  // The path that is granted for reading `dir:path`.
+  absl::StatusOr<std::string> Granted(const std::string& path) {
+    absl::StatusOr<Grants> grants = Read("dir:" + path);
+    if (!grants.ok()) {
+      return grants.status();
+    }
+    return grants->source_path->path;
+  }
+
+  std::string root_;
+  broker::JobSpec job_;
+  LocalPathRules rules_;
+};
+
+TEST_F(MakeGrantsTest, RegistryIsGrantedAtItsPortsAlone) {
+  broker::RegistryImage& image = *job_.mutable_source()->mutable_registry();
+  image.set_host("docker.io");
+  image.set_api_host("registry-1.docker.io");
+  ASSERT_OK_AND_ASSIGN(Grants grants, Read("docker://busybox"));
+  EXPECT_EQ(grants.source_registry->host, "registry-1.docker.io");
+  EXPECT_THAT(grants.source_registry->ports, ElementsAre(443));
+  EXPECT_FALSE(grants.source_path.has_value());
+  EXPECT_FALSE(grants.destination_registry.has_value());
+  EXPECT_EQ(grants.max_run_time, absl::Minutes(5));
+  image.set_plain_http_allowed(true);
+  ASSERT_OK_AND_ASSIGN(grants, Read("docker://busybox"));
+  EXPECT_THAT(grants.source_registry->ports, ElementsAre(443, 80));
+  image.set_port(5000);
+  ASSERT_OK_AND_ASSIGN(grants, Read("docker://busybox"));
+  EXPECT_THAT(grants.source_registry->ports, ElementsAre(5000));
+}
+
+TEST_F(MakeGrantsTest, SourceIsReadAndDestinationWritten) {
+  rules_.any = true;
+  const ImageReference destination = Ref("oci:/b/layout:tag");
+  ASSERT_OK_AND_ASSIGN(Grants grants,
+                       MakeGrants(job_, Ref("dir:/a"), &destination, rules_, absl::Hours(1)));
+  EXPECT_EQ(grants.source_path->kind, ReadPathGrant::Kind::kDir);
+  EXPECT_EQ(grants.source_path->path, "/a");
+  EXPECT_EQ(grants.destination_path->kind, ReadPathGrant::Kind::kOci);
+  EXPECT_EQ(grants.destination_path->path, "/b/layout");
+}
+
+TEST_F(MakeGrantsTest, PathsBeneathARootAreGranted) {
+  EXPECT_THAT(Granted(root_ + "/open/inner"), IsOkAndHolds(root_ + "/open/inner"));
+  EXPECT_THAT(Granted(root_ + "/open/new/image"), IsOkAndHolds(root_ + "/open/new/image"));
+  EXPECT_THAT(Granted(root_ + "/open/x/../y"), IsOkAndHolds(root_ + "/open/y"));
+}
+
+TEST_F(MakeGrantsTest, PathsThatLeaveTheRootsAreDenied) {
+  for (const char* path : {"/closed", "/open/../closed", "/open/escape", "/open/escape/x",
+                           "/opened", "/open/none/../../closed"}) {
+    const absl::Status status = Granted(root_ + path).status();
+    EXPECT_THAT(status, StatusIs(StatusCode::kPermissionDenied, HasSubstr(path))) << path;
+    EXPECT_EQ(ErrorReason(status), "PATH_DENIED");
+  }
+}
+
+TEST_F(MakeGrantsTest, WithoutRootsNothingIsGranted) {
+  rules_.roots.clear();
+  EXPECT_THAT(Granted("/"), StatusIs(StatusCode::kPermissionDenied, HasSubstr("/")));
+}
+
+TEST_F(MakeGrantsTest, RelativePathsNeedAWorkingDirectory) {
+  rules_.any = true;
+  const absl::Status status = Granted("some/where").status();
+  EXPECT_THAT(status, StatusIs(StatusCode::kInvalidArgument, HasSubstr("must be absolute")));
+  EXPECT_EQ(ErrorReason(status), "INVALID_REFERENCE");
+  rules_.working_directory = "/work";
+  EXPECT_THAT(Granted("some/where"), IsOkAndHolds("/work/some/where"));
+}
+
+TEST_F(MakeGrantsTest, TheDestinationIsJudgedToo) {
+  const ImageReference destination = Ref("dir:" + root_ + "/closed");
+  EXPECT_THAT(MakeGrants(job_, Ref("dir:" + root_ + "/open/inner"), &destination, rules_,
+                         absl::Hours(1)),
+              StatusIs(StatusCode::kPermissionDenied, HasSubstr("/closed")));
+}
+
+}  // namespace
+}  // namespace holkas

@@ -1,0 +1,86 @@
+#include "service/rpc/image_service.h"
+
+#include <chrono>
+#include <utility>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "service/rpc/copy.h"
+#include "service/rpc/get_server_info.h"
+#include "service/rpc/grpc_status.h"
+#include "service/rpc/inspect.h"
+#include "service/rpc/unimplemented.h"
+
+namespace holkas {
+
+RequestContext ImageService::ContextOf(grpc::ServerContext& context) {
+  RequestContext result;
+  result.number = ++last_number_;
+  // Who is not known gets the rights of a stranger.
+  result.peer = connections_.Find(context.peer()).value_or(Peer());
+  if (context.deadline() != std::chrono::system_clock::time_point::max()) {
+    result.deadline = absl::FromChrono(context.deadline());
+  }
+  result.cancelled = [&context] { return context.IsCancelled(); };
+  result.cancel = [&context] { context.TryCancel(); };
+  return result;
+}
+
+grpc::Status ImageService::Inspect(grpc::ServerContext* context, const v1::InspectRequest* request,
+                                   v1::InspectResponse* response) {
+  absl::StatusOr<v1::InspectResponse> result =
+      holkas::Inspect(server_, ContextOf(*context), *request);
+  if (result.ok()) {
+    *response = *std::move(result);
+  }
+  return ToGrpcStatus(result.status());
+}
+
+grpc::Status ImageService::Copy(grpc::ServerContext* context, const v1::CopyRequest* request,
+                                grpc::ServerWriter<v1::CopyResponse>* writer) {
+  return ToGrpcStatus(
+      holkas::Copy(server_, ContextOf(*context), *request,
+                   [writer](const v1::CopyResponse& event) { return writer->Write(event); }));
+}
+
+grpc::Status ImageService::GetServerInfo(grpc::ServerContext*, const v1::GetServerInfoRequest*,
+                                         v1::GetServerInfoResponse* response) {
+  *response = holkas::GetServerInfo(server_);
+  return grpc::Status::OK;
+}
+
+grpc::Status ImageService::Delete(grpc::ServerContext*, const v1::DeleteRequest*,
+                                  v1::DeleteResponse*) {
+  return ToGrpcStatus(UnimplementedRpc("Delete"));
+}
+
+grpc::Status ImageService::ListTags(grpc::ServerContext*, const v1::ListTagsRequest*,
+                                    grpc::ServerWriter<v1::ListTagsResponse>*) {
+  return ToGrpcStatus(UnimplementedRpc("ListTags"));
+}
+
+grpc::Status ImageService::Sync(grpc::ServerContext*, const v1::SyncRequest*,
+                                grpc::ServerWriter<v1::SyncResponse>*) {
+  return ToGrpcStatus(UnimplementedRpc("Sync"));
+}
+
+grpc::Status ImageService::Sign(grpc::ServerContext*, const v1::SignRequest*, v1::SignResponse*) {
+  return ToGrpcStatus(UnimplementedRpc("Sign"));
+}
+
+grpc::Status ImageService::Verify(grpc::ServerContext*, const v1::VerifyRequest*,
+                                  v1::VerifyResponse*) {
+  return ToGrpcStatus(UnimplementedRpc("Verify"));
+}
+
+grpc::Status ImageService::Import(
+    grpc::ServerContext*, grpc::ServerReaderWriter<v1::ImportResponse, v1::ImportRequest>*) {
+  return ToGrpcStatus(UnimplementedRpc("Import"));
+}
+
+grpc::Status ImageService::Export(grpc::ServerContext*, const v1::ExportRequest*,
+                                  grpc::ServerWriter<v1::ExportResponse>*) {
+  return ToGrpcStatus(UnimplementedRpc("Export"));
+}
+
+}  // namespace holkas

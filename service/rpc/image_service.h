@@ -1,0 +1,60 @@
+#ifndef HOLKAS_SERVICE_RPC_IMAGE_SERVICE_H_
+#define HOLKAS_SERVICE_RPC_IMAGE_SERVICE_H_
+
+#include <grpcpp/server_context.h>
+#include <grpcpp/support/sync_stream.h>
+
+#include <atomic>
+#include <cstdint>
+#include <string>
+
+#include "holkas/v1/image_service.grpc.pb.h"
+#include "service/auth/connection_table.h"
+#include "service/rpc/request_context.h"
+
+namespace holkas {
+
+// holkas.v1.ImageService as gRPC calls it: finds out who calls, gives the request its number, and
+// passes it to the handler of the same name. One thread per request.
+class ImageService final : public v1::ImageService::Service {
+ public:
+  // `server` and `connections` must outlive the service.
+  ImageService(const ServerParts& server, const ConnectionTable& connections)
+      : server_(server), connections_(connections) {}
+
+  grpc::Status Inspect(grpc::ServerContext* context, const v1::InspectRequest* request,
+                       v1::InspectResponse* response) override;
+  grpc::Status Copy(grpc::ServerContext* context, const v1::CopyRequest* request,
+                    grpc::ServerWriter<v1::CopyResponse>* writer) override;
+  grpc::Status GetServerInfo(grpc::ServerContext* context,
+                             const v1::GetServerInfoRequest* request,
+                             v1::GetServerInfoResponse* response) override;
+
+  // Not served by this version.
+  grpc::Status Delete(grpc::ServerContext* context, const v1::DeleteRequest* request,
+                      v1::DeleteResponse* response) override;
+  grpc::Status ListTags(grpc::ServerContext* context, const v1::ListTagsRequest* request,
+                        grpc::ServerWriter<v1::ListTagsResponse>* writer) override;
+  grpc::Status Sync(grpc::ServerContext* context, const v1::SyncRequest* request,
+                    grpc::ServerWriter<v1::SyncResponse>* writer) override;
+  grpc::Status Sign(grpc::ServerContext* context, const v1::SignRequest* request,
+                    v1::SignResponse* response) override;
+  grpc::Status Verify(grpc::ServerContext* context, const v1::VerifyRequest* request,
+                      v1::VerifyResponse* response) override;
+  grpc::Status Import(
+      grpc::ServerContext* context,
+      grpc::ServerReaderWriter<v1::ImportResponse, v1::ImportRequest>* stream) override;
+  grpc::Status Export(grpc::ServerContext* context, const v1::ExportRequest* request,
+                      grpc::ServerWriter<v1::ExportResponse>* writer) override;
+
+ private:
+  RequestContext ContextOf(grpc::ServerContext& context);
+
+  const ServerParts& server_;
+  const ConnectionTable& connections_;
+  std::atomic<uint64_t> last_number_ = 0;
+};
+
+}  // namespace holkas
+
+#endif  // HOLKAS_SERVICE_RPC_IMAGE_SERVICE_H_

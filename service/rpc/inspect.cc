@@ -1,0 +1,29 @@
+#include "service/rpc/inspect.h"
+
+#include <string>
+#include <utility>
+
+#include "proto/wire/error.h"
+#include "proto/wire/status_macros.h"
+#include "service/rpc/validate.h"
+
+namespace holkas {
+
+absl::StatusOr<v1::InspectResponse> Inspect(const ServerParts& server,
+                                            const RequestContext& context,
+                                            const v1::InspectRequest& request) {
+  RETURN_IF_ERROR(ValidateRequest(request));
+  ASSIGN_OR_RETURN(PreparedJob job, PrepareJob(request, server.registries));
+  const absl::Time deadline = DeadlineOf(context, server.timeouts.inspect, server.timeouts);
+  ASSIGN_OR_RETURN(JobRunner::Call call,
+                   MakeCall(server, context, "Inspect", std::move(job), deadline));
+  ASSIGN_OR_RETURN(const std::string result, server.runner.Run(std::move(call)));
+  v1::InspectResponse response;
+  if (!response.ParseFromString(result)) {
+    return MakeError(absl::StatusCode::kInternal, "WORKER_VIOLATION",
+                     "read the worker's result: it is not an InspectResponse");
+  }
+  return response;
+}
+
+}  // namespace holkas

@@ -1,0 +1,45 @@
+#ifndef HOLKAS_SERVICE_RPC_JOB_SPEC_H_
+#define HOLKAS_SERVICE_RPC_JOB_SPEC_H_
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/container/flat_hash_set.h"
+#include "absl/status/statusor.h"
+#include "broker/broker.pb.h"
+#include "holkas/v1/image_service.pb.h"
+#include "proto/wire/image_reference.h"
+
+namespace holkas {
+
+// How this server reaches registries, where a request does not say.
+struct RegistrySettings {
+  // `host[:port]` of registries whose certificates are not checked and which may speak plain HTTP.
+  absl::flat_hash_set<std::string> insecure;
+  // Where per-registry certificate directories are looked for.
+  std::vector<std::string> certificate_directories;
+};
+
+// What a request asks for, in the terms of the broker protocol: references are parsed, defaults
+// filled in. Local paths stay out of the JobSpec, which the worker reads.
+struct PreparedJob {
+  broker::JobSpec spec;
+  ImageReference source;
+  std::optional<ImageReference> destination;
+};
+
+// `request` has passed ValidateRequest.
+// Errors: INVALID_ARGUMENT (INVALID_REFERENCE) with the metadata entry `field`; UNIMPLEMENTED
+// (TRANSPORT_UNIMPLEMENTED); FAILED_PRECONDITION (INVALID_CERTIFICATES).
+absl::StatusOr<PreparedJob> PrepareJob(const v1::InspectRequest& request,
+                                       const RegistrySettings& settings);
+absl::StatusOr<PreparedJob> PrepareJob(const v1::CopyRequest& request,
+                                       const RegistrySettings& settings);
+
+// Whether the job's worker verifies the certificate of a registry.
+bool VerifiesCertificates(const broker::JobSpec& spec);
+
+}  // namespace holkas
+
+#endif  // HOLKAS_SERVICE_RPC_JOB_SPEC_H_

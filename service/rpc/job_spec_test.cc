@@ -1,0 +1,126 @@
+#include "service/rpc/job_spec.h"
+
+#include <filesystem>
+#include <fstream>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "proto/wire/error.h"
+#include "proto/wire/status_matchers.h"
+
+namespace holkas {
+namespace {
+
+using absl::StatusCode;
+using testing::HasSubstr;
+
+v1::CopyRequest CopyOf(const std::string& source, const std::string& destination) {
+  v1::CopyRequest request;
+  request.set_source(source);
+  request.set_destination(destination);
+  return request;
+}
+
+broker::RegistryImage RegistryFor(const std::string& image, const v1::RegistryAccess& access = {},
+                                  const RegistrySettings& settings = {}) {
+  v1::InspectRequest request;
+  request.set_image(image);
+  *request.mutable_registry() = access;
+  return PrepareJob(request, settings).value().spec.source().registry();
+}
+
+TEST(PrepareJob, RegistryImagesAreNormalised) {
+  const broker::RegistryImage image = RegistryFor("docker://busybox");
+  EXPECT_EQ(image.host(), "docker.io");
+  EXPECT_EQ(image.api_host(), "registry-1.docker.io");
+  EXPECT_EQ(image.port(), 0u);
+  EXPECT_EQ(image.repository(), "library/busybox");
+  EXPECT_EQ(image.tag(), "latest");
+  EXPECT_EQ(image.digest(), "");
+  EXPECT_EQ(image.display_name(), "docker.io/library/busybox:latest");
+  EXPECT_TRUE(image.verify_certificate());
+  EXPECT_FALSE(image.plain_http_allowed());
+}
+
+TEST(PrepareJob, ADigestTakesThePlaceOfTheTag) {
+  const std::string digest = "sha256:" + std::string(64, 'a');
+  const broker::RegistryImage image = RegistryFor("docker://localhost:5000/x@" + digest);
+  EXPECT_EQ(image.digest(), digest);
+  EXPECT_EQ(image.tag(), "");
+  EXPECT_EQ(image.port(), 5000u);
+}
+
+TEST(PrepareJob, PlainHttpOnlyWhereSomebodySaidInsecure) {
+  RegistrySettings settings;
+  settings.insecure.insert("localhost:5000");
+  v1::RegistryAccess access;
+  EXPECT_TRUE(RegistryFor("docker://localhost:5000/x", access, settings).plain_http_allowed());
+  EXPECT_FALSE(RegistryFor("docker://localhost:5001/x", access, settings).plain_http_allowed());
+  access.set_tls_verification(v1::TLS_VERIFICATION_REQUIRED);
+  EXPECT_FALSE(RegistryFor("docker://localhost:5000/x", access, settings).plain_http_allowed());
+  EXPECT_TRUE(RegistryFor("docker://localhost:5000/x", access, settings).verify_certificate());
+  access.set_tls_verification(v1::TLS_VERIFICATION_DISABLED);
+  EXPECT_TRUE(RegistryFor("docker://other/x", access).plain_http_allowed());
+  EXPECT_FALSE(RegistryFor("docker://other/x", access).verify_certificate());
+}
+
+TEST(PrepareJob, RequestCertificatesTakeThePlaceOfTheServers) {
+  const std::string root = testing::TempDir() + "/certs";
+  std::filesystem::create_directories(root + "/h:1");
+  std::ofstream(root + "/h:1/ca.crt") << "SERVER\n";
+  RegistrySettings settings;
+  settings.certificate_directories = {root};
+  v1::RegistryAccess access;
+  EXPECT_EQ(RegistryFor("docker://h:1/x", access, settings).certificates().ca_pem(), "SERVER\n");
+  access.mutable_certificates()->set_ca_pem("REQUEST\n");
+  EXPECT_EQ(RegistryFor("docker://h:1/x", access, settings).certificates().ca_pem(), "REQUEST\n");
+}
+
+TEST(PrepareJob, CredentialsGoToTheirRegistryAlone) {
+  v1::CopyRequest request = CopyOf("docker://a/x", "docker://b/x");
+  request.mutable_source_registry()->mutable_basic()->set_username("u");
+  request.mutable_source_registry()->mutable_basic()->set_password("p");
+  request.mutable_destination_registry()->set_bearer_token("t");
+  ASSERT_OK_AND_ASSIGN(PreparedJob job, PrepareJob(request, {}));
+  EXPECT_EQ(job.spec.source().registry().basic().password(), "p");
+  EXPECT_EQ(job.spec.destination().registry().bearer_token(), "t");
+  EXPECT_FALSE(job.spec.copy().has_source_registry());
+  EXPECT_FALSE(job.spec.copy().has_destination_registry());
+}
+
+TEST(PrepareJob, LocalPathsStayOutOfTheSpec) {
+  ASSERT_OK_AND_ASSIGN(PreparedJob job,
+                       PrepareJob(CopyOf("dir:/secret/place", "oci:/secret/place2:tag"), {}));
+  EXPECT_EQ(job.spec.SerializeAsString().find("secret"), std::string::npos);
+  EXPECT_TRUE(job.spec.source().has_dir());
+  EXPECT_EQ(job.spec.destination().oci().reference(), "tag");
+  EXPECT_FALSE(VerifiesCertificates(job.spec));
+}
+
+TEST(PrepareJob, DefaultsAreFilledIn) {
+  v1::CopyRequest request = CopyOf("dir:/a", "docker://b/c");
+  request.mutable_platform()->set_architecture("s390x");
+  ASSERT_OK_AND_ASSIGN(PreparedJob job, PrepareJob(request, {}));
+  EXPECT_EQ(job.spec.platform().os(), "linux");
+  EXPECT_EQ(job.spec.platform().architecture(), "s390x");
+  EXPECT_EQ(job.spec.threads(), 6u);
+  EXPECT_THAT(job.spec.user_agent(), testing::StartsWith("holkas/"));
+  EXPECT_TRUE(VerifiesCertificates(job.spec));
+}
+
+TEST(PrepareJob, BadReferencesNameTheField) {
+  const absl::Status status = PrepareJob(CopyOf("dir:/a", "docker:x"), {}).status();
+  EXPECT_THAT(status, StatusIs(StatusCode::kInvalidArgument, HasSubstr("docker")));
+  EXPECT_EQ(ErrorReason(status), "INVALID_REFERENCE");
+  EXPECT_EQ(ErrorMetadata(status)["field"], "destination");
+}
+
+TEST(PrepareJob, TransportsOfLaterVersionsAreUnimplemented) {
+  const absl::Status status = PrepareJob(CopyOf("docker-archive:/a.tar", "dir:/b"), {}).status();
+  EXPECT_THAT(status, StatusIs(StatusCode::kUnimplemented));
+  EXPECT_EQ(ErrorReason(status), "TRANSPORT_UNIMPLEMENTED");
+  EXPECT_EQ(ErrorMetadata(status)["field"], "source");
+}
+
+}  // namespace
+}  // namespace holkas

@@ -1,0 +1,60 @@
+#include "service/rpc/request_context.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/time/clock.h"
+#include "proto/wire/status_macros.h"
+
+namespace holkas {
+
+LocalPathRules PathRulesFor(const Peer& peer, const LocalPathSettings& settings) {
+  LocalPathRules rules;
+  rules.roots = settings.roots;
+  switch (peer.kind) {
+    case Peer::Kind::kPrivate:
+      rules.any = true;
+      rules.working_directory = settings.working_directory;
+      break;
+    case Peer::Kind::kUnix:
+      rules.any = settings.own_user_any && peer.uid == geteuid();
+      break;
+    case Peer::Kind::kTcp:
+      break;
+  }
+  return rules;
+}
+
+absl::Time DeadlineOf(const RequestContext& context, absl::Duration standard,
+                      const Timeouts& timeouts) {
+  const absl::Time now = absl::Now();
+  if (context.deadline == absl::InfiniteFuture()) {
+    return now + std::min(standard, timeouts.longest);
+  }
+  return std::min(context.deadline, now + timeouts.longest);
+}
+
+absl::StatusOr<JobRunner::Call> MakeCall(const ServerParts& server, const RequestContext& context,
+                                         const std::string& rpc, PreparedJob job,
+                                         absl::Time deadline) {
+  const ImageReference* destination = job.destination.has_value() ? &*job.destination : nullptr;
+  JobRunner::Call call;
+  ASSIGN_OR_RETURN(call.grants,
+                   MakeGrants(job.spec, job.source, destination,
+                              PathRulesFor(context.peer, server.local_paths),
+                              deadline - absl::Now()));
+  call.number = context.number;
+  call.rpc = rpc;
+  call.caller = context.peer.ToString();
+  call.source = job.source.ToString();
+  call.destination = destination == nullptr ? "" : destination->ToString();
+  call.needs_certificate_store = VerifiesCertificates(job.spec);
+  call.job = std::move(job.spec);
+  call.deadline = deadline;
+  call.cancelled = context.cancelled;
+  return call;
+}
+
+}  // namespace holkas

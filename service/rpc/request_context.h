@@ -1,0 +1,76 @@
+#ifndef HOLKAS_SERVICE_RPC_REQUEST_CONTEXT_H_
+#define HOLKAS_SERVICE_RPC_REQUEST_CONTEXT_H_
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "holkas/v1/image_service.pb.h"
+#include "service/auth/peer.h"
+#include "service/jobs/job_runner.h"
+#include "service/policy/make_grants.h"
+#include "service/rpc/job_spec.h"
+
+namespace holkas {
+
+// What every rpc handler works with. Handlers know nothing of gRPC: image_service.cc is the edge.
+
+// One request.
+struct RequestContext {
+  uint64_t number = 0;
+  Peer peer;
+  // The caller's; InfiniteFuture where it sets none.
+  absl::Time deadline = absl::InfiniteFuture();
+  // The caller hung up. Any thread.
+  std::function<bool()> cancelled;
+  // Breaks the call off, so that nothing blocks in it. Any thread.
+  std::function<void()> cancel;
+};
+
+// How long requests may take.
+struct Timeouts {
+  // Where the caller sets no deadline.
+  absl::Duration inspect = absl::Minutes(1);
+  absl::Duration copy = absl::Hours(1);
+  // Whatever the caller says.
+  absl::Duration longest = absl::Hours(24);
+};
+
+// Which local paths callers may use.
+struct LocalPathSettings {
+  // Callers with the server's own user id, on the unix socket, may use every path.
+  bool own_user_any = true;
+  std::vector<std::string> roots;
+  // What relative paths of a private server's caller are relative to.
+  std::string working_directory;
+};
+
+// The server that serves the request.
+struct ServerParts {
+  JobRunner& runner;
+  RegistrySettings registries;
+  LocalPathSettings local_paths;
+  Timeouts timeouts;
+  // All of GetServerInfo's response but the number of running requests.
+  v1::GetServerInfoResponse info;
+};
+
+// The local paths that `peer` may use. The process that started a private server may use what that
+// server can, as if it had opened the files itself.
+LocalPathRules PathRulesFor(const Peer& peer, const LocalPathSettings& settings);
+
+// When a request must be over that may take `standard` where its caller does not say.
+absl::Time DeadlineOf(const RequestContext& context, absl::Duration standard,
+                      const Timeouts& timeouts);
+
+// A call of JobRunner for `job`, without its events.
+// Errors: as MakeGrants.
+absl::StatusOr<JobRunner::Call> MakeCall(const ServerParts& server, const RequestContext& context,
+                                         const std::string& rpc, PreparedJob job,
+                                         absl::Time deadline);
+
+}  // namespace holkas
+
+#endif  // HOLKAS_SERVICE_RPC_REQUEST_CONTEXT_H_

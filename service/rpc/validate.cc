@@ -1,0 +1,190 @@
+#include "service/rpc/validate.h"
+
+#include <cmath>
+#include <string>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+#include "google/protobuf/descriptor.h"
+#include "google/protobuf/message.h"
+#include "proto/wire/error.h"
+#include "proto/wire/status_macros.h"
+
+namespace holkas {
+namespace {
+
+using google::protobuf::FieldDescriptor;
+using google::protobuf::Message;
+using google::protobuf::Reflection;
+
+constexpr int kMaxRepeated = 1000;
+constexpr double kMaxRetryDelaySeconds = 3600;
+constexpr int kMaxRetries = 100;
+constexpr int kMaxParallelBlobs = 16;
+
+absl::Status Invalid(const std::string& field, absl::string_view why) {
+  return MakeError(absl::StatusCode::kInvalidArgument, "INVALID_FIELD",
+                   absl::StrCat("field ", field, " ", why), {{"field", field}});
+}
+
+absl::Status Unimplemented(const std::string& field, absl::string_view why) {
+  return MakeError(absl::StatusCode::kUnimplemented, "OPTION_UNIMPLEMENTED",
+                   absl::StrCat("field ", field, " ", why), {{"field", field}});
+}
+
+bool IsCertificate(const FieldDescriptor& field) {
+  return field.containing_type() == v1::TlsCertificates::descriptor();
+}
+
+absl::Status CheckField(const Message& message, const FieldDescriptor& field,
+                        const std::string& path);
+
+// What holds for every message: nothing unknown, no enum value unknown, strings bounded. Messages
+// have the depth of their types, none of which contains itself.
+absl::Status CheckMessage(const Message& message, const std::string& path) {
+  const Reflection& reflection = *message.GetReflection();
+  if (!reflection.GetUnknownFields(message).empty()) {
+    const int number = reflection.GetUnknownFields(message).field(0).number();
+    return Unimplemented(absl::StrCat(path, number), "is not known to this server");
+  }
+  std::vector<const FieldDescriptor*> fields;
+  reflection.ListFields(message, &fields);
+  for (const FieldDescriptor* field : fields) {
+    const std::string field_path = absl::StrCat(path, field->name());
+    if (!field->is_repeated()) {
+      RETURN_IF_ERROR(CheckField(message, *field, field_path));
+      continue;
+    }
+    const int size = reflection.FieldSize(message, field);
+    if (size > kMaxRepeated) {
+      return Invalid(field_path, absl::StrCat("has more than ", kMaxRepeated, " entries"));
+    }
+    for (int i = 0; i < size && field->cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE; ++i) {
+      RETURN_IF_ERROR(CheckMessage(reflection.GetRepeatedMessage(message, field, i),
+                                   absl::StrCat(field_path, "[", i, "].")));
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckField(const Message& message, const FieldDescriptor& field,
+                        const std::string& path) {
+  const Reflection& reflection = *message.GetReflection();
+  switch (field.cpp_type()) {
+    case FieldDescriptor::CPPTYPE_MESSAGE:
+      return CheckMessage(reflection.GetMessage(message, &field), path + ".");
+    case FieldDescriptor::CPPTYPE_ENUM: {
+      const int value = reflection.GetEnumValue(message, &field);
+      if (field.enum_type()->FindValueByNumber(value) == nullptr) {
+        return Unimplemented(path, absl::StrCat("has the unknown value ", value));
+      }
+      return absl::OkStatus();
+    }
+    case FieldDescriptor::CPPTYPE_STRING: {
+      std::string scratch;
+      const std::string& text = reflection.GetStringReference(message, &field, &scratch);
+      if (!IsCertificate(field) && text.size() > kMaxStringBytes) {
+        return Invalid(path, absl::StrCat("is longer than ", kMaxStringBytes, " bytes"));
+      }
+      if (field.type() == FieldDescriptor::TYPE_STRING && absl::StrContains(text, '\0')) {
+        return Invalid(path, "holds a NUL byte");
+      }
+      return absl::OkStatus();
+    }
+    default:
+      return absl::OkStatus();
+  }
+}
+
+absl::Status CheckImage(const std::string& field, const std::string& image) {
+  return image.empty() ? Invalid(field, "is required") : absl::OkStatus();
+}
+
+absl::Status CheckCertificates(const std::string& field, const v1::TlsCertificates& certificates) {
+  const size_t size = certificates.ca_pem().size() + certificates.client_key_pem().size() +
+                      certificates.client_certificate_pem().size();
+  if (size > kMaxCertificateBytes) {
+    return Invalid(field, absl::StrCat("is larger than ", kMaxCertificateBytes, " bytes"));
+  }
+  if (certificates.client_certificate_pem().empty() != certificates.client_key_pem().empty()) {
+    return Invalid(field, "needs client_certificate_pem and client_key_pem together");
+  }
+  return absl::OkStatus();
+}
+
+bool HasControlCharacter(absl::string_view text) {
+  for (char c : text) {
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) {
+      return true;
+    }
+  }
+  return false;
+}
+
+absl::Status CheckRegistry(const std::string& field, const v1::RegistryAccess& access) {
+  if (access.has_basic()) {
+    const std::string& name = access.basic().username();
+    if (name.empty() || absl::StrContains(name, ':') || HasControlCharacter(name)) {
+      return Invalid(field + ".basic.username",
+                     "must not be empty and not hold a colon or control characters");
+    }
+    if (HasControlCharacter(access.basic().password())) {
+      return Invalid(field + ".basic.password", "must not hold control characters");
+    }
+  }
+  // It becomes a header line as it is.
+  if (access.credentials_case() == v1::RegistryAccess::kBearerToken &&
+      (access.bearer_token().empty() || HasControlCharacter(access.bearer_token()))) {
+    return Invalid(field + ".bearer_token", "must not be empty and not hold control characters");
+  }
+  return CheckCertificates(field + ".certificates", access.certificates());
+}
+
+absl::Status CheckRetry(const v1::RetryPolicy& retry) {
+  if (retry.max_retries() < 0 || retry.max_retries() > kMaxRetries) {
+    return Invalid("retry.max_retries", absl::StrCat("must be 0 to ", kMaxRetries));
+  }
+  if (!std::isfinite(retry.delay_seconds()) || retry.delay_seconds() < 0 ||
+      retry.delay_seconds() > kMaxRetryDelaySeconds) {
+    return Invalid("retry.delay_seconds", absl::StrCat("must be 0 to ", kMaxRetryDelaySeconds));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::Status ValidateRequest(const v1::InspectRequest& request) {
+  RETURN_IF_ERROR(CheckMessage(request, ""));
+  RETURN_IF_ERROR(CheckImage("image", request.image()));
+  RETURN_IF_ERROR(CheckRegistry("registry", request.registry()));
+  return CheckRetry(request.retry());
+}
+
+absl::Status ValidateRequest(const v1::CopyRequest& request) {
+  RETURN_IF_ERROR(CheckMessage(request, ""));
+  RETURN_IF_ERROR(CheckImage("source", request.source()));
+  RETURN_IF_ERROR(CheckImage("destination", request.destination()));
+  RETURN_IF_ERROR(CheckRegistry("source_registry", request.source_registry()));
+  RETURN_IF_ERROR(CheckRegistry("destination_registry", request.destination_registry()));
+  RETURN_IF_ERROR(CheckRetry(request.retry()));
+  if (request.max_parallel_blobs() < 0 || request.max_parallel_blobs() > kMaxParallelBlobs) {
+    return Invalid("max_parallel_blobs", absl::StrCat("must be 0 to ", kMaxParallelBlobs));
+  }
+  if (request.multi_arch() == v1::MULTI_ARCH_PLATFORMS) {
+    return Unimplemented("multi_arch", "has a value that this version does not do");
+  }
+  if (request.platforms_size() > 0) {
+    return Unimplemented("platforms", "is for a later version");
+  }
+  if (request.format() != v1::MANIFEST_FORMAT_UNSPECIFIED) {
+    return Unimplemented("format", "is for a later version");
+  }
+  if (!request.request_id().empty()) {
+    return Unimplemented("request_id", "is for a later version");
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace holkas

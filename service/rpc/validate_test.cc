@@ -1,0 +1,140 @@
+#include "service/rpc/validate.h"
+
+#include <limits>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "proto/wire/error.h"
+#include "proto/wire/status_matchers.h"
+
+namespace holkas {
+namespace {
+
+using absl::StatusCode;
+using testing::HasSubstr;
+
+v1::CopyRequest GoodCopy() {
+  v1::CopyRequest request;
+  request.set_source("docker://localhost/a");
+  request.set_destination("oci:/b:c");
+  return request;
+}
+
+void ExpectInvalid(const absl::Status& status, const std::string& field) {
+  EXPECT_THAT(status, StatusIs(StatusCode::kInvalidArgument, HasSubstr(field)));
+  EXPECT_EQ(ErrorReason(status), "INVALID_FIELD");
+  EXPECT_EQ(ErrorMetadata(status)["field"], field);
+}
+
+void ExpectUnimplemented(const absl::Status& status, const std::string& field) {
+  EXPECT_THAT(status, StatusIs(StatusCode::kUnimplemented, HasSubstr(field)));
+  EXPECT_EQ(ErrorReason(status), "OPTION_UNIMPLEMENTED");
+  EXPECT_EQ(ErrorMetadata(status)["field"], field);
+}
+
+TEST(ValidateRequest, CompleteRequestsAreOk) {
+  v1::CopyRequest copy = GoodCopy();
+  copy.mutable_source_registry()->mutable_basic()->set_username("u");
+  copy.mutable_destination_registry()->set_bearer_token("t");
+  copy.set_max_parallel_blobs(16);
+  copy.mutable_retry()->set_max_retries(100);
+  copy.set_multi_arch(v1::MULTI_ARCH_INDEX_ONLY);
+  EXPECT_OK(ValidateRequest(copy));
+  v1::InspectRequest inspect;
+  inspect.set_image("dir:/x");
+  EXPECT_OK(ValidateRequest(inspect));
+}
+
+TEST(ValidateRequest, ReferencesAreRequired) {
+  ExpectInvalid(ValidateRequest(v1::InspectRequest()), "image");
+  ExpectInvalid(ValidateRequest(v1::CopyRequest()), "source");
+  v1::CopyRequest copy = GoodCopy();
+  copy.clear_destination();
+  ExpectInvalid(ValidateRequest(copy), "destination");
+}
+
+TEST(ValidateRequest, StringsAreBounded) {
+  v1::InspectRequest request;
+  request.set_image(std::string(kMaxStringBytes, 'x'));
+  EXPECT_OK(ValidateRequest(request));
+  request.set_image(std::string(kMaxStringBytes + 1, 'x'));
+  ExpectInvalid(ValidateRequest(request), "image");
+  request.set_image(std::string("dir:/a\0b", 8));
+  ExpectInvalid(ValidateRequest(request), "image");
+  request.set_image("dir:/a");
+  request.mutable_platform()->set_variant(std::string(5000, 'v'));
+  ExpectInvalid(ValidateRequest(request), "platform.variant");
+}
+
+TEST(ValidateRequest, CredentialsCannotBreakAHeader) {
+  v1::CopyRequest request = GoodCopy();
+  request.mutable_source_registry()->mutable_basic()->set_username("a:b");
+  ExpectInvalid(ValidateRequest(request), "source_registry.basic.username");
+  request.mutable_source_registry()->mutable_basic()->set_username("");
+  ExpectInvalid(ValidateRequest(request), "source_registry.basic.username");
+  request.mutable_source_registry()->mutable_basic()->set_username("a");
+  request.mutable_source_registry()->mutable_basic()->set_password("x\r\ny");
+  ExpectInvalid(ValidateRequest(request), "source_registry.basic.password");
+  request.mutable_source_registry()->set_bearer_token("x\ny");
+  ExpectInvalid(ValidateRequest(request), "source_registry.bearer_token");
+  request.mutable_source_registry()->set_bearer_token("");
+  ExpectInvalid(ValidateRequest(request), "source_registry.bearer_token");
+}
+
+TEST(ValidateRequest, CertificatesAreBoundedAndPaired) {
+  v1::CopyRequest request = GoodCopy();
+  v1::TlsCertificates& certificates =
+      *request.mutable_destination_registry()->mutable_certificates();
+  certificates.set_ca_pem(std::string(kMaxCertificateBytes, 'x'));
+  EXPECT_OK(ValidateRequest(request));
+  certificates.set_ca_pem(std::string(kMaxCertificateBytes + 1, 'x'));
+  ExpectInvalid(ValidateRequest(request), "destination_registry.certificates");
+  certificates.set_ca_pem("");
+  certificates.set_client_key_pem("k");
+  ExpectInvalid(ValidateRequest(request), "destination_registry.certificates");
+}
+
+TEST(ValidateRequest, NumbersAreBounded) {
+  v1::CopyRequest request = GoodCopy();
+  request.set_max_parallel_blobs(17);
+  ExpectInvalid(ValidateRequest(request), "max_parallel_blobs");
+  request.set_max_parallel_blobs(-1);
+  ExpectInvalid(ValidateRequest(request), "max_parallel_blobs");
+  request = GoodCopy();
+  request.mutable_retry()->set_max_retries(101);
+  ExpectInvalid(ValidateRequest(request), "retry.max_retries");
+  for (double delay : {-1.0, 3601.0, std::numeric_limits<double>::quiet_NaN(),
+                       std::numeric_limits<double>::infinity()}) {
+    request = GoodCopy();
+    request.mutable_retry()->set_delay_seconds(delay);
+    ExpectInvalid(ValidateRequest(request), "retry.delay_seconds");
+  }
+}
+
+TEST(ValidateRequest, OptionsOfLaterVersionsAreUnimplemented) {
+  v1::CopyRequest request = GoodCopy();
+  request.set_request_id("0b9a3a9e-6c1f-4d0c-9a52-111111111111");
+  ExpectUnimplemented(ValidateRequest(request), "request_id");
+  request = GoodCopy();
+  request.set_multi_arch(v1::MULTI_ARCH_PLATFORMS);
+  ExpectUnimplemented(ValidateRequest(request), "multi_arch");
+  request = GoodCopy();
+  request.add_platforms()->set_os("linux");
+  ExpectUnimplemented(ValidateRequest(request), "platforms");
+  request = GoodCopy();
+  request.set_format(v1::MANIFEST_FORMAT_OCI);
+  ExpectUnimplemented(ValidateRequest(request), "format");
+}
+
+TEST(ValidateRequest, WhatOnlyANewerClientKnowsIsUnimplemented) {
+  v1::CopyRequest request = GoodCopy();
+  request.set_multi_arch(static_cast<v1::MultiArch>(99));
+  ExpectUnimplemented(ValidateRequest(request), "multi_arch");
+  request = GoodCopy();
+  // Field 200, varint 1.
+  ASSERT_TRUE(request.mutable_source_registry()->MergeFromString("\xc0\x0c\x01"));
+  ExpectUnimplemented(ValidateRequest(request), "source_registry.200");
+}
+
+}  // namespace
+}  // namespace holkas
