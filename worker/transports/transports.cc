@@ -3,12 +3,20 @@
 #include "proto/wire/error.h"
 #include "worker/transports/dir/dir.h"
 #include "worker/transports/oci/oci.h"
+#include "worker/transports/registry/registry_destination.h"
+#include "worker/transports/registry/registry_source.h"
 #include "worker/transports/transport.h"
 
 namespace holkas {
 namespace {
 
 constexpr Transport kTransports[] = {
+    {
+        .name = "docker",
+        .location_case = broker::ImageLocation::kRegistry,
+        .open_source = OpenRegistrySource,
+        .open_destination = OpenRegistryDestination,
+    },
     {
         .name = "oci",
         .location_case = broker::ImageLocation::kOci,
