@@ -9,6 +9,7 @@
 #include "absl/time/time.h"
 #include "broker/broker.pb.h"
 #include "proto/wire/frame_channel.h"
+#include "service/broker/broker_resources.h"
 #include "service/policy/grants.h"
 
 namespace holkas {
@@ -39,6 +40,14 @@ class BrokerSession {
     std::function<bool()> cancelled;
     // Gets every event of a copy, on the session's thread; must not block.
     std::function<void(v1::CopyResponse event)> on_event;
+    // Gets the worker's log lines, on the session's thread, fit to be written; must not block. May
+    // be null. `severity` as in broker.Log.
+    std::function<void(int severity, std::string line)> on_log;
+    // Called where the job ends otherwise than by Finish, before its tasks are waited for: should
+    // kill the worker. May be null; then the worker dies when whoever made it kills it.
+    std::function<void()> kill;
+    // What all sessions share. Where it is null, the session has its own.
+    BrokerResources* resources = nullptr;
   };
 
   BrokerSession(FrameChannel& channel, Options options);

@@ -1,0 +1,71 @@
+#include "service/broker/call_table.h"
+
+namespace holkas {
+namespace {
+
+using Frame = broker::WorkerFrame;
+
+constexpr bool kOnce = true;
+constexpr bool kOften = false;
+constexpr unsigned kConfined = kRunning | kPublishing | kPublished;
+
+// All that a worker may say, in the order in which a copy says it. What is not here ends the job.
+constexpr CallRow kCalls[] = {
+    // call, name, permitted, need, once, lane, handler
+    {Frame::kReady, "Ready", kStarting, Need::kNothing, kOnce, Lane::kNote, &JobCalls::Ready},
+    {Frame::kLog, "Log", kConfined, Need::kNothing, kOften, Lane::kNote, &JobCalls::Log},
+    {Frame::kConnect, "Connect", kRunning, Need::kRegistry, kOften, Lane::kNetwork,
+     &JobCalls::Connect},
+    {Frame::kOpenFile, "OpenFile", kRunning, Need::kPath, kOften, Lane::kAtOnce,
+     &JobCalls::OpenFile},
+    {Frame::kHasBlob, "HasBlob", kRunning, Need::kDestination, kOften, Lane::kDisk,
+     &JobCalls::HasBlob},
+    {Frame::kCreateFile, "CreateFile", kRunning, Need::kDestination, kOften, Lane::kAtOnce,
+     &JobCalls::CreateFile},
+    {Frame::kCommitFile, "CommitFile", kRunning, Need::kDestination, kOften, Lane::kDisk,
+     &JobCalls::CommitFile},
+    {Frame::kDropFile, "DropFile", kRunning | kPublishing, Need::kDestination, kOften,
+     Lane::kAtOnce, &JobCalls::DropFile},
+    {Frame::kBeginPublish, "BeginPublish", kRunning, Need::kLayout, kOften, Lane::kInLine,
+     nullptr},
+    {Frame::kPublish, "Publish", kRunning | kPublishing, Need::kDestination, kOften, Lane::kDisk,
+     &JobCalls::Publish},
+    {Frame::kEvent, "Event", kConfined, Need::kEvents, kOften, Lane::kNote, &JobCalls::Event},
+    {Frame::kResultChunk, "ResultChunk", kConfined, Need::kResult, kOften, Lane::kNote,
+     &JobCalls::ResultChunk},
+    {Frame::kFinish, "Finish", kStarting | kConfined, Need::kNothing, kOnce, Lane::kNote,
+     &JobCalls::Finish},
+};
+
+}  // namespace
+
+const CallRow* FindCall(const broker::WorkerFrame& frame) {
+  for (const CallRow& row : kCalls) {
+    if (row.call == frame.body_case()) {
+      return &row;
+    }
+  }
+  return nullptr;
+}
+
+bool IsGranted(const CallRow& row, const broker::WorkerFrame& frame, const JobCalls& calls) {
+  switch (row.need) {
+    case Need::kNothing:
+      return true;
+    case Need::kRegistry:
+      return calls.HasRegistry(frame.connect().place());
+    case Need::kPath:
+      return calls.HasPath(frame.open_file().place());
+    case Need::kDestination:
+      return calls.HasPath(broker::PLACE_DESTINATION);
+    case Need::kLayout:
+      return calls.HasLayout();
+    case Need::kEvents:
+      return calls.HasEvents();
+    case Need::kResult:
+      return calls.HasResult();
+  }
+  return false;
+}
+
+}  // namespace holkas

@@ -1,0 +1,58 @@
+#ifndef HOLKAS_SERVICE_BROKER_CALL_TABLE_H_
+#define HOLKAS_SERVICE_BROKER_CALL_TABLE_H_
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "broker/broker.pb.h"
+#include "service/broker/job_calls.h"
+
+namespace holkas {
+
+// How far a job is.
+enum Phase : unsigned {
+  kStarting = 1,    // the worker is not confined yet
+  kRunning = 2,     // it works
+  kPublishing = 4,  // from BeginPublish, or Publish of a directory, to the end of Publish
+  kPublished = 8,   // the destination has its image
+};
+
+// What a job must have for a call to be permitted.
+enum class Need {
+  kNothing,
+  kRegistry,     // a registry at the call's place
+  kPath,         // a layout or image directory at the call's place
+  kDestination,  // a layout or image directory to write to
+  kLayout,       // a layout to write to
+  kEvents,       // somebody who is told of progress
+  kResult,       // a response to give
+};
+
+// Where a call is served, and whether it is answered.
+enum class Lane {
+  kNote,     // at once, without a reply
+  kAtOnce,   // at once
+  kNetwork,  // on a thread that may wait for the network
+  kDisk,     // on a thread that may wait for the disk
+  kInLine,   // when the layout's lock is free
+};
+
+// One line of the broker protocol.
+struct CallRow {
+  broker::WorkerFrame::BodyCase call;
+  absl::string_view name;
+  unsigned permitted;  // phases
+  Need need;
+  bool once;
+  Lane lane;
+  absl::StatusOr<Answer> (JobCalls::*handler)(const broker::WorkerFrame& frame);
+};
+
+// The row of a frame's call; null for what is no call.
+const CallRow* FindCall(const broker::WorkerFrame& frame);
+
+// Whether `calls` has what the row's call needs.
+bool IsGranted(const CallRow& row, const broker::WorkerFrame& frame, const JobCalls& calls);
+
+}  // namespace holkas
+
+#endif  // HOLKAS_SERVICE_BROKER_CALL_TABLE_H_

@@ -1,0 +1,278 @@
+#include "service/broker/job_calls.h"
+
+#include <algorithm>
+#include <map>
+#include <utility>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "proto/wire/error.h"
+#include "proto/wire/printable.h"
+#include "proto/wire/status_macros.h"
+#include "service/broker/connect_first.h"
+#include "service/broker/image_directory.h"
+#include "service/broker/printable_strings.h"
+#include "service/broker/violation.h"
+#include "service/policy/address_policy.h"
+
+namespace holkas {
+namespace {
+
+constexpr absl::Duration kLookUpLimit = absl::Seconds(5);
+constexpr absl::Duration kConnectLimit = absl::Seconds(30);
+constexpr size_t kMaxRedirectHosts = 8;
+constexpr size_t kMaxMessageBytes = 1 << 10;
+constexpr size_t kMaxMetadataEntries = 16;
+constexpr size_t kMaxMetadataBytes = 256;
+constexpr size_t kMaxReasonBytes = 63;
+constexpr int kMaxLogLines = 1000;
+
+absl::Status AddressDenied(const broker::Connect& connect, absl::string_view why) {
+  return MakeError(absl::StatusCode::kPermissionDenied, "ADDRESS_DENIED",
+                   absl::StrCat("connect to ", Printable(connect.host(), kMaxMetadataBytes), ":",
+                                connect.port(), ": ", why));
+}
+
+absl::Status LimitExceeded(absl::string_view what, int64_t limit) {
+  return MakeError(absl::StatusCode::kResourceExhausted, "LIMIT_EXCEEDED",
+                   absl::StrCat(what, ": more than ", limit));
+}
+
+// The digest of a frame. One that is malformed is no mistake of a worker that was not tampered
+// with: it has parsed it, too.
+absl::StatusOr<Digest> ParseDigest(const std::string& text) {
+  absl::StatusOr<Digest> digest = Digest::Parse(text);
+  return digest.ok() ? digest : Violation("a malformed digest");
+}
+
+bool IsReason(absl::string_view text) {
+  return text.size() <= kMaxReasonBytes && std::all_of(text.begin(), text.end(), [](char c) {
+           return absl::ascii_isupper(c) || absl::ascii_isdigit(c) || c == '_';
+         });
+}
+
+bool IsGranted(const RegistryGrant& grant, const std::string& host, uint32_t port) {
+  return absl::AsciiStrToLower(grant.host) == host &&
+         std::find(grant.ports.begin(), grant.ports.end(), port) != grant.ports.end();
+}
+
+}  // namespace
+
+JobCalls::JobCalls(const Grants& grants, const broker::JobSpec& job, BrokerResources& resources,
+                   const Cancellation& cancellation, Listeners listeners)
+    : grants_(grants),
+      job_(job),
+      resources_(resources),
+      cancellation_(cancellation),
+      listeners_(std::move(listeners)),
+      writer_(grants.destination_path.has_value()
+                  ? NewImageWriter(*grants.destination_path, grants.max_open_files,
+                                   resources.layout_locks)
+                  : nullptr) {}
+
+absl::Status JobCalls::Check() { return writer_ == nullptr ? absl::OkStatus() : writer_->Check(); }
+
+const RegistryGrant* JobCalls::RegistryAt(broker::Place place) const {
+  const std::optional<RegistryGrant>& grant =
+      place == broker::PLACE_SOURCE ? grants_.source_registry : grants_.destination_registry;
+  return grant.has_value() ? &*grant : nullptr;
+}
+
+bool JobCalls::HasRegistry(broker::Place place) const {
+  return (place == broker::PLACE_SOURCE || place == broker::PLACE_DESTINATION) &&
+         RegistryAt(place) != nullptr;
+}
+
+bool JobCalls::HasPath(broker::Place place) const {
+  return (place == broker::PLACE_SOURCE && grants_.source_path.has_value()) ||
+         (place == broker::PLACE_DESTINATION && writer_ != nullptr);
+}
+
+bool JobCalls::HasLayout() const {
+  return writer_ != nullptr && grants_.destination_path->kind == PathKind::kOci;
+}
+
+bool JobCalls::HasEvents() const { return !job_.has_inspect(); }
+
+bool JobCalls::HasResult() const { return !job_.has_copy(); }
+
+absl::StatusOr<Answer> JobCalls::Ready(const broker::WorkerFrame&) { return Answer(); }
+
+absl::StatusOr<Answer> JobCalls::Event(const broker::WorkerFrame& frame) {
+  v1::CopyResponse event = frame.event();
+  MakeStringsPrintable(event, kMaxMessageBytes);
+  if (listeners_.on_event) {
+    listeners_.on_event(std::move(event));
+  }
+  return Answer();
+}
+
+absl::StatusOr<Answer> JobCalls::ResultChunk(const broker::WorkerFrame& frame) {
+  const std::string& data = frame.result_chunk().data();
+  if (static_cast<int64_t>(result_.size() + data.size()) > grants_.max_result_bytes) {
+    return Violation(absl::StrCat("a result of more than ", grants_.max_result_bytes, " bytes"));
+  }
+  result_ += data;
+  return Answer();
+}
+
+absl::StatusOr<Answer> JobCalls::Log(const broker::WorkerFrame& frame) {
+  if (listeners_.on_log && ++log_lines_ <= kMaxLogLines) {
+    listeners_.on_log(std::clamp(frame.log().severity(), 0, 2),
+                      Printable(frame.log().message(), kMaxMessageBytes));
+  }
+  return Answer();
+}
+
+absl::StatusOr<Answer> JobCalls::Finish(const broker::WorkerFrame& frame) {
+  const broker::Finish& finish = frame.finish();
+  constexpr int kLastCode = static_cast<int>(absl::StatusCode::kUnauthenticated);
+  if (finish.code() < 0 || finish.code() > kLastCode || !IsReason(finish.reason()) ||
+      finish.metadata().size() > kMaxMetadataEntries) {
+    return Violation("an end of no known form");
+  }
+  std::map<std::string, std::string> metadata;
+  for (const auto& [key, value] : finish.metadata()) {
+    metadata[Printable(key, kMaxMetadataBytes)] = Printable(value, kMaxMetadataBytes);
+  }
+  auto code = static_cast<absl::StatusCode>(finish.code());
+  std::string message = Printable(finish.message(), kMaxMessageBytes);
+  finished_ = code == absl::StatusCode::kOk ? absl::OkStatus()
+              : finish.reason().empty()     ? absl::Status(code, message)
+                                            : MakeError(code, finish.reason(), message, metadata);
+  return Answer();
+}
+
+absl::Status JobCalls::CountRedirectHost(const std::string& host) {
+  redirect_hosts_.insert(host);
+  return redirect_hosts_.size() > kMaxRedirectHosts
+             ? LimitExceeded("hosts that registries redirect to", kMaxRedirectHosts)
+             : absl::OkStatus();
+}
+
+absl::Status JobCalls::CheckConnect(const broker::Connect& connect, bool& public_only) {
+  if (connect.purpose() != broker::PURPOSE_REGISTRY &&
+      connect.purpose() != broker::PURPOSE_REDIRECT) {
+    return Violation("a connection for no purpose");
+  }
+  std::string host = absl::AsciiStrToLower(connect.host());
+  if (connect.port() == 0 || connect.port() > 65535) {
+    return AddressDenied(connect, "not a port");
+  }
+  absl::MutexLock lock(&mutex_);
+  if (++connections_ > grants_.max_connections) {
+    return LimitExceeded("connections", grants_.max_connections);
+  }
+  if (IsGranted(*RegistryAt(connect.place()), host, connect.port())) {
+    public_only = false;
+    return absl::OkStatus();
+  }
+  if (connect.purpose() == broker::PURPOSE_REGISTRY || !grants_.follow_redirects) {
+    return AddressDenied(connect, "the job has nothing to do there");
+  }
+  RETURN_IF_ERROR(CheckRedirectHost(host));
+  public_only = true;
+  return CountRedirectHost(host);
+}
+
+absl::StatusOr<Answer> JobCalls::Connect(const broker::WorkerFrame& frame) {
+  const broker::Connect& connect = frame.connect();
+  bool public_only = true;
+  RETURN_IF_ERROR(CheckConnect(connect, public_only));
+  absl::Time deadline = absl::Now() + kConnectLimit;
+  ASSIGN_OR_RETURN(std::vector<Endpoint> endpoints,
+                   resources_.resolver.Resolve(absl::AsciiStrToLower(connect.host()),
+                                               static_cast<uint16_t>(connect.port()), kLookUpLimit,
+                                               cancellation_));
+  if (public_only) {
+    // One address that is not public makes the name suspicious: none is connected to.
+    for (const Endpoint& endpoint : endpoints) {
+      RETURN_IF_ERROR(CheckPublicAddress(endpoint.address()));
+      RETURN_IF_ERROR(CheckNotOwnAddress(endpoint.address()));
+    }
+  }
+  Answer answer;
+  ASSIGN_OR_RETURN(UniqueFd socket, ConnectFirst(endpoints, deadline, cancellation_));
+  answer.fds.push_back(std::move(socket));
+  return answer;
+}
+
+absl::StatusOr<Answer> JobCalls::HasBlob(const broker::WorkerFrame& frame) {
+  ASSIGN_OR_RETURN(Digest digest, ParseDigest(frame.has_blob().digest()));
+  if (frame.has_blob().size_bytes() < 0) {
+    return Violation("a blob of negative size");
+  }
+  Answer answer;
+  ASSIGN_OR_RETURN(bool present,
+                   writer_->HasBlob(digest, frame.has_blob().size_bytes(), cancellation_));
+  answer.reply.set_present(present);
+  return answer;
+}
+
+absl::StatusOr<Answer> JobCalls::CommitFile(const broker::WorkerFrame& frame) {
+  const broker::CommitFile& commit = frame.commit_file();
+  ASSIGN_OR_RETURN(Digest digest, ParseDigest(commit.digest()));
+  RETURN_IF_ERROR(writer_->CommitFile(commit.file_id(), commit.kind(), digest,
+                                      commit.size_bytes(), cancellation_));
+  return Answer();
+}
+
+absl::StatusOr<Answer> JobCalls::Publish(const broker::WorkerFrame& frame) {
+  RETURN_IF_ERROR(writer_->Publish(frame.publish().file_id(), cancellation_));
+  return Answer();
+}
+
+absl::StatusOr<Answer> JobCalls::OpenFile(const broker::WorkerFrame& frame) {
+  const broker::OpenFile& open = frame.open_file();
+  std::optional<Digest> digest;
+  if (!open.digest().empty()) {
+    ASSIGN_OR_RETURN(digest, ParseDigest(open.digest()));
+  }
+  Answer answer;
+  if (open.place() == broker::PLACE_DESTINATION) {
+    ASSIGN_OR_RETURN(UniqueFd file, writer_->OpenFile(open.kind(), digest));
+    answer.fds.push_back(std::move(file));
+    return answer;
+  }
+  ASSIGN_OR_RETURN(std::string name, FileName(grants_.source_path->kind, open.kind(), digest));
+  if (!source_root_.valid()) {
+    ASSIGN_OR_RETURN(source_root_, OpenRoot(grants_.source_path->path));
+  }
+  ASSIGN_OR_RETURN(UniqueFd file, OpenRegularBeneath(source_root_.get(), name));
+  answer.fds.push_back(std::move(file));
+  return answer;
+}
+
+absl::StatusOr<Answer> JobCalls::CreateFile(const broker::WorkerFrame& frame) {
+  if (frame.create_file().size_bytes() < -1) {
+    return Violation("a file of negative size");
+  }
+  ASSIGN_OR_RETURN(CreatedFile file, writer_->CreateFile(frame.create_file().size_bytes()));
+  Answer answer;
+  answer.reply.set_file_id(file.id);
+  answer.fds.push_back(std::move(file.fd));
+  return answer;
+}
+
+absl::StatusOr<Answer> JobCalls::DropFile(const broker::WorkerFrame& frame) {
+  RETURN_IF_ERROR(writer_->DropFile(frame.drop_file().file_id()));
+  return Answer();
+}
+
+absl::StatusOr<std::optional<Answer>> JobCalls::TryLock() {
+  ASSIGN_OR_RETURN(std::optional<ImageWriter::PublishStart> start, writer_->TryLock());
+  if (!start.has_value()) {
+    return std::optional<Answer>();
+  }
+  Answer answer;
+  answer.reply.set_has_current(start->current.has_value());
+  answer.reply.set_file_id(start->next.id);
+  if (start->current.has_value()) {
+    answer.fds.push_back(*std::move(start->current));
+  }
+  answer.fds.push_back(std::move(start->next.fd));
+  return std::optional<Answer>(std::move(answer));
+}
+
+}  // namespace holkas

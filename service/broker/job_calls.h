@@ -1,0 +1,110 @@
+#ifndef HOLKAS_SERVICE_BROKER_JOB_CALLS_H_
+#define HOLKAS_SERVICE_BROKER_JOB_CALLS_H_
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
+#include "broker/broker.pb.h"
+#include "proto/wire/unique_fd.h"
+#include "service/broker/broker_resources.h"
+#include "service/broker/cancellation.h"
+#include "service/broker/image_writer.h"
+#include "service/policy/grants.h"
+
+namespace holkas {
+
+// A reply to a call, without its code and its number.
+struct Answer {
+  broker::Reply reply;
+  std::vector<UniqueFd> fds;
+};
+
+// What each call of one job does, once the session has found it permitted (call_table.cc). What is
+// called here is in a worker's hand: everything that it says is compared with the job's grants.
+//
+// Errors of a call are the worker's to read, but for INTERNAL (WORKER_VIOLATION), which ends the
+// job. Calls for the pools' threads are thread-safe; all others belong to the session's thread.
+class JobCalls {
+ public:
+  // Where the notes of a worker go.
+  struct Listeners {
+    std::function<void(v1::CopyResponse event)> on_event;
+    std::function<void(int severity, std::string line)> on_log;
+  };
+
+  JobCalls(const Grants& grants, const broker::JobSpec& job, BrokerResources& resources,
+           const Cancellation& cancellation, Listeners listeners);
+
+  // Whether the job may begin: its destination can be written to.
+  absl::Status Check();
+
+  // Ends the writing: what was not published is removed. No call may follow or be under way.
+  void Undo() { writer_.reset(); }
+
+  // Notes: no reply.
+  absl::StatusOr<Answer> Ready(const broker::WorkerFrame& frame);
+  absl::StatusOr<Answer> Event(const broker::WorkerFrame& frame);
+  absl::StatusOr<Answer> ResultChunk(const broker::WorkerFrame& frame);
+  absl::StatusOr<Answer> Log(const broker::WorkerFrame& frame);
+  absl::StatusOr<Answer> Finish(const broker::WorkerFrame& frame);
+
+  // Calls for the threads of a pool.
+  absl::StatusOr<Answer> Connect(const broker::WorkerFrame& frame);
+  absl::StatusOr<Answer> HasBlob(const broker::WorkerFrame& frame);
+  absl::StatusOr<Answer> CommitFile(const broker::WorkerFrame& frame);
+  absl::StatusOr<Answer> Publish(const broker::WorkerFrame& frame);
+
+  // Calls that take no time.
+  absl::StatusOr<Answer> OpenFile(const broker::WorkerFrame& frame);
+  absl::StatusOr<Answer> CreateFile(const broker::WorkerFrame& frame);
+  absl::StatusOr<Answer> DropFile(const broker::WorkerFrame& frame);
+
+  // BeginPublish in two steps: into the line, then, as often as it takes, TryLock.
+  absl::Status GetInLine(std::function<void()> wake) { return writer_->BeginPublish(wake); }
+  absl::StatusOr<std::optional<Answer>> TryLock();
+  void GiveUpLock() { writer_->GiveUpLock(); }
+  bool has_lock() const { return writer_ != nullptr && writer_->has_lock(); }
+
+  // What the grants and the job allow at all.
+  bool HasRegistry(broker::Place place) const;
+  bool HasPath(broker::Place place) const;
+  bool HasLayout() const;
+  bool HasEvents() const;
+  bool HasResult() const;
+
+  // What Finish said; nothing before it.
+  const std::optional<absl::Status>& finished() const { return finished_; }
+  std::string TakeResult() { return std::move(result_); }
+
+ private:
+  const RegistryGrant* RegistryAt(broker::Place place) const;
+  absl::Status CheckConnect(const broker::Connect& connect, bool& public_only);
+  absl::Status CountRedirectHost(const std::string& host) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  const Grants& grants_;
+  const broker::JobSpec& job_;
+  BrokerResources& resources_;
+  const Cancellation& cancellation_;
+  const Listeners listeners_;
+  std::unique_ptr<ImageWriter> writer_;
+  UniqueFd source_root_;
+  std::string result_;
+  int log_lines_ = 0;
+  std::optional<absl::Status> finished_;
+
+  absl::Mutex mutex_;
+  int connections_ ABSL_GUARDED_BY(mutex_) = 0;
+  std::set<std::string> redirect_hosts_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace holkas
+
+#endif  // HOLKAS_SERVICE_BROKER_JOB_CALLS_H_

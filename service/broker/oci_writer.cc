@@ -1,0 +1,360 @@
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <map>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/synchronization/mutex.h"
+#include "proto/wire/error.h"
+#include "proto/wire/status_macros.h"
+#include "service/broker/destination.h"
+#include "service/broker/file_content.h"
+#include "service/broker/image_directory.h"
+#include "service/broker/image_writer.h"
+#include "service/broker/violation.h"
+
+namespace holkas {
+namespace {
+
+constexpr char kIndex[] = "index.json";
+constexpr char kLayout[] = "oci-layout";
+constexpr char kLayoutText[] = R"({"imageLayoutVersion":"1.0.0"})";
+constexpr char kBlobs[] = "blobs";
+// Some 200,000 images.
+constexpr int64_t kMaxIndexBytes = 64 << 20;
+
+// What tells one index.json from its successor.
+struct IndexVersion {
+  bool exists = false;
+  dev_t device = 0;
+  ino_t inode = 0;
+  off_t size = 0;
+  int64_t modified_ns = 0;
+  int64_t changed_ns = 0;
+
+  friend bool operator==(const IndexVersion&, const IndexVersion&) = default;
+};
+
+IndexVersion VersionOfIndex(int layout) {
+  struct stat status = {};
+  if (fstatat(layout, kIndex, &status, AT_SYMLINK_NOFOLLOW) != 0) {
+    return {};
+  }
+  auto ns = [](const timespec& time) { return time.tv_sec * 1'000'000'000LL + time.tv_nsec; };
+  return {true, status.st_dev, status.st_ino, status.st_size, ns(status.st_mtim),
+          ns(status.st_ctim)};
+}
+
+// Whether `directory` is a layout, or nothing yet.
+absl::Status CheckIsLayout(int directory) {
+  std::vector<std::string> entries = ForeignEntries(directory);
+  auto has = [&entries](const char* name) {
+    return std::find(entries.begin(), entries.end(), name) != entries.end();
+  };
+  if (entries.empty() || has(kLayout) || has(kIndex)) {
+    return absl::OkStatus();
+  }
+  return DestinationConflict("not an OCI layout, and not empty");
+}
+
+// Opens the directory `name` in `parent`, making it where it is missing.
+absl::StatusOr<UniqueFd> MakeDirectory(int parent, const std::string& name) {
+  if (mkdirat(parent, name.c_str(), 0755) != 0 && errno != EEXIST) {
+    return FileError(errno, "mkdir", name);
+  }
+  UniqueFd fd(openat(parent, name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  if (!fd.valid()) {
+    return FileError(errno, "open", name);
+  }
+  return fd;
+}
+
+std::string StagedName(const Digest& digest) {
+  return absl::StrCat(digest.algorithm(), "-", digest.hex());
+}
+
+class OciWriter : public ImageWriter {
+ public:
+  OciWriter(std::string path, int max_open_files, LayoutLocks& locks)
+      : path_(std::move(path)), max_open_files_(max_open_files), locks_(locks) {}
+  ~OciWriter() override;
+
+  absl::Status Check() override;
+  absl::StatusOr<UniqueFd> OpenFile(broker::FileKind kind,
+                                    const std::optional<Digest>& digest) override;
+  absl::StatusOr<bool> HasBlob(const Digest& digest, int64_t size_bytes,
+                               const Cancellation& cancellation) override;
+  absl::StatusOr<CreatedFile> CreateFile(int64_t size_bytes) override;
+  absl::Status CommitFile(uint32_t id, broker::FileKind kind, const Digest& digest,
+                          int64_t size_bytes, const Cancellation& cancellation) override;
+  absl::Status DropFile(uint32_t id) override;
+  absl::Status BeginPublish(std::function<void()> wake) override;
+  absl::StatusOr<std::optional<PublishStart>> TryLock() override;
+  void GiveUpLock() override;
+  bool has_lock() const override { return has_lock_; }
+  absl::Status Publish(uint32_t file_id, const Cancellation& cancellation) override;
+
+ private:
+  absl::StatusOr<StagedFiles*> Staged();
+  absl::StatusOr<PublishStart> StartPublish();
+  // The steps of Publish, in their order.
+  absl::Status MakeLayout(StagedFiles& staged);
+  absl::Status MoveBlobs(StagedFiles& staged);
+  absl::Status ReplaceIndex(StagedFiles& staged);
+
+  const std::string path_;
+  const int max_open_files_;
+  LayoutLocks& locks_;
+
+  absl::Mutex mutex_;
+  std::unique_ptr<StagedFiles> staged_ ABSL_GUARDED_BY(mutex_);
+  // What was committed and not moved yet, by its name in the staging directory.
+  std::map<std::string, Digest> committed_ ABSL_GUARDED_BY(mutex_);
+
+  // From BeginPublish on. No two threads use them at once: Publish is the only call then.
+  std::function<void()> wake_;
+  UniqueFd layout_;
+  bool made_layout_ = false;
+  std::unique_ptr<LayoutLock> lock_;
+  bool has_lock_ = false;
+  IndexVersion seen_;
+  uint32_t index_file_ = 0;
+};
+
+OciWriter::~OciWriter() { GiveUpLock(); }
+
+absl::Status OciWriter::Check() {
+  ASSIGN_OR_RETURN(Destination destination, Destination::Resolve(path_));
+  if (!destination.exists) {
+    return absl::OkStatus();
+  }
+  ASSIGN_OR_RETURN(UniqueFd root, OpenRoot(path_));
+  return CheckIsLayout(root.get());
+}
+
+absl::StatusOr<StagedFiles*> OciWriter::Staged() {
+  absl::MutexLock lock(&mutex_);
+  if (staged_ == nullptr) {
+    ASSIGN_OR_RETURN(Destination destination, Destination::Resolve(path_));
+    ASSIGN_OR_RETURN(std::unique_ptr<StagingDirectory> staging,
+                     destination.exists ? destination.StageWithin() : destination.StageBeside());
+    staged_ = std::make_unique<StagedFiles>(std::move(staging), max_open_files_);
+  }
+  return staged_.get();
+}
+
+absl::StatusOr<UniqueFd> OciWriter::OpenFile(broker::FileKind kind,
+                                             const std::optional<Digest>& digest) {
+  ASSIGN_OR_RETURN(std::string name, FileName(PathKind::kOci, kind, digest));
+  {
+    absl::MutexLock lock(&mutex_);
+    if (digest.has_value() && committed_.count(StagedName(*digest)) > 0) {
+      return OpenRegularBeneath(staged_->directory().fd(), StagedName(*digest));
+    }
+  }
+  ASSIGN_OR_RETURN(UniqueFd root, OpenRoot(path_));
+  return OpenRegularBeneath(root.get(), name);
+}
+
+absl::StatusOr<bool> OciWriter::HasBlob(const Digest& digest, int64_t size_bytes,
+                                        const Cancellation& cancellation) {
+  absl::StatusOr<UniqueFd> file = OpenFile(broker::FILE_KIND_BLOB, digest);
+  if (!file.ok()) {
+    return false;
+  }
+  absl::Status content = CheckContent(file->get(), digest, size_bytes, cancellation);
+  if (absl::IsCancelled(content)) {
+    return content;
+  }
+  // Whoever wrote it may not have waited for the disk.
+  return content.ok() && fsync(file->get()) == 0;
+}
+
+absl::StatusOr<CreatedFile> OciWriter::CreateFile(int64_t size_bytes) {
+  ASSIGN_OR_RETURN(StagedFiles * staged, Staged());
+  return staged->Create(size_bytes);
+}
+
+absl::Status OciWriter::CommitFile(uint32_t id, broker::FileKind kind, const Digest& digest,
+                                   int64_t size_bytes, const Cancellation& cancellation) {
+  if (kind != broker::FILE_KIND_BLOB && kind != broker::FILE_KIND_MANIFEST) {
+    return Violation("a file is committed as what it cannot be");
+  }
+  ASSIGN_OR_RETURN(StagedFiles * staged, Staged());
+  RETURN_IF_ERROR(staged->Commit(id, StagedName(digest), digest, size_bytes, cancellation));
+  absl::MutexLock lock(&mutex_);
+  committed_.emplace(StagedName(digest), digest);
+  return absl::OkStatus();
+}
+
+absl::Status OciWriter::DropFile(uint32_t id) {
+  ASSIGN_OR_RETURN(StagedFiles * staged, Staged());
+  RETURN_IF_ERROR(staged->Drop(id));
+  if (has_lock_ && id == index_file_) {
+    GiveUpLock();
+  }
+  return absl::OkStatus();
+}
+
+absl::Status OciWriter::BeginPublish(std::function<void()> wake) {
+  RETURN_IF_ERROR(Staged().status());
+  wake_ = std::move(wake);
+  if (mkdir(path_.c_str(), 0755) == 0) {
+    made_layout_ = true;
+  } else if (errno != EEXIST) {
+    return FileError(errno, "mkdir", "the layout");
+  }
+  ASSIGN_OR_RETURN(layout_, OpenRoot(path_));
+  UniqueFd to_lock(openat(layout_.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!to_lock.valid()) {
+    return FileError(errno, "open", "the layout");
+  }
+  lock_ = std::make_unique<LayoutLock>(locks_, std::move(to_lock), wake_);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::optional<ImageWriter::PublishStart>> OciWriter::TryLock() {
+  ASSIGN_OR_RETURN(bool acquired, lock_->TryAcquire());
+  if (!acquired) {
+    return std::nullopt;
+  }
+  struct stat status = {};
+  if (fstat(layout_.get(), &status) == 0 && status.st_nlink == 0) {
+    // Who made the layout gave up, and removed it while it was empty.
+    lock_.reset();
+    RETURN_IF_ERROR(BeginPublish(wake_));
+    return TryLock();
+  }
+  has_lock_ = true;
+  absl::StatusOr<PublishStart> start = StartPublish();
+  if (!start.ok()) {
+    GiveUpLock();
+    return start.status();
+  }
+  return std::optional<PublishStart>(*std::move(start));
+}
+
+absl::StatusOr<ImageWriter::PublishStart> OciWriter::StartPublish() {
+  RETURN_IF_ERROR(CheckIsLayout(layout_.get()));
+  ASSIGN_OR_RETURN(StagedFiles * staged, Staged());
+  PublishStart start;
+  seen_ = VersionOfIndex(layout_.get());
+  if (seen_.exists) {
+    ASSIGN_OR_RETURN(start.current, OpenRegularBeneath(layout_.get(), kIndex));
+  }
+  ASSIGN_OR_RETURN(start.next, staged->Create(kMaxIndexBytes));
+  index_file_ = start.next.id;
+  return start;
+}
+
+void OciWriter::GiveUpLock() {
+  if (has_lock_ && made_layout_) {
+    rmdir(path_.c_str());  // while nobody else is about to fill it; one that is not empty stays
+    made_layout_ = false;
+  }
+  has_lock_ = false;
+  lock_.reset();
+}
+
+absl::Status OciWriter::Publish(uint32_t file_id, const Cancellation& cancellation) {
+  if (file_id == 0 || file_id != index_file_) {
+    return Violation("a layout is published without BeginPublish");
+  }
+  ASSIGN_OR_RETURN(StagedFiles * staged, Staged());
+  absl::Status status = [&]() -> absl::Status {
+    if (!has_lock_) {
+      RETURN_IF_ERROR(staged->Drop(file_id));
+      return absl::AbortedError("publish: the lock was held for too long");
+    }
+    RETURN_IF_ERROR(staged->CommitUnknown(file_id, kIndex, kMaxIndexBytes, cancellation));
+    if (cancellation.cancelled()) {
+      return absl::CancelledError("publish: cancelled");
+    }
+    RETURN_IF_ERROR(MakeLayout(*staged));
+    RETURN_IF_ERROR(MoveBlobs(*staged));
+    return ReplaceIndex(*staged);
+  }();
+  index_file_ = 0;
+  GiveUpLock();
+  return status;
+}
+
+absl::Status OciWriter::MakeLayout(StagedFiles& staged) {
+  if (VersionOfIndex(layout_.get()) != seen_) {
+    return absl::AbortedError("publish: somebody else changed the layout");
+  }
+  struct stat status = {};
+  if (fstatat(layout_.get(), kLayout, &status, AT_SYMLINK_NOFOLLOW) == 0) {
+    return absl::OkStatus();
+  }
+  RETURN_IF_ERROR(staged.Write(kLayout, kLayoutText));
+  if (renameat(staged.directory().fd(), kLayout, layout_.get(), kLayout) != 0) {
+    return FileError(errno, "rename", kLayout);
+  }
+  staged.Forget(kLayout);
+  made_layout_ = false;
+  return absl::OkStatus();
+}
+
+absl::Status OciWriter::MoveBlobs(StagedFiles& staged) {
+  ASSIGN_OR_RETURN(UniqueFd blobs, MakeDirectory(layout_.get(), kBlobs));
+  ASSIGN_OR_RETURN(UniqueFd sha256, MakeDirectory(blobs.get(), "sha256"));
+  std::map<std::string, UniqueFd> by_algorithm;
+  by_algorithm["sha256"] = std::move(sha256);
+  absl::MutexLock lock(&mutex_);
+  while (!committed_.empty()) {
+    const auto& [name, digest] = *committed_.begin();
+    std::string algorithm(digest.algorithm());
+    std::string hex(digest.hex());
+    if (by_algorithm.count(algorithm) == 0) {
+      ASSIGN_OR_RETURN(by_algorithm[algorithm], MakeDirectory(blobs.get(), algorithm));
+    }
+    // In the place of what has the name: ours was compared with its digest, that was not.
+    if (renameat(staged.directory().fd(), name.c_str(), by_algorithm[algorithm].get(),
+                 hex.c_str()) != 0) {
+      return FileError(errno, "rename", digest.ToString());
+    }
+    staged.Forget(name);
+    committed_.erase(committed_.begin());
+  }
+  for (const auto& [algorithm, directory] : by_algorithm) {
+    RETURN_IF_ERROR(SyncDirectory(directory.get()));
+  }
+  RETURN_IF_ERROR(SyncDirectory(blobs.get()));
+  return SyncDirectory(layout_.get());
+}
+
+absl::Status OciWriter::ReplaceIndex(StagedFiles& staged) {
+  if (VersionOfIndex(layout_.get()) != seen_) {
+    return absl::AbortedError("publish: somebody else changed the layout");
+  }
+  if (renameat(staged.directory().fd(), kIndex, layout_.get(), kIndex) != 0) {
+    return FileError(errno, "rename", kIndex);
+  }
+  staged.Forget(kIndex);
+  made_layout_ = false;
+  RETURN_IF_ERROR(SyncDirectory(layout_.get()));
+  ASSIGN_OR_RETURN(Destination destination, Destination::Resolve(path_));
+  ASSIGN_OR_RETURN(UniqueFd parent, OpenRoot(destination.parent));
+  return SyncDirectory(parent.get());
+}
+
+}  // namespace
+
+std::unique_ptr<ImageWriter> NewOciWriter(const std::string& path, int max_open_files,
+                                          LayoutLocks& locks) {
+  return std::make_unique<OciWriter>(path, max_open_files, locks);
+}
+
+std::unique_ptr<ImageWriter> NewImageWriter(const WritePathGrant& grant, int max_open_files,
+                                            LayoutLocks& locks) {
+  return grant.kind == PathKind::kOci ? NewOciWriter(grant.path, max_open_files, locks)
+                                      : NewDirWriter(grant.path, max_open_files);
+}
+
+}  // namespace holkas
