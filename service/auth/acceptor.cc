@@ -269,8 +269,9 @@ void Acceptor::Close(uint64_t id) {
   const auto found = connections_.find(id);
   const bool is_private = found->second.is_private;
   silent_ -= found->second.socket.valid() ? 1 : 0;
-  connections_.erase(found);
+  // Who sees the end of the socket may count on the place being free.
   table_.Remove(id);
+  connections_.erase(found);
   if (is_private) {
     options_.on_private_end();
   }

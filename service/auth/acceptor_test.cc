@@ -31,7 +31,9 @@ class AcceptorTest : public testing::Test {
     std::filesystem::remove_all(directory_);
   }
 
-  void Start(ConnectionTable& table, absl::Duration first_byte_timeout = absl::Seconds(30)) {
+  // `max_connections`: in all, and of one user.
+  void Start(size_t max_connections, absl::Duration first_byte_timeout = absl::Seconds(30)) {
+    table_.emplace(max_connections, max_connections);
     Acceptor::Options options;
     options.first_byte_timeout = first_byte_timeout;
     options.serve = [this](int fd) {
@@ -39,7 +41,7 @@ class AcceptorTest : public testing::Test {
       served_.emplace_back(fd);
     };
     options.on_private_end = [this] { private_end_.Notify(); };
-    acceptor_.emplace(table, logger_, std::move(options));
+    acceptor_.emplace(*table_, logger_, std::move(options));
     ListenAddress address;
     address.unix_path = directory_ + "/s";
     std::vector<Listener> listeners;
@@ -80,31 +82,29 @@ class AcceptorTest : public testing::Test {
   absl::Mutex mutex_;
   std::vector<UniqueFd> served_ ABSL_GUARDED_BY(mutex_);
   absl::Notification private_end_;
+  std::optional<ConnectionTable> table_;
   std::optional<Acceptor> acceptor_;
 };
 
 TEST_F(AcceptorTest, HandsOverWhatSpeaksAndKnowsWhoItIs) {
-  ConnectionTable table(10, 10);
-  Start(table);
+  Start(10);
   const UniqueFd client = Connect();
   ASSERT_EQ(write(client.get(), "x", 1), 1);
   const int fd = Served(1);
-  EXPECT_EQ(table.Find("fd:" + std::to_string(fd))->uid, geteuid());
+  EXPECT_EQ(table_->Find("fd:" + std::to_string(fd))->uid, geteuid());
   EXPECT_NE(fcntl(fd, F_GETFL) & O_NONBLOCK, 0);
   EXPECT_NE(fcntl(fd, F_GETFD) & FD_CLOEXEC, 0);
 }
 
 TEST_F(AcceptorTest, ClosesWhatStaysSilent) {
-  ConnectionTable table(10, 10);
-  Start(table, absl::Milliseconds(20));
+  Start(10, absl::Milliseconds(20));
   const UniqueFd client = Connect();
   EXPECT_TRUE(Ends(client));
-  EXPECT_EQ(table.size(), 0u);
+  EXPECT_EQ(table_->size(), 0u);
 }
 
 TEST_F(AcceptorTest, KeepsTheLimitAndCountsWhatEnded) {
-  ConnectionTable table(1, 1);
-  Start(table);
+  Start(1);
   UniqueFd client = Connect();
   ASSERT_EQ(write(client.get(), "x", 1), 1);
   const int fd = Served(1);
@@ -113,7 +113,7 @@ TEST_F(AcceptorTest, KeepsTheLimitAndCountsWhatEnded) {
   shutdown(fd, SHUT_RDWR);
   EXPECT_TRUE(Ends(client));
   // The place becomes free when the acceptor has seen the end, a moment later.
-  while (table.size() > 0) {
+  while (table_->size() > 0) {
     absl::SleepFor(absl::Milliseconds(1));
   }
   client = Connect();
@@ -122,29 +122,26 @@ TEST_F(AcceptorTest, KeepsTheLimitAndCountsWhatEnded) {
 }
 
 TEST_F(AcceptorTest, PrivateConnectionTellsItsEnd) {
-  ConnectionTable table(10, 10);
-  Start(table);
+  Start(10);
   int ends[2];
   ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
   UniqueFd client(ends[0]);
   ASSERT_OK(acceptor_->AddPrivate(UniqueFd(ends[1])));
   ASSERT_EQ(write(client.get(), "x", 1), 1);
-  EXPECT_EQ(table.Find("fd:" + std::to_string(Served(1)))->kind, Peer::Kind::kPrivate);
+  EXPECT_EQ(table_->Find("fd:" + std::to_string(Served(1)))->kind, Peer::Kind::kPrivate);
   EXPECT_FALSE(private_end_.HasBeenNotified());
   client.reset();
   private_end_.WaitForNotification();
 }
 
 TEST_F(AcceptorTest, WhatIsNoSocketCannotBeServed) {
-  ConnectionTable table(10, 10);
-  Start(table);
+  Start(10);
   EXPECT_THAT(acceptor_->AddPrivate(UniqueFd(open("/dev/null", O_RDWR | O_CLOEXEC))),
               StatusIs(absl::StatusCode::kInvalidArgument));
 }
 
 TEST_F(AcceptorTest, StopListeningRemovesTheNameAndKeepsConnections) {
-  ConnectionTable table(10, 10);
-  Start(table);
+  Start(10);
   const UniqueFd client = Connect();
   ASSERT_EQ(write(client.get(), "x", 1), 1);
   const int fd = Served(1);
@@ -155,8 +152,7 @@ TEST_F(AcceptorTest, StopListeningRemovesTheNameAndKeepsConnections) {
 }
 
 TEST_F(AcceptorTest, RunningOutOfDescriptorsIsSurvived) {
-  ConnectionTable table(10, 10);
-  Start(table);
+  Start(10);
   const UniqueFd first = Connect();
   ASSERT_EQ(write(first.get(), "x", 1), 1);
   Served(1);

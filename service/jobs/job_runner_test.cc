@@ -1,0 +1,208 @@
+#include "service/jobs/job_runner.h"
+
+#include <unistd.h>
+
+#include <string>
+#include <thread>
+
+#include "absl/strings/match.h"
+#include "absl/synchronization/notification.h"
+#include "absl/time/clock.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "proto/wire/error.h"
+#include "proto/wire/status_matchers.h"
+#include "service/jobs/testing/fake_launcher.h"
+
+namespace holkas {
+namespace {
+
+using absl::StatusCode;
+using testing::HasSubstr;
+
+// Collects what is logged.
+class LogPipe {
+ public:
+  LogPipe() {
+    int ends[2] = {-1, -1};
+    EXPECT_EQ(pipe(ends), 0);
+    read_end_.reset(ends[0]);
+    write_end_.reset(ends[1]);
+  }
+  int fd() const { return write_end_.get(); }
+  // All lines so far. Once.
+  std::string Take() {
+    write_end_.reset();
+    std::string text;
+    char buffer[4096];
+    for (ssize_t n; (n = read(read_end_.get(), buffer, sizeof buffer)) > 0;) {
+      text.append(buffer, static_cast<size_t>(n));
+    }
+    return text;
+  }
+
+ private:
+  UniqueFd read_end_;
+  UniqueFd write_end_;
+};
+
+JobRunner::Call InspectCall() {
+  JobRunner::Call call;
+  call.number = 7;
+  call.rpc = "Inspect";
+  call.source = "docker://localhost/x:y";
+  call.job.mutable_source()->mutable_dir();
+  call.job.mutable_inspect();
+  call.deadline = absl::Now() + absl::Seconds(30);
+  call.cancelled = [] { return false; };
+  return call;
+}
+
+class JobRunnerTest : public testing::Test {
+ protected:
+  LogPipe log_;
+  Logger logger_{LogLevel::kInfo, LogFormat::kJson, log_.fd()};
+};
+
+TEST_F(JobRunnerTest, GivesTheResultOfTheWorker) {
+  FakeLauncher launcher([](FakeWorkerSide& worker) {
+    worker.Begin();
+    worker.SendResult("one ");
+    worker.SendResult("two");
+    worker.Finish();
+    return CleanExit();
+  });
+  JobRunner runner(launcher, logger_, 1, 0);
+  JobRunner::Call call = InspectCall();
+  call.needs_certificate_store = true;
+  EXPECT_THAT(runner.Run(std::move(call)), IsOkAndHolds("one two"));
+  EXPECT_EQ(runner.running(), 0);
+  EXPECT_EQ(launcher.killed(), 0);
+  EXPECT_TRUE(launcher.needed_certificate_store());
+  const std::string log = log_.Take();
+  EXPECT_THAT(log, HasSubstr("\"message\":\"request started\",\"request\":7,\"rpc\":\"Inspect\""));
+  EXPECT_THAT(log, HasSubstr("\"code\":\"OK\""));
+  EXPECT_THAT(log, HasSubstr("\"worker_pid\":4242,\"worker_exit\":\"exited with status 0\""));
+}
+
+TEST_F(JobRunnerTest, GivesTheErrorOfTheWorker) {
+  FakeLauncher launcher([](FakeWorkerSide& worker) {
+    worker.Begin();
+    worker.Finish(MakeError(StatusCode::kNotFound, "MANIFEST_UNKNOWN", "no such image"));
+    return CleanExit();
+  });
+  JobRunner runner(launcher, logger_, 1, 0);
+  const absl::Status status = runner.Run(InspectCall()).status();
+  EXPECT_THAT(status, StatusIs(StatusCode::kNotFound, "no such image"));
+  EXPECT_EQ(ErrorReason(status), "MANIFEST_UNKNOWN");
+  EXPECT_THAT(log_.Take(), HasSubstr("\"reason\":\"MANIFEST_UNKNOWN\""));
+}
+
+TEST_F(JobRunnerTest, AWorkerThatDiesIsInternalAndTellsHow) {
+  FakeLauncher launcher([](FakeWorkerSide& worker) {
+    worker.Begin();
+    return WorkerExit{WorkerExit::How::kSignaled, 31};
+  });
+  JobRunner runner(launcher, logger_, 1, 0);
+  const absl::Status status = runner.Run(InspectCall()).status();
+  EXPECT_THAT(status, StatusIs(StatusCode::kInternal, HasSubstr("signal 31")));
+  EXPECT_EQ(ErrorReason(status), "WORKER_DIED");
+  EXPECT_THAT(ErrorMetadata(status)["worker_exit"], HasSubstr("signal 31"));
+  EXPECT_THAT(log_.Take(), HasSubstr("\"level\":\"error\""));
+}
+
+TEST_F(JobRunnerTest, AWorkerThatBreaksTheProtocolIsDistrusted) {
+  FakeLauncher launcher([](FakeWorkerSide& worker) {
+    worker.Begin();
+    broker::WorkerFrame frame;
+    frame.set_call_id(1);
+    frame.mutable_publish();
+    worker.Send(frame);  // an Inspect has nothing to publish
+    worker.AwaitEnd();
+    return CleanExit();
+  });
+  JobRunner runner(launcher, logger_, 1, 0);
+  const absl::Status status = runner.Run(InspectCall()).status();
+  EXPECT_THAT(status, StatusIs(StatusCode::kInternal));
+  EXPECT_EQ(ErrorReason(status), "WORKER_VIOLATION");
+  EXPECT_EQ(launcher.distrusted(), 1);
+}
+
+TEST_F(JobRunnerTest, ADeadlineKillsTheWorker) {
+  FakeLauncher launcher([](FakeWorkerSide& worker) {
+    worker.Begin();
+    worker.AwaitEnd();
+    return CleanExit();
+  });
+  JobRunner runner(launcher, logger_, 1, 0);
+  JobRunner::Call call = InspectCall();
+  call.deadline = absl::Now() + absl::Milliseconds(20);
+  EXPECT_THAT(runner.Run(std::move(call)), StatusIs(StatusCode::kDeadlineExceeded));
+  EXPECT_EQ(launcher.killed(), 1);
+  EXPECT_EQ(launcher.distrusted(), 0);
+}
+
+TEST_F(JobRunnerTest, ACallerWhoHangsUpKillsTheWorkerInHalfASecond) {
+  absl::Notification begun;
+  FakeLauncher launcher([&begun](FakeWorkerSide& worker) {
+    worker.Begin();
+    begun.Notify();
+    worker.AwaitEnd();
+    return CleanExit();
+  });
+  JobRunner runner(launcher, logger_, 1, 0);
+  JobRunner::Call call = InspectCall();
+  call.cancelled = [&begun] { return begun.HasBeenNotified(); };
+  const absl::Time start = absl::Now();
+  EXPECT_THAT(runner.Run(std::move(call)), StatusIs(StatusCode::kCancelled));
+  EXPECT_LT(absl::Now() - start, absl::Milliseconds(500));
+  EXPECT_EQ(launcher.killed(), 1);
+}
+
+TEST_F(JobRunnerTest, NoWorkerMeansNoJob) {
+  FakeLauncher launcher([](FakeWorkerSide&) { return CleanExit(); });
+  launcher.FailWith(MakeError(StatusCode::kInternal, "SANDBOX_FAILED", "cannot confine"));
+  JobRunner runner(launcher, logger_, 1, 0);
+  EXPECT_EQ(ErrorReason(runner.Run(InspectCall()).status()), "SANDBOX_FAILED");
+  EXPECT_EQ(runner.running(), 0);
+}
+
+TEST_F(JobRunnerTest, DrainRefusesNewJobsAndLetsTheRunningOnesEnd) {
+  absl::Notification begun;
+  absl::Notification go_on;
+  FakeLauncher launcher([&](FakeWorkerSide& worker) {
+    worker.Begin();
+    begun.Notify();
+    go_on.WaitForNotification();
+    worker.Finish();
+    return CleanExit();
+  });
+  JobRunner runner(launcher, logger_, 2, 0);
+  std::thread job([&runner] { EXPECT_OK(runner.Run(InspectCall())); });
+  begun.WaitForNotification();
+  runner.Drain();
+  EXPECT_EQ(ErrorReason(runner.Run(InspectCall()).status()), "SERVER_DRAINING");
+  EXPECT_FALSE(runner.WaitUntilIdle(absl::Now()));
+  go_on.Notify();
+  EXPECT_TRUE(runner.WaitUntilIdle(absl::Now() + absl::Seconds(30)));
+  job.join();
+}
+
+TEST_F(JobRunnerTest, CredentialsThatAWorkerRepeatsAreNotLogged) {
+  FakeLauncher launcher([](FakeWorkerSide& worker) {
+    const broker::JobSpec job = worker.Begin();
+    worker.Finish(absl::UnknownError("the password is " +
+                                     job.source().registry().basic().password()));
+    return CleanExit();
+  });
+  JobRunner runner(launcher, logger_, 1, 0);
+  JobRunner::Call call = InspectCall();
+  call.job.mutable_source()->mutable_registry()->mutable_basic()->set_password("hunter22");
+  EXPECT_FALSE(runner.Run(std::move(call)).ok());
+  const std::string log = log_.Take();
+  EXPECT_FALSE(absl::StrContains(log, "hunter22")) << log;
+  EXPECT_THAT(log, HasSubstr("the password is ***"));
+}
+
+}  // namespace
+}  // namespace holkas

@@ -1,0 +1,121 @@
+#include "service/jobs/testing/fake_launcher.h"
+
+#include <fcntl.h>
+#include <sys/socket.h>
+
+#include <string>
+#include <thread>
+#include <utility>
+
+#include "absl/synchronization/notification.h"
+#include "proto/wire/error.h"
+
+namespace holkas {
+
+FakeWorkerSide::FakeWorkerSide(UniqueFd socket)
+    : channel_(std::move(socket), FrameChannel::AcceptFds::kYes) {}
+
+broker::JobSpec FakeWorkerSide::Begin() {
+  broker::ServiceFrame first;
+  if (!channel_.Receive(first).ok()) {
+    return broker::JobSpec();
+  }
+  broker::WorkerFrame ready;
+  ready.mutable_ready()->set_tier(v1::SANDBOX_TIER_FULL);
+  Send(ready);
+  return first.job();
+}
+
+// The service may be gone: that is for the test to see.
+void FakeWorkerSide::Send(const broker::WorkerFrame& frame) { (void)channel_.Send(frame); }
+
+void FakeWorkerSide::SendEvent(const v1::CopyResponse& event) {
+  broker::WorkerFrame frame;
+  *frame.mutable_event() = event;
+  Send(frame);
+}
+
+void FakeWorkerSide::SendResult(const std::string& data) {
+  broker::WorkerFrame frame;
+  frame.mutable_result_chunk()->set_data(data);
+  Send(frame);
+}
+
+void FakeWorkerSide::Finish(const absl::Status& status) {
+  broker::WorkerFrame frame;
+  broker::Finish& finish = *frame.mutable_finish();
+  finish.set_code(static_cast<int>(status.code()));
+  finish.set_message(std::string(status.message()));
+  finish.set_reason(ErrorReason(status));
+  Send(frame);
+}
+
+void FakeWorkerSide::AwaitEnd() {
+  broker::ServiceFrame frame;
+  while (channel_.Receive(frame).ok()) {
+  }
+}
+
+class FakeLauncher::FakeWorker : public Worker {
+ public:
+  FakeWorker(FakeLauncher& launcher, UniqueFd ours, UniqueFd theirs)
+      : launcher_(launcher),
+        their_fd_(fcntl(theirs.get(), F_DUPFD_CLOEXEC, 0)),
+        channel_(std::move(ours), FrameChannel::AcceptFds::kNo) {
+    thread_ = std::thread([this, socket = std::move(theirs)]() mutable {
+      {
+        FakeWorkerSide side(std::move(socket));
+        exit_ = launcher_.script_(side);
+      }
+      shutdown(their_fd_.get(), SHUT_RDWR);
+      ended_.Notify();
+    });
+  }
+  ~FakeWorker() override {
+    shutdown(their_fd_.get(), SHUT_RDWR);
+    thread_.join();
+  }
+
+  FrameChannel& channel() override { return channel_; }
+  void Kill() override {
+    if (!was_killed_.exchange(true)) {
+      ++launcher_.killed_;
+      shutdown(their_fd_.get(), SHUT_RDWR);
+    }
+  }
+  void Distrust() override {
+    ++launcher_.distrusted_;
+    Kill();
+  }
+  absl::StatusOr<WorkerExit> Wait(absl::Time deadline) override {
+    if (!ended_.WaitForNotificationWithDeadline(deadline)) {
+      return absl::DeadlineExceededError("the worker runs");
+    }
+    return was_killed_ ? WorkerExit{WorkerExit::How::kKilled, 9} : exit_;
+  }
+  int pid() const override { return 4242; }
+
+ private:
+  FakeLauncher& launcher_;
+  const UniqueFd their_fd_;
+  FrameChannel channel_;
+  std::atomic<bool> was_killed_ = false;
+  absl::Notification ended_;
+  WorkerExit exit_;
+  std::thread thread_;
+};
+
+absl::StatusOr<std::unique_ptr<Worker>> FakeLauncher::Launch(bool needs_certificate_store) {
+  if (!failure_.ok()) {
+    return failure_;
+  }
+  ++launched_;
+  needed_certificate_store_ = needs_certificate_store;
+  auto pair = FrameChannel::NewPair();
+  if (!pair.ok()) {
+    return pair.status();
+  }
+  return std::make_unique<FakeWorker>(*this, std::move(pair->first), std::move(pair->second));
+}
+
+}  // namespace holkas

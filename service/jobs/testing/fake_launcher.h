@@ -1,0 +1,68 @@
+#ifndef HOLKAS_SERVICE_JOBS_TESTING_FAKE_LAUNCHER_H_
+#define HOLKAS_SERVICE_JOBS_TESTING_FAKE_LAUNCHER_H_
+
+#include <atomic>
+#include <functional>
+#include <memory>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "broker/broker.pb.h"
+#include "proto/wire/frame_channel.h"
+#include "service/sandbox/launcher.h"
+
+namespace holkas {
+
+// A worker's side of the broker protocol, for the script of a fake worker.
+class FakeWorkerSide {
+ public:
+  explicit FakeWorkerSide(UniqueFd socket);
+
+  // Reads the JobSpec and says Ready.
+  broker::JobSpec Begin();
+  void Send(const broker::WorkerFrame& frame);
+  void SendEvent(const v1::CopyResponse& event);
+  void SendResult(const std::string& data);
+  void Finish(const absl::Status& status = absl::OkStatus());
+  // Waits until the service closes its end, or the worker is killed.
+  void AwaitEnd();
+
+ private:
+  FrameChannel channel_;
+};
+
+// Launches threads that speak the broker protocol as a script says. Thread-safe.
+class FakeLauncher : public Launcher {
+ public:
+  // The worker's life; when it returns, the worker ends as the result says.
+  using Script = std::function<WorkerExit(FakeWorkerSide& worker)>;
+
+  explicit FakeLauncher(Script script) : script_(std::move(script)) {}
+
+  absl::StatusOr<std::unique_ptr<Worker>> Launch(bool needs_certificate_store) override;
+
+  // The answer of Launch from now on, where it is not OK. Before there are threads.
+  void FailWith(absl::Status status) { failure_ = std::move(status); }
+
+  int launched() const { return launched_; }
+  int killed() const { return killed_; }
+  int distrusted() const { return distrusted_; }
+  bool needed_certificate_store() const { return needed_certificate_store_; }
+
+ private:
+  class FakeWorker;
+
+  const Script script_;
+  absl::Status failure_;
+  std::atomic<int> launched_ = 0;
+  std::atomic<int> killed_ = 0;
+  std::atomic<int> distrusted_ = 0;
+  std::atomic<bool> needed_certificate_store_ = false;
+};
+
+// How a worker ends that did its job.
+inline WorkerExit CleanExit() { return {WorkerExit::How::kExited, 0}; }
+
+}  // namespace holkas
+
+#endif  // HOLKAS_SERVICE_JOBS_TESTING_FAKE_LAUNCHER_H_

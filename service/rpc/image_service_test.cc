@@ -1,0 +1,416 @@
+#include "service/rpc/image_service.h"
+
+#include <fcntl.h>
+#include <grpcpp/create_channel_posix.h>
+#include <grpcpp/health_check_service_interface.h>
+#include <grpcpp/server_posix.h>
+#include <sys/socket.h>
+
+#include <atomic>
+#include <chrono>
+#include <filesystem>
+#include <memory>
+#include <thread>
+
+#include "absl/strings/str_cat.h"
+#include "absl/synchronization/notification.h"
+#include "absl/time/clock.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "proto/wire/error.h"
+#include "proto/wire/status_matchers.h"
+#include "service/jobs/testing/fake_launcher.h"
+#include "service/rpc/get_server_info.h"
+#include "service/rpc/grpc_server.h"
+#include "service/rpc/grpc_status.h"
+
+namespace holkas {
+namespace {
+
+using absl::StatusCode;
+using testing::HasSubstr;
+
+v1::CopyResponse Started(const std::string& digest) {
+  v1::CopyResponse event;
+  event.mutable_blob_started()->set_digest(digest);
+  return event;
+}
+
+v1::CopyResponse Progress(const std::string& digest, int64_t done) {
+  v1::CopyResponse event;
+  event.mutable_blob_progress()->set_digest(digest);
+  event.mutable_blob_progress()->set_done_bytes(done);
+  return event;
+}
+
+v1::CopyResponse Result(const std::string& digest) {
+  v1::CopyResponse event;
+  event.mutable_result()->set_manifest_digest(digest);
+  return event;
+}
+
+// A real gRPC server with a fake worker behind it, and a client on a socket pair.
+class ImageServiceTest : public testing::Test {
+ protected:
+  void Start(FakeLauncher::Script script, Peer::Kind kind = Peer::Kind::kPrivate) {
+    launcher_ = std::make_unique<FakeLauncher>(std::move(script));
+    runner_ = std::make_unique<JobRunner>(*launcher_, logger_, 4, 4);
+    LocalPathSettings paths;
+    paths.working_directory = "/work";
+    parts_.reset(new ServerParts{*runner_, {}, paths, timeouts_,
+                                 MakeServerInfo(v1::SANDBOX_TIER_FULL, 6, 4)});
+    service_ = std::make_unique<ImageService>(*parts_, connections_);
+    server_ = StartGrpcServer(*service_, {}).value();
+    stub_ = v1::ImageService::NewStub(Connect(kind));
+  }
+
+  std::shared_ptr<grpc::Channel> Connect(Peer::Kind kind) {
+    int ends[2] = {-1, -1};
+    EXPECT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends), 0);
+    Peer peer = PeerOf(ends[0], Peer::Kind::kUnix).value();
+    peer.kind = kind;
+    connections_.SetDescriptor(connections_.Add(peer).value(), ends[0]);
+    grpc::AddInsecureChannelFromFd(server_.get(), ends[0]);
+    return grpc::CreateInsecureChannelFromFd("holkas", ends[1]);
+  }
+
+  void TearDown() override {
+    stub_.reset();
+    if (server_ != nullptr) {
+      server_->Shutdown(std::chrono::system_clock::now());
+      server_->Wait();
+    }
+  }
+
+  absl::StatusOr<v1::InspectResponse> Inspect(const std::string& image) {
+    grpc::ClientContext context;
+    v1::InspectRequest request;
+    v1::InspectResponse response;
+    request.set_image(image);
+    const absl::Status status = FromGrpcStatus(stub_->Inspect(&context, request, &response));
+    if (!status.ok()) {
+      return status;
+    }
+    return response;
+  }
+
+  Logger logger_{LogLevel::kOff, LogFormat::kJson, -1};
+  Timeouts timeouts_;
+  ConnectionTable connections_{100, 100};
+  std::unique_ptr<FakeLauncher> launcher_;
+  std::unique_ptr<JobRunner> runner_;
+  std::unique_ptr<ServerParts> parts_;
+  std::unique_ptr<ImageService> service_;
+  std::unique_ptr<grpc::Server> server_;
+  std::unique_ptr<v1::ImageService::Stub> stub_;
+};
+
+v1::CopyRequest CopyRequestOf(const std::string& source, const std::string& destination) {
+  v1::CopyRequest request;
+  request.set_source(source);
+  request.set_destination(destination);
+  return request;
+}
+
+TEST_F(ImageServiceTest, InspectGivesWhatTheWorkerFound) {
+  broker::JobSpec seen;
+  Start([&seen](FakeWorkerSide& worker) {
+    seen = worker.Begin();
+    v1::InspectResponse response;
+    response.set_digest("sha256:abc");
+    worker.SendResult(response.SerializeAsString());
+    worker.Finish();
+    return CleanExit();
+  });
+  ASSERT_OK_AND_ASSIGN(const v1::InspectResponse response, Inspect("dir:/image"));
+  EXPECT_EQ(response.digest(), "sha256:abc");
+  EXPECT_TRUE(seen.source().has_dir());
+  EXPECT_FALSE(launcher_->needed_certificate_store());
+}
+
+TEST_F(ImageServiceTest, ErrorsCarryTheirReason) {
+  Start([](FakeWorkerSide& worker) {
+    worker.Begin();
+    worker.Finish(MakeError(StatusCode::kNotFound, "MANIFEST_UNKNOWN", "no such image"));
+    return CleanExit();
+  });
+  absl::Status status = Inspect("docker://localhost/x").status();
+  EXPECT_THAT(status, StatusIs(StatusCode::kNotFound, "no such image"));
+  EXPECT_EQ(ErrorReason(status), "MANIFEST_UNKNOWN");
+  EXPECT_TRUE(launcher_->needed_certificate_store());
+  status = Inspect("").status();
+  EXPECT_EQ(ErrorReason(status), "INVALID_FIELD");
+  EXPECT_EQ(ErrorMetadata(status)["field"], "image");
+  EXPECT_EQ(ErrorReason(Inspect("nonsense").status()), "INVALID_REFERENCE");
+  EXPECT_EQ(launcher_->launched(), 1) << "malformed requests cost no worker";
+}
+
+TEST_F(ImageServiceTest, AResultThatIsNoResponseIsTheWorkersViolation) {
+  Start([](FakeWorkerSide& worker) {
+    worker.Begin();
+    worker.SendResult("\xff\xff\xff");
+    worker.Finish();
+    return CleanExit();
+  });
+  EXPECT_EQ(ErrorReason(Inspect("dir:/image").status()), "WORKER_VIOLATION");
+}
+
+TEST_F(ImageServiceTest, CopyStreamsEventsAndTheResultLast) {
+  Start([](FakeWorkerSide& worker) {
+    worker.Begin();
+    worker.SendEvent(Started("a"));
+    worker.SendEvent(Result("sha256:m"));
+    worker.Finish();
+    return CleanExit();
+  }, Peer::Kind::kPrivate);
+  grpc::ClientContext context;
+  const auto reader =
+      stub_->Copy(&context, CopyRequestOf("docker://a/b", "docker://c/d"));
+  v1::CopyResponse event;
+  ASSERT_TRUE(reader->Read(&event));
+  EXPECT_EQ(event.blob_started().digest(), "a");
+  ASSERT_TRUE(reader->Read(&event));
+  EXPECT_EQ(event.result().manifest_digest(), "sha256:m");
+  EXPECT_FALSE(reader->Read(&event));
+  EXPECT_TRUE(reader->Finish().ok());
+}
+
+TEST_F(ImageServiceTest, EventsArriveWhileTheJobRuns) {
+  absl::Notification seen;
+  Start([&seen](FakeWorkerSide& worker) {
+    worker.Begin();
+    worker.SendEvent(Started("a"));
+    seen.WaitForNotification();
+    worker.SendEvent(Result("sha256:m"));
+    worker.Finish();
+    return CleanExit();
+  });
+  grpc::ClientContext context;
+  const auto reader =
+      stub_->Copy(&context, CopyRequestOf("docker://a/b", "docker://c/d"));
+  v1::CopyResponse event;
+  ASSERT_TRUE(reader->Read(&event));
+  seen.Notify();
+  ASSERT_TRUE(reader->Read(&event));
+  EXPECT_TRUE(reader->Finish().ok());
+}
+
+TEST_F(ImageServiceTest, AFailedCopyNeverShowsAResult) {
+  Start([](FakeWorkerSide& worker) {
+    worker.Begin();
+    worker.SendEvent(Result("sha256:m"));
+    worker.Finish(MakeError(StatusCode::kDataLoss, "CONTENT_MISMATCH", "wrong bytes"));
+    return CleanExit();
+  });
+  grpc::ClientContext context;
+  const auto reader =
+      stub_->Copy(&context, CopyRequestOf("docker://a/b", "docker://c/d"));
+  v1::CopyResponse event;
+  EXPECT_FALSE(reader->Read(&event));
+  const absl::Status status = FromGrpcStatus(reader->Finish());
+  EXPECT_EQ(ErrorReason(status), "CONTENT_MISMATCH");
+}
+
+TEST_F(ImageServiceTest, OmittedProgressIsNotSent) {
+  Start([](FakeWorkerSide& worker) {
+    worker.Begin();
+    worker.SendEvent(Progress("a", 1));
+    worker.SendEvent(Started("b"));
+    worker.SendEvent(Result("m"));
+    worker.Finish();
+    return CleanExit();
+  });
+  grpc::ClientContext context;
+  v1::CopyRequest request = CopyRequestOf("docker://a/b", "docker://c/d");
+  request.set_omit_progress(true);
+  const auto reader = stub_->Copy(&context, request);
+  v1::CopyResponse event;
+  ASSERT_TRUE(reader->Read(&event));
+  EXPECT_TRUE(event.has_blob_started());
+  ASSERT_TRUE(reader->Read(&event));
+  EXPECT_TRUE(event.has_result());
+  EXPECT_FALSE(reader->Read(&event));
+}
+
+TEST_F(ImageServiceTest, ASlowReaderDelaysNoJobAndSeesTheNewestProgress) {
+  constexpr int kEvents = 50000;
+  absl::Notification job_done;
+  Start([&job_done](FakeWorkerSide& worker) {
+    worker.Begin();
+    worker.SendEvent(Started("a"));
+    // More than any window of HTTP/2 holds.
+    for (int i = 1; i <= kEvents; ++i) {
+      worker.SendEvent(Progress(absl::StrCat("sha256:", std::string(64, 'a')), i));
+    }
+    worker.SendEvent(Result("m"));
+    worker.Finish();
+    job_done.Notify();
+    return CleanExit();
+  });
+  grpc::ClientContext context;
+  const auto reader =
+      stub_->Copy(&context, CopyRequestOf("docker://a/b", "docker://c/d"));
+  ASSERT_TRUE(job_done.WaitForNotificationWithTimeout(absl::Seconds(50)));
+  v1::CopyResponse event;
+  int count = 0;
+  int64_t last = 0;
+  while (reader->Read(&event)) {
+    ++count;
+    if (event.has_blob_progress()) {
+      EXPECT_GT(event.blob_progress().done_bytes(), last);
+      last = event.blob_progress().done_bytes();
+    }
+  }
+  EXPECT_EQ(last, kEvents);
+  EXPECT_LT(count, kEvents);
+  EXPECT_TRUE(event.has_result());
+  EXPECT_TRUE(reader->Finish().ok());
+}
+
+TEST_F(ImageServiceTest, HangingUpKillsTheWorkerInHalfASecond) {
+  absl::Notification gone;
+  Start([&gone](FakeWorkerSide& worker) {
+    worker.Begin();
+    worker.SendEvent(Started("a"));
+    worker.AwaitEnd();
+    gone.Notify();
+    return CleanExit();
+  });
+  grpc::ClientContext context;
+  const auto reader =
+      stub_->Copy(&context, CopyRequestOf("docker://a/b", "docker://c/d"));
+  v1::CopyResponse event;
+  ASSERT_TRUE(reader->Read(&event));
+  const absl::Time start = absl::Now();
+  context.TryCancel();
+  gone.WaitForNotification();
+  EXPECT_LT(absl::Now() - start, absl::Milliseconds(500));
+  EXPECT_EQ(reader->Finish().error_code(), grpc::StatusCode::CANCELLED);
+  EXPECT_EQ(launcher_->killed(), 1);
+}
+
+TEST_F(ImageServiceTest, TheCallersDeadlineKillsTheWorker) {
+  absl::Notification gone;
+  Start([&gone](FakeWorkerSide& worker) {
+    worker.Begin();
+    worker.AwaitEnd();
+    gone.Notify();
+    return CleanExit();
+  });
+  grpc::ClientContext context;
+  context.set_deadline(std::chrono::system_clock::now() + std::chrono::milliseconds(100));
+  v1::InspectRequest request;
+  request.set_image("dir:/image");
+  v1::InspectResponse response;
+  EXPECT_EQ(stub_->Inspect(&context, request, &response).error_code(),
+            grpc::StatusCode::DEADLINE_EXCEEDED);
+  gone.WaitForNotification();
+}
+
+TEST_F(ImageServiceTest, TheServersTimeoutHoldsWithoutADeadline) {
+  timeouts_.inspect = absl::Milliseconds(50);
+  Start([](FakeWorkerSide& worker) {
+    worker.Begin();
+    worker.AwaitEnd();
+    return CleanExit();
+  });
+  EXPECT_THAT(Inspect("dir:/image"), StatusIs(StatusCode::kDeadlineExceeded));
+}
+
+TEST_F(ImageServiceTest, StrangersMayNotUseLocalPaths) {
+  Start([](FakeWorkerSide&) { return CleanExit(); }, Peer::Kind::kTcp);
+  const absl::Status status = Inspect("dir:/etc").status();
+  EXPECT_THAT(status, StatusIs(StatusCode::kPermissionDenied, HasSubstr("/etc")));
+  EXPECT_EQ(ErrorReason(status), "PATH_DENIED");
+  EXPECT_EQ(launcher_->launched(), 0);
+}
+
+TEST_F(ImageServiceTest, RelativePathsAreForPrivateServers) {
+  Start([](FakeWorkerSide& worker) {
+    worker.Begin();
+    worker.Finish(MakeError(StatusCode::kNotFound, "MANIFEST_UNKNOWN", "none"));
+    return CleanExit();
+  }, Peer::Kind::kUnix);
+  EXPECT_EQ(ErrorReason(Inspect("dir:image").status()), "INVALID_REFERENCE");
+  stub_ = v1::ImageService::NewStub(Connect(Peer::Kind::kPrivate));
+  EXPECT_EQ(ErrorReason(Inspect("dir:image").status()), "MANIFEST_UNKNOWN");
+}
+
+TEST_F(ImageServiceTest, RpcsOfLaterVersionsSaySo) {
+  Start([](FakeWorkerSide&) { return CleanExit(); });
+  const auto expect_unimplemented = [](const grpc::Status& status, const std::string& rpc) {
+    EXPECT_EQ(status.error_code(), grpc::StatusCode::UNIMPLEMENTED) << rpc;
+    EXPECT_EQ(ErrorReason(FromGrpcStatus(status)), "RPC_UNIMPLEMENTED");
+    EXPECT_EQ(ErrorMetadata(FromGrpcStatus(status))["rpc"], rpc);
+  };
+  const auto context = [] { return std::make_unique<grpc::ClientContext>(); };
+  const auto c1 = context(), c2 = context(), c3 = context(), c4 = context(), c5 = context(),
+             c6 = context(), c7 = context();
+  v1::DeleteResponse deleted;
+  expect_unimplemented(stub_->Delete(c1.get(), {}, &deleted), "Delete");
+  v1::SignResponse signed_image;
+  expect_unimplemented(stub_->Sign(c2.get(), {}, &signed_image), "Sign");
+  v1::VerifyResponse verified;
+  expect_unimplemented(stub_->Verify(c3.get(), {}, &verified), "Verify");
+  expect_unimplemented(stub_->ListTags(c4.get(), {})->Finish(), "ListTags");
+  expect_unimplemented(stub_->Sync(c5.get(), {})->Finish(), "Sync");
+  expect_unimplemented(stub_->Export(c6.get(), {})->Finish(), "Export");
+  expect_unimplemented(stub_->Import(c7.get())->Finish(), "Import");
+}
+
+TEST_F(ImageServiceTest, ServerInfoStartsNoWorker) {
+  Start([](FakeWorkerSide&) { return CleanExit(); });
+  grpc::ClientContext context;
+  v1::GetServerInfoResponse info;
+  ASSERT_TRUE(stub_->GetServerInfo(&context, {}, &info).ok());
+  EXPECT_EQ(info.sandbox_tier(), v1::SANDBOX_TIER_FULL);
+  EXPECT_EQ(info.landlock_abi(), 6);
+  EXPECT_EQ(info.transports_size(), 3);
+  EXPECT_EQ(info.max_concurrent_requests(), 4);
+  EXPECT_EQ(info.running_requests(), 0);
+  EXPECT_THAT(info.version(), testing::Not(testing::IsEmpty()));
+  EXPECT_EQ(launcher_->launched(), 0);
+}
+
+TEST_F(ImageServiceTest, RequestsLargerThanAMebibyteAreRefused) {
+  Start([](FakeWorkerSide&) { return CleanExit(); });
+  EXPECT_THAT(Inspect("dir:/" + std::string(2 << 20, 'x')),
+              StatusIs(StatusCode::kResourceExhausted));
+}
+
+TEST_F(ImageServiceTest, AllSlotsAndTheQueueFullIsResourceExhausted) {
+  absl::Notification go_on;
+  std::atomic<int> begun = 0;
+  Start([&](FakeWorkerSide& worker) {
+    worker.Begin();
+    ++begun;
+    go_on.WaitForNotification();
+    worker.SendResult("");
+    worker.Finish();
+    return CleanExit();
+  });
+  std::atomic<int> ok = 0;
+  std::atomic<int> refused = 0;
+  absl::Notification first_refusal;
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 9; ++i) {
+    threads.emplace_back([&] {
+      const absl::Status status = Inspect("dir:/image").status();
+      ok += status.ok() ? 1 : 0;
+      if (ErrorReason(status) == "LIMIT_EXCEEDED" && ++refused == 1) {
+        first_refusal.Notify();
+      }
+    });
+  }
+  // Four run, four wait, the ninth is refused.
+  EXPECT_TRUE(first_refusal.WaitForNotificationWithTimeout(absl::Seconds(50)));
+  go_on.Notify();
+  for (std::thread& thread : threads) {
+    thread.join();
+  }
+  EXPECT_EQ(ok, 8);
+  EXPECT_EQ(refused, 1);
+}
+
+}  // namespace
+}  // namespace holkas
