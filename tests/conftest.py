@@ -1,0 +1,100 @@
+"""Fixtures of the tests that drive whole programs.
+
+HOLKAS_BIN_DIR is the directory with holkas, holkasd and holkas-worker (default: what tools/test
+staged). HOLKAS_SOAK=1 makes counts large. GRPCURL is grpcurl's path.
+"""
+
+import os
+import pathlib
+import shutil
+import subprocess
+
+import pytest
+
+from fakes.scripted_registry import ScriptedRegistry
+from support.programs import PROGRAMS, Programs, Server, run
+from support.registry import Registry
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+SOAK = os.environ.get("HOLKAS_SOAK") == "1"
+
+
+def soak(short, long):
+  """How often to do something."""
+  return long if SOAK else short
+
+
+@pytest.fixture(scope="session")
+def programs(tmp_path_factory):
+  source = pathlib.Path(os.environ.get("HOLKAS_BIN_DIR") or ROOT / ".cache" / "bin")
+  missing = [name for name in PROGRAMS if not (source / name).exists()]
+  if missing:
+    pytest.skip("%s has no %s: tools/test builds them" % (source, ", ".join(missing)))
+  # Workers must reach their program also where the tests run as another user.
+  directory = tmp_path_factory.mktemp("programs")
+  return Programs(source, directory)
+
+
+@pytest.fixture(autouse=True)
+def no_process_is_left(request):
+  """After every test, none of the programs' processes runs but those of the shared server."""
+  yield
+  if "programs" in request.fixturenames:
+    request.getfixturevalue("programs").wait_until_gone()
+
+
+@pytest.fixture(scope="session")
+def shared_server(programs, tmp_path_factory):
+  """One holkasd for all tests that do no harm to it."""
+  with Server(programs, tmp_path_factory.mktemp("server")) as server:
+    programs.shared_server = server
+    yield server
+    programs.shared_server = None
+
+
+@pytest.fixture
+def own_server(programs, tmp_path):
+  """A holkasd of this test's own."""
+  with Server(programs, tmp_path / "server") as server:
+    yield server
+
+
+@pytest.fixture(scope="session")
+def registry(tmp_path_factory):
+  with Registry(tmp_path_factory.mktemp("registry")) as registry:
+    yield registry
+
+
+@pytest.fixture(scope="session")
+def other_registry(tmp_path_factory):
+  with Registry(tmp_path_factory.mktemp("other-registry")) as registry:
+    yield registry
+
+
+@pytest.fixture
+def scripted():
+  with ScriptedRegistry() as registry:
+    yield registry
+
+
+@pytest.fixture(scope="session")
+def image_layout(tmp_path_factory):
+  """A real image of two platforms, made by umoci of this machine's files: oci:PATH:latest."""
+  path = tmp_path_factory.mktemp("image") / "layout"
+  subprocess.run([ROOT / "tools" / "make_image", path, "12", "4"], check=True,
+                 stdout=subprocess.DEVNULL)
+  return path
+
+
+@pytest.fixture(scope="session")
+def pushed(registry, image_layout):
+  """The same image in the registry, pushed by skopeo: docker://..."""
+  name = registry.repository("pushed") + ":latest"
+  skopeo("copy", "--all", "--dest-tls-verify=false", "oci:%s:latest" % image_layout, name).ok()
+  return name
+
+
+def skopeo(command, *arguments):
+  if shutil.which("skopeo") is None:
+    pytest.skip("skopeo is not installed")
+  return run(["skopeo", "--insecure-policy", command, *arguments])

@@ -1,0 +1,119 @@
+"""The API from a client that knows nothing of Holkas: grpcurl, by reflection."""
+
+import base64
+import json
+import os
+import shutil
+
+import pytest
+
+from support.images import Image
+from support.oracle import Layout
+from support.programs import run
+
+SERVICE = "holkas.v1.ImageService"
+
+
+@pytest.fixture(scope="module")
+def grpcurl():
+  path = os.environ.get("GRPCURL") or shutil.which("grpcurl")
+  if not path or not os.access(path, os.X_OK):
+    pytest.skip("GRPCURL is not set and grpcurl is not installed")
+
+  def call(server, *arguments, request=None):
+    options = ["-plaintext", "-unix"]
+    if request is not None:
+      options += ["-d", json.dumps(request)]
+    return run([path, *options, server.socket, *arguments])
+
+  return call
+
+
+INSECURE = {"tlsVerification": "TLS_VERIFICATION_DISABLED"}
+
+
+def stream(text):
+  """The messages of a stream as grpcurl prints them."""
+  decoder, at, found = json.JSONDecoder(), 0, []
+  text = text.strip()
+  while at < len(text):
+    message, end = decoder.raw_decode(text, at)
+    found.append(message)
+    at = end + len(text[end:]) - len(text[end:].lstrip())
+  return found
+
+
+def test_services_are_listed(grpcurl, programs, shared_server):
+  services = grpcurl(shared_server, "list").ok().stdout.split()
+  assert SERVICE in services and "grpc.health.v1.Health" in services
+
+
+def test_every_rpc_is_described(grpcurl, programs, shared_server):
+  rpcs = grpcurl(shared_server, "list", SERVICE).ok().stdout.split()
+  assert [rpc.rsplit(".", 1)[1] for rpc in rpcs] == sorted([
+      "Copy", "Delete", "Export", "GetServerInfo", "Import", "Inspect", "ListTags", "Sign", "Sync",
+      "Verify"])
+
+
+def test_health(grpcurl, programs, shared_server):
+  result = grpcurl(shared_server, "grpc.health.v1.Health/Check", request={"service": SERVICE})
+  assert json.loads(result.ok().stdout) == {"status": "SERVING"}
+
+
+def test_inspect_is_typed(grpcurl, programs, shared_server, scripted):
+  image = Image(labels={"a": "b"})
+  name = scripted.add("app", "v1", image)
+  answer = json.loads(grpcurl(shared_server, SERVICE + "/Inspect",
+                              request={"image": name, "registry": INSECURE}).ok().stdout)
+  assert answer["digest"] == image.digest
+  assert answer["createTime"] == "2024-01-02T03:04:05.600Z"
+  assert answer["labels"] == {"a": "b"}
+  assert answer["platform"] == {"os": "linux", "architecture": "amd64"}
+  assert [l["digest"] for l in answer["layers"]] == [l["digest"] for l in image.layers]
+  assert answer["repoTags"] == ["v1"]
+
+
+def test_inspect_gives_the_manifest_as_bytes(grpcurl, programs, shared_server, scripted):
+  image = Image()
+  name = scripted.add("app", "v1", image)
+  answer = json.loads(grpcurl(shared_server, SERVICE + "/Inspect", request={
+      "image": name, "registry": INSECURE, "view": "INSPECT_VIEW_MANIFEST"}).ok().stdout)
+  assert base64.b64decode(answer["manifest"]) == image.manifest
+
+
+def test_copy_streams_events(grpcurl, programs, shared_server, scripted, tmp_path):
+  image = Image()
+  name = scripted.add("app", "v1", image)
+  events = stream(grpcurl(shared_server, SERVICE + "/Copy", request={
+      "source": name, "sourceRegistry": INSECURE,
+      "destination": "oci:%s:x" % (tmp_path / "to")}).ok().stdout)
+  assert "imageStarted" in events[0]
+  assert events[-1]["result"]["manifestDigest"] == image.digest
+  Layout(tmp_path / "to").check()
+
+
+@pytest.mark.parametrize("request_body, code, reason", [
+    ({"image": "nonsense"}, "InvalidArgument", "INVALID_REFERENCE"),
+    ({}, "InvalidArgument", "INVALID"),
+    ({"image": "dir:/nonexistent/image"}, "NotFound", ""),
+])
+def test_errors_have_codes_and_reasons(grpcurl, programs, shared_server, request_body, code,
+                                       reason):
+  result = grpcurl(shared_server, SERVICE + "/Inspect", request=request_body)
+  assert result.code != 0
+  assert "Code: " + code in result.stderr
+  assert reason in result.stderr and "holkas.dev" in result.stderr
+
+
+@pytest.mark.parametrize("rpc", ["Delete", "ListTags", "Sync", "Sign", "Verify", "Import",
+                                 "Export"])
+def test_later_rpcs_say_so(grpcurl, programs, shared_server, rpc):
+  result = grpcurl(shared_server, "%s/%s" % (SERVICE, rpc), request={})
+  assert "Code: Unimplemented" in result.stderr
+  assert "RPC_UNIMPLEMENTED" in result.stderr
+
+
+def test_server_info(grpcurl, programs, shared_server):
+  info = json.loads(grpcurl(shared_server, SERVICE + "/GetServerInfo", request={}).ok().stdout)
+  assert info["sandboxTier"].startswith("SANDBOX_TIER_")
+  assert {t["name"] for t in info["transports"]} == {"docker", "oci", "dir"}

@@ -1,0 +1,1 @@
+"""Peers that behave as a test says."""

@@ -1,0 +1,318 @@
+"""A registry that misbehaves as a test says.
+
+It serves what `add` put in and takes uploads, as the OCI distribution-spec describes. Rules change
+what it does with a request: `registry.on("GET", "/blobs/", stall())`. The first rule whose method
+and part of the URL fit is used; with `times` it ends after so many uses.
+"""
+
+import http.server
+import json
+import socket
+import struct
+import threading
+import time
+import urllib.parse
+
+from support.oracle import sha256
+
+
+class Rule:
+
+  def __init__(self, method, part, action, times):
+    self.method, self.part, self.action, self.left = method, part, action, times
+
+
+def answer(code, body=b"", headers=None):
+  """Answers so, whatever was asked."""
+  def act(handler, unused_body):
+    handler.respond(code, body, headers or {})
+  return act
+
+
+def error(code, reason="UNKNOWN", headers=None):
+  """Answers with an error as the distribution-spec has it."""
+  body = json.dumps({"errors": [{"code": reason, "message": "scripted"}]}).encode()
+  return answer(code, body, {"Content-Type": "application/json", **(headers or {})})
+
+
+def replaced(change, declared=None):
+  """Sends `change(body)`; `declared` is the Content-Length to lie with."""
+  def act(handler, body):
+    data = change(body)
+    handler.respond(200, data, {}, declared)
+  return act
+
+
+def wrong_bytes():
+  """The right number of bytes, one bit of them flipped."""
+  return replaced(lambda body: body[:-1] + bytes([body[-1] ^ 1]))
+
+
+def short(missing=1, honest=True):
+  """Leaves bytes out; `honest`: the Content-Length says so."""
+  def act(handler, body):
+    handler.respond(200, body[:-missing], {}, None if honest else len(body))
+    if not honest:
+      handler.close_connection = True
+  return act
+
+
+def longer(more=b"and more"):
+  return replaced(lambda body: body + more)
+
+
+def without_length(change=lambda body: body):
+  """Sends the body until the connection ends, without a Content-Length."""
+  def act(handler, body):
+    handler.close_connection = True
+    handler.send_response(200)
+    handler.end_headers()
+    handler.wfile.write(change(body))
+  return act
+
+
+def stall(after=0):
+  """Sends `after` bytes of the body and then nothing for as long as the peer waits."""
+  def act(handler, body):
+    handler.send_response(200)
+    handler.send_header("Content-Length", str(len(body)))
+    handler.end_headers()
+    handler.wfile.write(body[:after])
+    handler.wfile.flush()
+    handler.wait_for_hangup()
+  return act
+
+
+def reset(after=0):
+  """Sends `after` bytes of the body and resets the connection."""
+  def act(handler, body):
+    handler.send_response(200)
+    handler.send_header("Content-Length", str(len(body)))
+    handler.end_headers()
+    handler.wfile.write(body[:after])
+    handler.wfile.flush()
+    handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    handler.close_connection = True
+  return act
+
+
+def slow(bytes_per_second):
+  """Sends the body slowly and evenly."""
+  def act(handler, body):
+    handler.send_response(200)
+    handler.send_header("Content-Length", str(len(body)))
+    handler.end_headers()
+    step = max(1, bytes_per_second // 50)
+    for at in range(0, len(body), step):
+      handler.wfile.write(body[at:at + step])
+      time.sleep(0.02)
+  return act
+
+
+class ScriptedRegistry:
+  """Runs while it is entered as a context. `address` is host:port."""
+
+  def __init__(self):
+    self.blobs = {}      # (repository, digest) -> bytes
+    self.manifests = {}  # (repository, tag or digest) -> (media type, bytes)
+    self.uploads = {}
+    self.log = []        # (method, path with query)
+    self.rules = []
+    self.lock = threading.Lock()
+    self.ended = threading.Event()
+
+  def __enter__(self):
+    registry = self
+
+    class Handler(_Handler):
+      pass
+
+    Handler.registry = registry
+    self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    self.server.daemon_threads = True
+    self.address = "127.0.0.1:%d" % self.server.server_address[1]
+    threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
+    return self
+
+  def __exit__(self, *unused):
+    self.ended.set()
+    self.server.shutdown()
+    self.server.server_close()
+
+  def add(self, repository, name, image):
+    """Serves an image (support.images) by its name and digest."""
+    for digest, data in image.blobs.items():
+      self.blobs[(repository, digest)] = data
+    self.add_manifest(repository, name, image.media_type, image.manifest)
+    return "docker://%s/%s:%s" % (self.address, repository, name)
+
+  def add_manifest(self, repository, name, media_type, data):
+    for key in (name, sha256(data)):
+      self.manifests[(repository, key)] = (media_type, data)
+    return "docker://%s/%s:%s" % (self.address, repository, name)
+
+  def on(self, method, part, action, times=None):
+    self.rules.append(Rule(method, part, action, times))
+
+  def rule_for(self, method, url):
+    with self.lock:
+      for rule in self.rules:
+        if rule.method == method and rule.part in url and rule.left != 0:
+          if rule.left is not None:
+            rule.left -= 1
+          return rule
+    return None
+
+  def asked(self, method, part=""):
+    with self.lock:
+      return [url for asked_method, url in self.log if asked_method == method and part in url]
+
+
+class _Handler(http.server.BaseHTTPRequestHandler):
+  protocol_version = "HTTP/1.1"
+  disable_nagle_algorithm = True
+  registry = None
+
+  def log_message(self, *unused):
+    pass
+
+  def handle(self):
+    try:
+      super().handle()
+    except OSError:
+      pass  # the peer hung up
+
+  def respond(self, code, body=b"", headers=None, declared=None):
+    self.send_response(code)
+    for name, value in (headers or {}).items():
+      self.send_header(name, value)
+    self.send_header("Content-Length", str(len(body) if declared is None else declared))
+    self.end_headers()
+    if self.command != "HEAD":
+      self.wfile.write(body)
+
+  def wait_for_hangup(self):
+    self.close_connection = True
+    self.connection.settimeout(0.05)
+    while not self.registry.ended.is_set():
+      try:
+        if not self.connection.recv(4096):
+          return
+      except socket.timeout:
+        continue
+      except OSError:
+        return
+
+  def _request_body(self):
+    if self.headers.get("Transfer-Encoding", "").lower() == "chunked":
+      body = b""
+      while True:
+        size = int(self.rfile.readline().split(b";")[0], 16)
+        chunk = self.rfile.read(size)
+        self.rfile.readline()
+        if size == 0:
+          return body
+        body += chunk
+    return self.rfile.read(int(self.headers.get("Content-Length", 0)))
+
+  def _dispatch(self):
+    with self.registry.lock:
+      self.registry.log.append((self.command, self.path))
+    rule = self.registry.rule_for(self.command, self.path)
+    if self.headers.get("Expect", "").lower() == "100-continue":
+      self.send_response_only(100)
+      self.end_headers()
+    url = urllib.parse.urlsplit(self.path)
+    query = dict(urllib.parse.parse_qsl(url.query))
+    parts = url.path.split("/")
+    if rule is not None and self.command not in ("GET", "HEAD"):
+      self._request_body()
+      rule.action(self, b"")
+      return
+    if url.path == "/v2/":
+      self._serve(rule, "application/json", b"{}")
+    elif "manifests" in parts:
+      at = len(parts) - 2
+      self._manifest(rule, "/".join(parts[2:at]), parts[-1])
+    elif len(parts) > 3 and parts[-2] == "blobs" and parts[-1] != "uploads":
+      self._blob(rule, "/".join(parts[2:-2]), parts[-1])
+    elif "uploads" in parts:
+      self._upload("/".join(parts[2:parts.index("uploads") - 1]), parts[-1], query)
+    elif url.path.endswith("/tags/list"):
+      repository = "/".join(parts[2:-2])
+      tags = [name for repo, name in self.registry.manifests
+              if repo == repository and ":" not in name]
+      self._serve(rule, "application/json",
+                  json.dumps({"name": repository, "tags": tags}).encode())
+    else:
+      error(404, "NOT_FOUND")(self, b"")
+
+  do_GET = do_HEAD = do_POST = do_PATCH = do_PUT = do_DELETE = _dispatch
+
+  def _serve(self, rule, media_type, data, digest=None):
+    if rule is not None:
+      rule.action(self, data)
+      return
+    headers = {"Content-Type": media_type}
+    if digest is not None:
+      headers["Docker-Content-Digest"] = digest
+    self.respond(200, data, headers)
+
+  def _manifest(self, rule, repository, name):
+    if self.command == "PUT":
+      data = self._request_body()
+      if name.startswith("sha256:") and name != sha256(data):
+        error(400, "DIGEST_INVALID")(self, b"")
+        return
+      self.registry.add_manifest(repository, name, self.headers["Content-Type"], data)
+      self.respond(201, b"", {"Docker-Content-Digest": sha256(data), "Location": self.path})
+      return
+    found = self.registry.manifests.get((repository, name))
+    if found is None:
+      (rule.action if rule else error(404, "MANIFEST_UNKNOWN"))(self, b"")
+      return
+    self._serve(rule, found[0], found[1], sha256(found[1]))
+
+  def _blob(self, rule, repository, digest):
+    data = self.registry.blobs.get((repository, digest))
+    if data is None:
+      (rule.action if rule else error(404, "BLOB_UNKNOWN"))(self, b"")
+      return
+    wanted = self.headers.get("Range")
+    if wanted and rule is None:
+      first = int(wanted.split("=")[1].split("-")[0])
+      self.respond(206, data[first:], {
+          "Content-Range": "bytes %d-%d/%d" % (first, len(data) - 1, len(data))})
+      return
+    self._serve(rule, "application/octet-stream", data, digest)
+
+  def _upload(self, repository, name, query):
+    registry = self.registry
+    body = self._request_body()
+    if self.command == "POST":
+      mounted = registry.blobs.get((query.get("from"), query.get("mount")))
+      if mounted is not None:
+        registry.blobs[(repository, query["mount"])] = mounted
+        self.respond(201, b"", {"Location": "/v2/%s/blobs/%s" % (repository, query["mount"])})
+        return
+      with registry.lock:
+        name = "upload-%d" % (len(registry.uploads) + 1)
+        registry.uploads[name] = b""
+    elif name not in registry.uploads:
+      error(404, "BLOB_UPLOAD_UNKNOWN")(self, b"")
+      return
+    elif self.command == "DELETE":
+      del registry.uploads[name]
+      self.respond(204)
+      return
+    registry.uploads[name] += body
+    if self.command == "PUT":
+      data = registry.uploads.pop(name)
+      if sha256(data) != query.get("digest"):
+        error(400, "DIGEST_INVALID")(self, b"")
+        return
+      registry.blobs[(repository, query["digest"])] = data
+      self.respond(201, b"", {"Location": "/v2/%s/blobs/%s" % (repository, query["digest"])})
+      return
+    self.respond(202, b"", {"Location": "/v2/%s/blobs/uploads/%s" % (repository, name),
+                            "Range": "0-%d" % max(0, len(registry.uploads[name]) - 1)})

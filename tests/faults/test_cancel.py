@@ -1,0 +1,109 @@
+"""A caller that hangs up, and deadlines: the worker is gone within 500 ms, with what it wrote."""
+
+import os
+import signal
+import time
+
+import pytest
+
+from fakes.scripted_registry import slow, stall
+from support.images import Image
+from support.oracle import Directory, Layout
+
+
+@pytest.fixture
+def stalling(scripted):
+  image = Image(layer_sizes=(500_000,), seed=21)
+  scripted.on("GET", image.layers[0]["digest"], stall(100_000))
+  return scripted.add("app", "stalls", image)
+
+
+def end(process):
+  code = process.wait(20)
+  process.stdout.close()
+  process.stderr.close()
+  return code
+
+
+def no_file_in(path):
+  return [p for p in path.rglob("*")
+          if p.is_file() and p.name != "oci-layout" and not p.name.endswith(".lock")] == []
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+def test_hung_up_caller_ends_the_worker(programs, shared_server, stalling, tmp_path, how):
+  process = programs.start_copy(stalling, "oci:%s:x" % (tmp_path / "to"), server=shared_server)
+  programs.wait_for_workers(1)
+  time.sleep(0.05)
+  process.send_signal(how)
+  start = time.monotonic()
+  programs.wait_for_workers(0)
+  assert time.monotonic() - start < 0.5
+  assert end(process) != 0
+  assert no_file_in(tmp_path / "to")
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
+def test_private_server_ends_with_its_command(programs, stalling, tmp_path, how):
+  process = programs.start_copy(stalling, "oci:%s:x" % (tmp_path / "to"))
+  programs.wait_for_workers(1)
+  time.sleep(0.05)
+  process.send_signal(how)
+  assert end(process) != 0
+  programs.wait_until_gone(0.5)
+  assert no_file_in(tmp_path / "to")
+
+
+def test_killed_command_leaves_no_server(programs, stalling, tmp_path):
+  process = programs.start_copy(stalling, "oci:%s:x" % (tmp_path / "to"))
+  programs.wait_for_workers(1)
+  process.kill()
+  programs.wait_until_gone(1)
+  end(process)
+  assert no_file_in(tmp_path / "to")
+
+
+def test_deadline_ends_the_worker(programs, shared_server, stalling, tmp_path):
+  process = programs.start_copy(stalling, "oci:%s:x" % (tmp_path / "to"), "--command-timeout=1s",
+                                server=shared_server)
+  programs.wait_for_workers(1)
+  start = time.monotonic()
+  programs.wait_for_workers(0, timeout=3)
+  assert time.monotonic() - start < 1.6
+  assert end(process) == 1
+
+
+def test_cancelled_copy_keeps_the_old_image(programs, shared_server, scripted, stalling, tmp_path):
+  old = Image(seed=22)
+  for to in ("oci:%s:x" % (tmp_path / "oci"), "dir:%s" % (tmp_path / "dir")):
+    programs.copy(scripted.add("app", "old", old), to, server=shared_server).ok()
+    process = programs.start_copy(stalling, to, server=shared_server)
+    programs.wait_for_workers(1)
+    time.sleep(0.05)
+    process.kill()
+    programs.wait_for_workers(0)
+    end(process)
+  assert Layout(tmp_path / "oci").check().names() == {"x": old.digest}
+  assert Directory(tmp_path / "dir").check().digest() == old.digest
+
+
+def test_terminated_server_lets_a_copy_end(programs, own_server, scripted, tmp_path):
+  image = Image(layer_sizes=(400_000,), seed=23)
+  scripted.on("GET", image.layers[0]["digest"], slow(400_000))
+  process = programs.start_copy(scripted.add("app", "v1", image), "oci:%s:x" % (tmp_path / "to"),
+                                server=own_server)
+  programs.wait_for_workers(1)
+  own_server.process.send_signal(signal.SIGTERM)
+  assert end(process) == 0
+  assert own_server.process.wait(10) == 0
+  assert Layout(tmp_path / "to").check().names() == {"x": image.digest}
+
+
+def test_reader_that_went_away_ends_the_copy(programs, stalling, tmp_path):
+  """`holkas copy --progress=json ... | head -1` leaves nothing behind."""
+  process = programs.start_copy(stalling, "oci:%s:x" % (tmp_path / "to"), "--progress=json")
+  programs.wait_for_workers(1)
+  process.stdout.close()
+  assert process.wait(10) != 0
+  process.stderr.close()
+  assert os.path.exists(tmp_path)

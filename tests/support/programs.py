@@ -1,0 +1,195 @@
+"""Runs holkas, holkasd and their workers, and finds their processes."""
+
+import json
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import time
+
+PROGRAMS = ("holkas", "holkasd", "holkas-worker")
+
+
+class Result:
+  """How a command ended."""
+
+  def __init__(self, arguments, code, stdout, stderr, seconds):
+    self.arguments = arguments
+    self.code = code
+    self.stdout_bytes = stdout
+    self.stdout = stdout.decode(errors="replace")
+    self.stderr = stderr.decode(errors="replace")
+    self.seconds = seconds
+
+  def ok(self):
+    """This result, or a failure that shows everything."""
+    assert self.code == 0, "%s: exit code %d\n%s%s" % (
+        " ".join(map(str, self.arguments)), self.code, self.stdout, self.stderr)
+    return self
+
+  def events(self):
+    """The events of a copy with --progress=json."""
+    return [json.loads(line) for line in self.stdout.splitlines() if line.startswith("{")]
+
+  def __repr__(self):
+    return "exit code %d\nstdout: %s\nstderr: %s" % (self.code, self.stdout, self.stderr)
+
+
+def run(arguments, env=None, timeout=60, **more):
+  start = time.monotonic()
+  process = subprocess.Popen(list(map(str, arguments)), env=env, stdout=subprocess.PIPE,
+                             stderr=subprocess.PIPE, **more)
+  try:
+    stdout, stderr = process.communicate(timeout=timeout)
+  except subprocess.TimeoutExpired:
+    process.kill()
+    stdout, stderr = process.communicate()
+    raise AssertionError("%s: does not end: %s%s" % (
+        arguments, stdout.decode(errors="replace"), stderr.decode(errors="replace"))) from None
+  return Result(arguments, process.returncode, stdout, stderr, time.monotonic() - start)
+
+
+class Programs:
+  """A private copy of the programs, so that their processes are known from others' by the file."""
+
+  def __init__(self, source, directory):
+    self.directory = pathlib.Path(directory)
+    self.directory.mkdir(parents=True, exist_ok=True)
+    self._files = {}
+    self.shared_server = None
+    for name in PROGRAMS:
+      shutil.copy2(pathlib.Path(source) / name, self.directory / name)
+      status = (self.directory / name).stat()
+      self._files[(status.st_dev, status.st_ino)] = name
+    self.environment = {
+        "HOME": str(self.directory), "PATH": "/usr/bin:/bin:/usr/sbin:/sbin", "TZ": "UTC",
+        "XDG_RUNTIME_DIR": str(self.directory), "LANG": "C.UTF-8",
+    }
+
+  def path(self, name):
+    return self.directory / name
+
+  def holkas(self, *arguments, server=None, env=None, **more):
+    """Runs the command line; without `server` it starts its own."""
+    command = [self.path("holkas")]
+    if server is not None:
+      command += ["--server", server.address]
+    return run(command + list(arguments), env={**self.environment, **(env or {})}, **more)
+
+  def copy(self, source, destination, *flags, **more):
+    return self.holkas("copy", "--src-tls-verify=false", "--dest-tls-verify=false", *flags, source,
+                       destination, **more)
+
+  def inspect(self, image, *flags, **more):
+    return self.holkas("inspect", "--tls-verify=false", *flags, image, **more)
+
+  def start(self, *arguments, **more):
+    """Starts the command line and does not wait."""
+    return subprocess.Popen([str(self.path("holkas")), *map(str, arguments)], env=self.environment,
+                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, **more)
+
+  def start_copy(self, source, destination, *flags, server=None, **more):
+    at = ["--server", server.address] if server is not None else []
+    return self.start(*at, "copy", "--src-tls-verify=false", "--dest-tls-verify=false", *flags,
+                      source, destination, **more)
+
+  def processes(self, name=None):
+    """The (pid, name) of the running processes of these programs; needs root or their owner."""
+    found = []
+    for entry in os.listdir("/proc"):
+      if not entry.isdigit():
+        continue
+      try:
+        status = os.stat("/proc/%s/exe" % entry)
+        state = pathlib.Path("/proc/%s/stat" % entry).read_text().rsplit(")", 1)[1].split()[0]
+      except OSError:
+        continue
+      program = self._files.get((status.st_dev, status.st_ino))
+      if program is not None and state not in "ZX" and name in (None, program):
+        found.append((int(entry), program))
+    return found
+
+  def workers(self, zygote_too=False):
+    """The pids of the workers: processes of holkas-worker whose parent is one."""
+    pids = [pid for pid, _ in self.processes("holkas-worker")]
+    return [pid for pid in pids if zygote_too or _parent(pid) in pids]
+
+  def wait_for_workers(self, count, timeout=5):
+    """Waits until at least so many workers run; `count` 0: until none does."""
+    deadline = time.monotonic() + timeout
+    while time.monotonic() < deadline:
+      workers = self.workers()
+      if (count == 0 and not workers) or (count > 0 and len(workers) >= count):
+        return workers
+      time.sleep(0.002)
+    raise AssertionError("%d workers wanted, %s run" % (count, self.workers()))
+
+  def wait_until_gone(self, timeout=2):
+    """Waits until none of these programs' processes runs, but the shared server and its zygote."""
+    deadline = time.monotonic() + timeout
+    while time.monotonic() < deadline:
+      left = self._left()
+      if not left:
+        return
+      time.sleep(0.005)
+    raise AssertionError("these run still: %s" % left)
+
+  def _left(self):
+    server = self.shared_server.process.pid if self.shared_server is not None else None
+    workers = self.workers()
+    return [(pid, name) for pid, name in self.processes()
+            if pid in workers or server is None or not _descends(pid, server)]
+
+
+def _descends(pid, ancestor):
+  while pid > 1 and pid != ancestor:
+    pid = _parent(pid)
+  return pid == ancestor
+
+
+def _parent(pid):
+  try:
+    return int(pathlib.Path("/proc/%d/stat" % pid).read_text().rsplit(")", 1)[1].split()[1])
+  except OSError:
+    return 0
+
+
+class Server:
+  """A holkasd that runs while it is entered as a context."""
+
+  def __init__(self, programs, directory, config=""):
+    self.programs = programs
+    self.directory = pathlib.Path(directory)
+    self.socket = self.directory / "holkas.sock"
+    self.address = "unix:%s" % self.socket
+    self._config = config
+
+  def __enter__(self):
+    self.directory.mkdir(parents=True, exist_ok=True)
+    config = self.directory / "holkasd.yaml"
+    config.write_text('listen: ["%s"]\n%s\n' % (self.address, self._config))
+    self.log_path = self.directory / "log"
+    with open(self.log_path, "ab") as log:
+      self.process = subprocess.Popen(
+          [str(self.programs.path("holkasd")), "--config", str(config)],
+          env=self.programs.environment, stdout=log, stderr=log)
+    deadline = time.monotonic() + 20
+    while not self.socket.exists():
+      if self.process.poll() is not None or time.monotonic() > deadline:
+        raise RuntimeError("holkasd does not listen: " + self.log())
+      time.sleep(0.005)
+    return self
+
+  def __exit__(self, *unused):
+    if self.process.poll() is None:
+      self.process.send_signal(signal.SIGTERM)
+      try:
+        self.process.wait(15)
+      except subprocess.TimeoutExpired:
+        self.process.kill()
+        self.process.wait()
+        raise AssertionError("holkasd does not end after SIGTERM: " + self.log()) from None
+
+  def log(self):
+    return self.log_path.read_text(errors="replace")
