@@ -55,6 +55,18 @@ class OciDestination : public ImageDestination {
   // Errors, beside others: ABORTED where the list changed since it was read.
   absl::Status TryPublish(const Manifest& top) {
     ASSIGN_OR_RETURN(Broker::PublishLock lock, broker_.BeginPublish());
+    absl::Status written = WriteMerged(lock, top);
+    // holkasd publishes nothing that somebody could still write to.
+    lock.next.fd.reset();
+    if (!written.ok()) {
+      // Gives the lock back; where that fails the job's end does.
+      (void)broker_.DropFile(lock.next.id);
+      return written;
+    }
+    return broker_.Publish(lock.next.id);
+  }
+
+  absl::Status WriteMerged(Broker::PublishLock& lock, const Manifest& top) {
     LayoutIndex index;
     if (lock.current.has_value()) {
       FileSource current(*std::move(lock.current));
@@ -63,9 +75,7 @@ class OciDestination : public ImageDestination {
       ASSIGN_OR_RETURN(index, LayoutIndex::Parse(text));
     }
     index.Add(top.ToDescriptor(), name_);
-    RETURN_IF_ERROR(WriteAll(lock.next.fd.get(), index.Write()));
-    lock.next.fd.reset();
-    return broker_.Publish(lock.next.id);
+    return WriteAll(lock.next.fd.get(), index.Write());
   }
 
   Broker& broker_;
