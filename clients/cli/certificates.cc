@@ -11,8 +11,9 @@
 #include "absl/status/status.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
 #include "absl/strings/strip.h"
-#include "proto/wire/error.h"
+#include "clients/cli/go_text.h"
 #include "proto/wire/status_macros.h"
 #include "proto/wire/unique_fd.h"
 
@@ -24,17 +25,21 @@ using holkas::v1::TlsCertificates;
 // What a request may hold (TlsCertificates).
 constexpr size_t kMaxBytes = 48 << 10;
 
+absl::Status FileError(absl::string_view call, const std::string& path) {
+  return absl::UnknownError(absl::StrCat(call, " ", path, ": ", GoErrno(errno)));
+}
+
 absl::StatusOr<std::string> ReadFile(const std::string& path) {
   UniqueFd file(open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!file.valid()) {
-    return ErrnoError(errno, absl::StrCat("open ", path));
+    return FileError("open", path);
   }
   std::string content(kMaxBytes + 1, '\0');
   size_t size = 0;
   while (size < content.size()) {
     ssize_t got = read(file.get(), content.data() + size, content.size() - size);
     if (got < 0) {
-      return ErrnoError(errno, absl::StrCat("read ", path));
+      return FileError("read", path);
     }
     if (got == 0) {
       break;
@@ -53,7 +58,7 @@ absl::StatusOr<std::set<std::string>> ListNames(const std::string& directory) {
     if (errno == ENOENT) {
       return names;
     }
-    return ErrnoError(errno, absl::StrCat("open ", directory));
+    return FileError("open", directory);
   }
   while (const dirent* entry = readdir(stream.get())) {
     names.insert(entry->d_name);

@@ -86,11 +86,16 @@ absl::Status WithClient(const FlagSet& flags, CommandContext& context,
   std::unique_ptr<Connection> connection;
   SignalWatch signals;
   ASSIGN_OR_RETURN(connection, context.connect(address));
-  signals.Watch([client = &connection->client()] { client->Cancel(); });
+  signals.Watch([&connection] { connection->client().Cancel(); },
+                [&connection] { connection->Kill(); });
   absl::Status status = connection->Explain(call(connection->client()));
   connection->Close();
   if (signals.caught() != 0 && !status.ok()) {
     return Interrupted(signals.caught());
+  }
+  // gRPC's words for a deadline of ours; Go has others.
+  if (absl::IsDeadlineExceeded(status) && ErrorReason(status).empty()) {
+    return absl::DeadlineExceededError("context deadline exceeded");
   }
   return status;
 }

@@ -64,4 +64,16 @@ absl::Status Connection::Explain(const absl::Status& status) {
   return WithContext(status, absl::StrCat("private server: ", ending.empty() ? "lost" : ending));
 }
 
+void Connection::Close() {
+  if (server_ != nullptr) {
+    server_->Stop();
+  }
+}
+
+void Connection::Kill() {
+  if (server_ != nullptr) {
+    server_->Kill();
+  }
+}
+
 }  // namespace holkas

@@ -34,7 +34,10 @@ class Connection {
   absl::Status Explain(const absl::Status& status);
 
   // Ends a private server and waits for its end. The client stays, and its calls fail.
-  void Close() { server_.reset(); }
+  void Close();
+
+  // Kills a private server and waits for nothing. From any thread.
+  void Kill();
 
  private:
   Connection() = default;

@@ -10,7 +10,6 @@
 #include "clients/cli/copy_flags.h"
 #include "clients/cli/copy_progress.h"
 #include "clients/cli/go_text.h"
-#include "proto/wire/error.h"
 #include "proto/wire/status_macros.h"
 #include "proto/wire/unique_fd.h"
 
@@ -42,8 +41,9 @@ absl::Status WriteDigestFile(const std::string& path, const std::string& digest)
   if (written) {
     return absl::OkStatus();
   }
-  return ErrnoError(errno, absl::StrCat("Failed to write digest to file ", GoQuote(path),
-                                        file.valid() ? ": write " : ": open ", path));
+  return absl::UnknownError(absl::StrCat("Failed to write digest to file ", GoQuote(path),
+                                         file.valid() ? ": write " : ": open ", path, ": ",
+                                         GoErrno(errno)));
 }
 
 bool CopiesWholeIndex(const CopyRequest& request) {

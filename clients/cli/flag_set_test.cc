@@ -115,6 +115,19 @@ TEST(FlagSet, AddKeepsValuesAndItsOwnFlags) {
   EXPECT_FALSE(flags.IsSet("file"));
 }
 
+TEST(FlagSet, ResolveAndRemoveMoveValues) {
+  FlagSet flags = Flags();
+  ASSERT_OK(flags.Parse({"--secret", "--times=1"}, true).status());
+  flags.Resolve("secret", "all");
+  flags.Resolve("file", "times");
+  EXPECT_TRUE(flags.Bool("all"));
+  EXPECT_EQ(flags.Int("times"), 1);
+  flags.Remove("times");
+  EXPECT_FALSE(flags.IsSet("times"));
+  EXPECT_THAT(flags.Parse({"--times=1"}, true),
+              StatusIs(StatusCode::kInvalidArgument, "unknown flag: --times"));
+}
+
 TEST(FlagSet, UsagesShowWhatIsBuiltInColumns) {
   EXPECT_EQ(Flags().Usages(),
             "  -a, --all             everything\n"

@@ -1,10 +1,11 @@
 #include "clients/cli/go_text.h"
 
-#include <cmath>
+#include <cstdlib>
+#include <cstring>
 #include <limits>
 
 #include "absl/status/status.h"
-#include "absl/strings/match.h"
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/strip.h"
@@ -167,6 +168,13 @@ std::string GoQuote(absl::string_view text) {
   }
   out += '"';
   return out;
+}
+
+std::string GoErrno(int error_number) {
+  // Go's texts are those of the C library but for the capital.
+  std::string text = std::strerror(error_number);
+  text[0] = absl::ascii_tolower(text[0]);
+  return text;
 }
 
 absl::StatusOr<bool> ParseGoBool(absl::string_view text) {

@@ -18,6 +18,9 @@ namespace holkas {
 // A double-quoted Go string literal (strconv.Quote).
 std::string GoQuote(absl::string_view text);
 
+// What Go says of a system call's error: `no such file or directory`.
+std::string GoErrno(int error_number);
+
 // `1 t T TRUE true True 0 f F FALSE false False` (strconv.ParseBool).
 absl::StatusOr<bool> ParseGoBool(absl::string_view text);
 

@@ -1,5 +1,7 @@
 #include "clients/cli/go_text.h"
 
+#include <cerrno>
+
 #include "absl/status/status.h"
 #include "gtest/gtest.h"
 #include "proto/wire/status_matchers.h"
@@ -23,6 +25,11 @@ TEST(GoQuote, EscapesWhatIsInvisibleOrNotUtf8) {
   EXPECT_EQ(GoQuote("\xf3\xa0\x80\x81"), R"("\U000e0001")");
   EXPECT_EQ(GoQuote("a\xff\xc3"), R"("a\xff\xc3")");
   EXPECT_EQ(GoQuote("\xed\xa0\x80"), R"("\xed\xa0\x80")");
+}
+
+TEST(GoErrno, HasNoCapital) {
+  EXPECT_EQ(GoErrno(ENOENT), "no such file or directory");
+  EXPECT_EQ(GoErrno(EISDIR), "is a directory");
 }
 
 TEST(ParseGoBool, TakesGosSpellings) {

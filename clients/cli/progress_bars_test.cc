@@ -33,7 +33,7 @@ TEST(FormatSize, HasOneDecimalAboveABytesUnit) {
 
 TEST(BarRow, FillsTheWidthUpToFortyCells) {
   EXPECT_EQ(BarRow("Copying blob 0123456789ab", 1 << 20, 2 << 20, 58),
-            "Copying blob 0123456789ab [=====>-----] 1.0MiB / 2.0MiB");
+            "Copying blob 0123456789ab [=======>------] 1.0MiB / 2.0MiB");
   EXPECT_EQ(BarRow("b", 0, 2 << 20, 200),
             "b [----------------------------------------] 0B / 2.0MiB");
   EXPECT_EQ(BarRow("b", 2 << 20, 2 << 20, 200),
@@ -49,8 +49,8 @@ TEST(BarRow, NarrowTerminalLosesBarThenSizesThenTheEnd) {
 }
 
 TEST(BarRow, NumbersWithoutSenseStayInTheBar) {
-  EXPECT_EQ(BarRow("b", 9, 3, 24), "b [==============] 9B / 3B");
-  EXPECT_EQ(BarRow("b", -1, 0, 24), "b [-------------] -1B / 0B");
+  EXPECT_EQ(BarRow("b", 9, 3, 24), "b [============] 9B / 3B");
+  EXPECT_EQ(BarRow("b", -1, 0, 24), "b [-----------] -1B / 0B");
 }
 
 TEST(ProgressBars, BlobHasARowUntilItIsDone) {

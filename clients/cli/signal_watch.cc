@@ -31,11 +31,15 @@ SignalWatch::~SignalWatch() {
   }
 }
 
-void SignalWatch::Watch(std::function<void()> on_signal) {
-  thread_ = std::thread([this, on_signal = std::move(on_signal)] { Run(on_signal); });
+void SignalWatch::Watch(std::function<void()> on_first, std::function<void()> on_second) {
+  thread_ = std::thread(
+      [this, on_first = std::move(on_first), on_second = std::move(on_second)] {
+        Run(on_first, on_second);
+      });
 }
 
-void SignalWatch::Run(const std::function<void()>& on_signal) {
+void SignalWatch::Run(const std::function<void()>& on_first,
+                      const std::function<void()>& on_second) {
   pollfd fds[] = {{signals_.get(), POLLIN, 0}, {stop_.get(), POLLIN, 0}};
   while (true) {
     if (poll(fds, 2, -1) < 0) {
@@ -49,10 +53,11 @@ void SignalWatch::Run(const std::function<void()>& on_signal) {
       continue;
     }
     if (caught_ != 0) {
+      on_second();
       _exit(128 + caught_);
     }
     caught_ = static_cast<int>(info.ssi_signo);
-    on_signal();
+    on_first();
   }
 }
 

@@ -9,9 +9,8 @@
 
 namespace holkas {
 
-// Turns SIGINT, SIGTERM and SIGHUP into a call of a function, so that a request can be cancelled and
-// its server waited for. The second of these signals ends the process at once; its server then
-// sees the connection close.
+// Turns SIGINT, SIGTERM and SIGHUP into calls of functions, so that a request can be cancelled and
+// its server waited for. The second of these signals ends the process at once.
 class SignalWatch {
  public:
   // Holds the signals back. Construct it before the process has threads: they inherit that.
@@ -21,14 +20,15 @@ class SignalWatch {
   SignalWatch(const SignalWatch&) = delete;
   SignalWatch& operator=(const SignalWatch&) = delete;
 
-  // Calls `on_signal`, on a thread of its own, when the first signal comes or has come. Once.
-  void Watch(std::function<void()> on_signal);
+  // Calls `on_first`, on a thread of its own, when the first signal comes or has come, and `on_second`
+  // before the second ends the process. Once.
+  void Watch(std::function<void()> on_first, std::function<void()> on_second);
 
   // The signal that came; 0 for none.
   int caught() const { return caught_; }
 
  private:
-  void Run(const std::function<void()>& on_signal);
+  void Run(const std::function<void()>& on_first, const std::function<void()>& on_second);
 
   UniqueFd signals_;
   UniqueFd stop_;

@@ -74,8 +74,12 @@ absl::StatusOr<std::shared_ptr<grpc::Channel>> OpenChannel(absl::string_view add
     if (!absl::StartsWith(address, "unix:/")) {
       return InvalidAddress(address, "the path of the socket is not absolute");
     }
-  } else if (absl::Status checked = CheckTcpAddress(address); !checked.ok()) {
-    return checked;
+  } else {
+    // As holkasd's --listen spells it.
+    absl::ConsumePrefix(&address, "tcp:");
+    if (absl::Status checked = CheckTcpAddress(address); !checked.ok()) {
+      return checked;
+    }
   }
   SilenceGrpc();
   return grpc::CreateCustomChannel(std::string(address), grpc::InsecureChannelCredentials(),

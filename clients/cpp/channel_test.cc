@@ -12,7 +12,7 @@ using absl::StatusCode;
 using testing::HasSubstr;
 
 TEST(OpenChannel, TakesUnixSocketsAndTheLoopback) {
-  for (const char* address : {"unix:/run/holkas/holkas.sock", "127.0.0.1:7373", "127.1.2.3:1",
+  for (const char* address : {"unix:/run/holkas/holkas.sock", "127.0.0.1:7373", "tcp:127.1.2.3:1",
                               "localhost:65535", "[::1]:7373"}) {
     EXPECT_OK(OpenChannel(address)) << address;
   }

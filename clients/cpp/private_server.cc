@@ -28,23 +28,16 @@ namespace {
 // Where the server finds its end of the connection.
 constexpr int kConnectionFd = 3;
 // For a server that hung up to undo what it has not published.
-constexpr int kHangUpGraceMs = 5000;
-constexpr int kTerminateGraceMs = 2000;
+constexpr int kHangUpGraceMs = 3000;
+constexpr int kTerminateGraceMs = 1000;
 // As much of the log as is searched for its last line.
 constexpr size_t kMaxLogTail = 4096;
 
-// Of the caller's environment, what holkasd reads.
-constexpr const char* kVariables[] = {"HOME", "TMPDIR", "XDG_RUNTIME_DIR", "SSL_CERT_FILE",
-                                      "SSL_CERT_DIR"};
-
+// Of the caller's environment, what holkasd reads: HOME leads it to certificates.
 std::vector<std::string> ServerEnvironment() {
-  std::vector<std::string> environment = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin"};
-  for (const char* name : kVariables) {
-    if (const char* value = getenv(name); value != nullptr) {
-      environment.push_back(absl::StrCat(name, "=", value));
-    }
-  }
-  return environment;
+  const char* home = getenv("HOME");
+  return home == nullptr ? std::vector<std::string>()
+                         : std::vector<std::string>{absl::StrCat("HOME=", home)};
 }
 
 std::vector<char*> Pointers(std::vector<std::string>& strings) {
@@ -136,6 +129,9 @@ absl::StatusOr<std::unique_ptr<PrivateServer>> PrivateServer::Start(
   UniqueFd hang_up(fcntl(ours.get(), F_DUPFD_CLOEXEC, 0));
   std::vector<std::string> arguments = {options.program,
                                         absl::StrCat("--connection-fd=", kConnectionFd)};
+  if (options.show_log) {
+    arguments.push_back("--log-level=debug");
+  }
   std::vector<std::string> environment = ServerEnvironment();
   std::vector<char*> argument_pointers = Pointers(arguments);
   std::vector<char*> environment_pointers = Pointers(environment);
@@ -165,6 +161,10 @@ PrivateServer::PrivateServer(pid_t pid, UniqueFd process, UniqueFd connection, U
 
 PrivateServer::~PrivateServer() { Stop(); }
 
+void PrivateServer::Kill() {
+  syscall(SYS_pidfd_send_signal, process_.get(), SIGKILL, nullptr, 0);
+}
+
 std::string PrivateServer::Stop() {
   if (!running_) {
     return ending_;
@@ -176,7 +176,7 @@ std::string PrivateServer::Stop() {
   if (!EndsWithin(kHangUpGraceMs)) {
     kill(pid_, SIGTERM);
     if (!EndsWithin(kTerminateGraceMs)) {
-      kill(pid_, SIGKILL);
+      Kill();
     }
   }
   int wait_status = 0;

@@ -38,6 +38,9 @@ class PrivateServer {
   // The client's end of the connection. Once.
   UniqueFd TakeConnection() { return std::move(connection_); }
 
+  // Kills the server without waiting for its end. From any thread, as long as this object lives.
+  void Kill();
+
   // Hangs up and waits for the server's end; one that does not end by itself is terminated, then
   // killed. Returns how it ended, with the last line of its log; empty where it ended well.
   std::string Stop();

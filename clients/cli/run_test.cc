@@ -1,0 +1,298 @@
+// The command line against a fake server in this process: exit codes, streams and requests.
+
+#include "clients/cli/run.h"
+
+#include <grpcpp/server.h>
+#include <grpcpp/server_builder.h>
+#include <grpcpp/server_posix.h>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <fstream>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "clients/cli/testing/fake_image_service.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "proto/wire/unique_fd.h"
+
+namespace holkas {
+namespace {
+
+using testing::AllOf;
+using testing::EndsWith;
+using testing::HasSubstr;
+using testing::StartsWith;
+
+std::string Contents(int fd) {
+  std::string text(static_cast<size_t>(lseek(fd, 0, SEEK_END)), '\0');
+  EXPECT_EQ(pread(fd, text.data(), text.size(), 0), static_cast<ssize_t>(text.size()));
+  return text;
+}
+
+class RunTest : public testing::Test {
+ protected:
+  RunTest() {
+    grpc::ServerBuilder builder;
+    builder.RegisterService(&service_);
+    server_ = builder.BuildAndStart();
+  }
+  ~RunTest() override { server_->Shutdown(std::chrono::system_clock::now()); }
+
+  int Run(const std::vector<std::string>& arguments) {
+    UniqueFd out(memfd_create("out", 0));
+    UniqueFd err(memfd_create("err", 0));
+    Console console(out.get(), err.get());
+    CommandContext context = {
+        .console = console,
+        .working_directory = "/home/me",
+        .server_variable = "unix:/from/environment",
+        .connect = [this](const std::string& address) {
+          address_ = address;
+          int ends[2];
+          EXPECT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends), 0);
+          grpc::AddInsecureChannelFromFd(server_.get(), ends[0]);
+          return Connection::Over(UniqueFd(ends[1]));
+        },
+    };
+    int exit_code = RunCommandLine(arguments, context);
+    out_ = Contents(out.get());
+    err_ = Contents(err.get());
+    return exit_code;
+  }
+
+  FakeImageService service_;
+  std::unique_ptr<grpc::Server> server_;
+  std::string address_;
+  std::string out_;
+  std::string err_;
+};
+
+std::string Fatal(const std::string& message) {
+  return " level=fatal msg=\"" + message + "\"\n";
+}
+
+TEST_F(RunTest, InspectPrintsJson) {
+  EXPECT_EQ(Run({"inspect", "docker://fake.example/app"}), 0);
+  EXPECT_THAT(out_, AllOf(StartsWith("{\n    \"Name\": \"fake.example/app\",\n"),
+                          EndsWith("    \"Env\": null\n}\n")));
+  EXPECT_EQ(err_, "");
+}
+
+TEST_F(RunTest, InspectRawPrintsExactBytes) {
+  EXPECT_EQ(Run({"inspect", "--raw", "docker://fake.example/app"}), 0);
+  EXPECT_EQ(out_, "{\"raw\": 1}");
+  EXPECT_EQ(Run({"inspect", "--raw", "--config", "docker://fake.example/app"}), 0);
+  EXPECT_EQ(out_, "{\"raw\":\"config\"}");
+}
+
+TEST_F(RunTest, InspectConfigIsIndentedAsGo) {
+  EXPECT_EQ(Run({"inspect", "--config", "docker://fake.example/app"}), 0);
+  EXPECT_EQ(out_, "{\n    \"architecture\": \"\\u003camd64\\u003e\",\n    \"config\": {}\n}\n");
+}
+
+TEST_F(RunTest, InspectSendsWhatItsFlagsSay) {
+  EXPECT_EQ(Run({"--override-arch=arm64", "--override-variant", "v8", "inspect", "-n", "--creds",
+                 "me:pass:word", "--tls-verify=false", "--retry-times=3", "--retry-delay=1500ms",
+                 "docker://fake.example/app", "--override-os=linux"}),
+            0);
+  holkas::v1::InspectRequest request = service_.inspect_request();
+  EXPECT_EQ(request.image(), "docker://fake.example/app");
+  EXPECT_TRUE(request.skip_tags());
+  EXPECT_EQ(request.platform().os(), "linux");
+  EXPECT_EQ(request.platform().architecture(), "arm64");
+  EXPECT_EQ(request.platform().variant(), "v8");
+  EXPECT_EQ(request.registry().basic().username(), "me");
+  EXPECT_EQ(request.registry().basic().password(), "pass:word");
+  EXPECT_EQ(request.registry().tls_verification(), holkas::v1::TLS_VERIFICATION_DISABLED);
+  EXPECT_EQ(request.retry().max_retries(), 3);
+  EXPECT_EQ(request.retry().delay_seconds(), 1.5);
+}
+
+TEST_F(RunTest, MissingImageExitsWith2) {
+  EXPECT_EQ(Run({"inspect", "docker://fake.example/missing"}), 2);
+  EXPECT_EQ(out_, "");
+  EXPECT_THAT(err_, EndsWith(Fatal(R"(Error parsing image name \"docker://fake.example/missing\": )"
+                                   "reading manifest latest in fake.example/missing: "
+                                   "manifest unknown")));
+  EXPECT_EQ(Run({"copy", "docker://fake.example/missing", "dir:x"}), 2);
+}
+
+TEST_F(RunTest, OtherErrorsExitWith1) {
+  EXPECT_EQ(Run({"inspect", "docker://fake.example/locked"}), 1);
+  EXPECT_THAT(err_, HasSubstr("fake.example/locked: unauthorized"));
+  EXPECT_EQ(Run({"inspect", "mistyped"}), 1);
+  EXPECT_THAT(err_, EndsWith(Fatal(
+                        R"(Error parsing image name \"mistyped\": Invalid image name \"mistyped\", )"
+                        "expected colon-separated transport:reference")));
+  EXPECT_EQ(Run({"copy", "dir:x", "bla:y"}), 1);
+  EXPECT_THAT(err_, EndsWith(Fatal(R"(Invalid destination name bla:y: Invalid image name )"
+                                   R"(\"bla:y\", unknown transport \"bla\")")));
+}
+
+TEST_F(RunTest, CopyPrintsSkopeosLines) {
+  EXPECT_EQ(Run({"copy", "docker://fake.example/app", "dir:out"}), 0);
+  EXPECT_EQ(out_,
+            "Getting image source signatures\n"
+            "Copying blob sha256:a\n"
+            "Copying config sha256:c\n"
+            "Writing manifest to image destination\n"
+            "Storing signatures\n");
+  EXPECT_THAT(err_, EndsWith(" level=warning msg=\"a word of warning\"\n"));
+  holkas::v1::CopyRequest request = service_.copy_request();
+  EXPECT_EQ(request.source(), "docker://fake.example/app");
+  EXPECT_EQ(request.destination(), "dir:/home/me/out");
+  EXPECT_EQ(request.multi_arch(), holkas::v1::MULTI_ARCH_SYSTEM);
+  EXPECT_TRUE(request.omit_progress());
+}
+
+TEST_F(RunTest, CopyAllCountsImages) {
+  EXPECT_EQ(Run({"copy", "-a", "docker://fake.example/list", "dir:out"}), 0);
+  EXPECT_THAT(out_, StartsWith("Getting image list signatures\n"
+                               "Copying 2 of 2 images in list\n"
+                               "Copying image sha256:m1 (1/2)\n"));
+  EXPECT_THAT(out_,
+              EndsWith("Writing manifest list to image destination\nStoring list signatures\n"));
+  EXPECT_EQ(service_.copy_request().multi_arch(), holkas::v1::MULTI_ARCH_ALL);
+}
+
+TEST_F(RunTest, QuietAndNoneAreSilent) {
+  for (const char* flag : {"-q", "--quiet", "--progress=none"}) {
+    EXPECT_EQ(Run({"copy", flag, "docker://fake.example/app", "dir:out"}), 0);
+    EXPECT_EQ(out_, "");
+  }
+}
+
+TEST_F(RunTest, JsonProgressIsOneObjectPerLine) {
+  EXPECT_EQ(Run({"copy", "--progress=json", "docker://fake.example/app", "dir:out"}), 0);
+  EXPECT_THAT(out_, StartsWith("{\"imageStarted\":{\"digest\":\"sha256:m1\",\"number\":1,"
+                               "\"total\":1}}\n{\"blobStarted\":{"));
+  EXPECT_THAT(out_, HasSubstr("{\"blobProgress\":{\"digest\":\"sha256:a\",\"doneBytes\":\"5\","
+                              "\"sizeBytes\":\"10\"}}\n"));
+  EXPECT_THAT(out_, HasSubstr("\n{\"result\":{\"manifestDigest\":\"sha256:m1\""));
+  EXPECT_FALSE(service_.copy_request().omit_progress());
+}
+
+TEST_F(RunTest, DigestFileHasTheDigestAlone) {
+  std::string path = testing::TempDir() + "/digest";
+  EXPECT_EQ(Run({"copy", "--digestfile", path, "docker://fake.example/app", "dir:out"}), 0);
+  std::stringstream content;
+  content << std::ifstream(path).rdbuf();
+  EXPECT_EQ(content.str(), "sha256:m1");
+  EXPECT_EQ(Run({"copy", "--digestfile=/nonexistent/d", "docker://fake.example/app", "dir:o"}), 1);
+  EXPECT_THAT(err_, EndsWith(Fatal(R"(Failed to write digest to file \"/nonexistent/d\": )"
+                                   "open /nonexistent/d: no such file or directory")));
+}
+
+TEST_F(RunTest, CopySendsWhatItsFlagsSay) {
+  EXPECT_EQ(Run({"copy", "--multi-arch=index-only", "--preserve-digests", "--remove-signatures",
+                 "--image-parallel-copies=99", "--screds=a:b", "--dest-username=c",
+                 "--dest-password=d", "--src-tls-verify", "docker://fake.example/app",
+                 "oci:layout:x"}),
+            0);
+  holkas::v1::CopyRequest request = service_.copy_request();
+  EXPECT_EQ(request.multi_arch(), holkas::v1::MULTI_ARCH_INDEX_ONLY);
+  EXPECT_TRUE(request.preserve_digests());
+  EXPECT_TRUE(request.remove_signatures());
+  EXPECT_EQ(request.max_parallel_blobs(), 16);
+  EXPECT_EQ(request.source_registry().basic().username(), "a");
+  EXPECT_EQ(request.source_registry().tls_verification(), holkas::v1::TLS_VERIFICATION_REQUIRED);
+  EXPECT_EQ(request.destination_registry().basic().password(), "d");
+  EXPECT_EQ(request.destination_registry().tls_verification(),
+            holkas::v1::TLS_VERIFICATION_UNSPECIFIED);
+  EXPECT_EQ(request.destination(), "oci:/home/me/layout:x");
+}
+
+TEST_F(RunTest, DeprecatedTlsVerifyWarnsAndWorks) {
+  EXPECT_EQ(Run({"copy", "--tls-verify=false", "--dest-tls-verify", "docker://fake.example/app",
+                 "docker://fake.example/b"}),
+            0);
+  EXPECT_THAT(err_, HasSubstr("level=warning msg=\"'--tls-verify' is deprecated, instead use: "
+                              "--src-tls-verify, --dest-tls-verify\"\n"));
+  EXPECT_EQ(service_.copy_request().source_registry().tls_verification(),
+            holkas::v1::TLS_VERIFICATION_DISABLED);
+  EXPECT_EQ(service_.copy_request().destination_registry().tls_verification(),
+            holkas::v1::TLS_VERIFICATION_REQUIRED);
+  EXPECT_EQ(Run({"--tls-verify=false", "inspect", "docker://fake.example/app"}), 0);
+  EXPECT_THAT(err_, HasSubstr("please set this on the specific subcommand"));
+  EXPECT_EQ(service_.inspect_request().registry().tls_verification(),
+            holkas::v1::TLS_VERIFICATION_DISABLED);
+}
+
+TEST_F(RunTest, ConflictsHaveSkopeosText) {
+  struct Case {
+    std::vector<std::string> flags;
+    const char* text;
+  };
+  for (const Case& c : std::vector<Case>{
+           {{"--creds=a:b", "--no-creds"}, "creds and no-creds cannot be specified at the same time"},
+           {{"--username=a", "--no-creds"},
+            "username and no-creds cannot be specified at the same time"},
+           {{"--creds=a", "--username=b"},
+            "creds and username cannot be specified at the same time"},
+           {{"--username=a"}, "password must be specified when username is specified"},
+           {{"--password=a"}, "username must be specified when password is specified"},
+           {{"--creds="}, "credentials can't be empty"},
+           {{"--creds=:b"}, "username can't be empty"},
+           {{"more"}, "Exactly one argument expected"},
+           {{"--format=x"}, "--format is not supported by this version of holkas"},
+           {{"--bogus"}, "unknown flag: --bogus"},
+       }) {
+    std::vector<std::string> arguments = {"inspect", "oci:x"};
+    arguments.insert(arguments.end(), c.flags.begin(), c.flags.end());
+    EXPECT_EQ(Run(arguments), 1);
+    EXPECT_THAT(err_, EndsWith(Fatal(c.text)));
+    EXPECT_EQ(out_, "");
+  }
+  EXPECT_EQ(Run({"copy", "--all", "--multi-arch=all", "oci:x", "dir:y"}), 1);
+  EXPECT_THAT(err_, EndsWith(Fatal("Cannot use --all and --multi-arch flags together")));
+  EXPECT_EQ(Run({"copy", "--multi-arch=some", "oci:x", "dir:y"}), 1);
+  EXPECT_THAT(err_, HasSubstr(R"(unknown multi-arch option \"some\". Choose one of)"));
+}
+
+TEST_F(RunTest, WrongNumberOfImagesShowsTheHelpOnStandardError) {
+  EXPECT_EQ(Run({"copy", "oci:x"}), 1);
+  EXPECT_EQ(out_, "");
+  EXPECT_THAT(err_, HasSubstr("holkas copy [command options] SOURCE DESTINATION"));
+}
+
+TEST_F(RunTest, HelpAndVersionGoToStandardOutput) {
+  EXPECT_EQ(Run({"--help"}), 0);
+  EXPECT_THAT(out_, AllOf(HasSubstr("Available Commands:"), HasSubstr("  copy "),
+                          testing::Not(HasSubstr("delete")), testing::Not(HasSubstr("--policy"))));
+  EXPECT_EQ(Run({"copy", "--help"}), 0);
+  std::string copy_help = out_;
+  EXPECT_EQ(Run({"help", "copy"}), 0);
+  EXPECT_EQ(out_, copy_help);
+  EXPECT_THAT(out_, AllOf(HasSubstr("--digestfile PATH"), testing::Not(HasSubstr("--sign-by"))));
+  EXPECT_EQ(Run({"-v"}), 0);
+  EXPECT_THAT(out_, testing::MatchesRegex("holkas version [0-9]+\\.[0-9]+\\.[0-9]+\n"));
+}
+
+TEST_F(RunTest, CommandsThatAreNotThereAreNamed) {
+  EXPECT_EQ(Run({}), 1);
+  EXPECT_THAT(err_, HasSubstr("Missing command 'holkas COMMAND'"));
+  EXPECT_EQ(Run({"bogus"}), 1);
+  EXPECT_THAT(err_, HasSubstr("Unrecognized command `holkas bogus`"));
+  EXPECT_EQ(Run({"sync", "x"}), 1);
+  EXPECT_THAT(err_, EndsWith(Fatal("command sync is not supported by this version of holkas")));
+}
+
+TEST_F(RunTest, TimeoutEndsTheCommand) {
+  EXPECT_EQ(Run({"--command-timeout=50ms", "copy", "docker://fake.example/stall", "dir:x"}), 1);
+  EXPECT_THAT(err_, EndsWith(Fatal("context deadline exceeded")));
+}
+
+TEST_F(RunTest, ServerComesFromTheFlagElseFromTheEnvironment) {
+  EXPECT_EQ(Run({"inspect", "docker://fake.example/app"}), 0);
+  EXPECT_EQ(address_, "unix:/from/environment");
+  EXPECT_EQ(Run({"--server=unix:/from/flag", "inspect", "docker://fake.example/app"}), 0);
+  EXPECT_EQ(address_, "unix:/from/flag");
+}
+
+}  // namespace
+}  // namespace holkas

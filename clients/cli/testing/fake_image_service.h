@@ -1,0 +1,40 @@
+#ifndef HOLKAS_CLIENTS_CLI_TESTING_FAKE_IMAGE_SERVICE_H_
+#define HOLKAS_CLIENTS_CLI_TESTING_FAKE_IMAGE_SERVICE_H_
+
+#include <string>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
+#include "holkas/v1/image_service.grpc.pb.h"
+
+namespace holkas {
+
+// An ImageService without registries or workers. What it does depends on the name of the image, or
+// of the source:
+//   docker://fake.example/app...     answers, or copies a layer and a configuration
+//   docker://fake.example/list...    copies two images of an index of two
+//   docker://fake.example/missing    NOT_FOUND, MANIFEST_UNKNOWN
+//   docker://fake.example/locked     UNAUTHENTICATED, REGISTRY_UNAUTHORIZED
+//   docker://fake.example/stall      waits until the caller hangs up or the deadline passes
+//   docker://fake.example/die        ends the process with status 3 and a last word
+class FakeImageService : public holkas::v1::ImageService::Service {
+ public:
+  grpc::Status Inspect(grpc::ServerContext* context, const holkas::v1::InspectRequest* request,
+                       holkas::v1::InspectResponse* response) override;
+  grpc::Status Copy(grpc::ServerContext* context, const holkas::v1::CopyRequest* request,
+                    grpc::ServerWriter<holkas::v1::CopyResponse>* writer) override;
+
+  // The last request of each kind.
+  holkas::v1::InspectRequest inspect_request() const;
+  holkas::v1::CopyRequest copy_request() const;
+
+ private:
+  mutable absl::Mutex mutex_;
+  holkas::v1::InspectRequest inspect_request_ ABSL_GUARDED_BY(mutex_);
+  holkas::v1::CopyRequest copy_request_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace holkas
+
+#endif  // HOLKAS_CLIENTS_CLI_TESTING_FAKE_IMAGE_SERVICE_H_
