@@ -47,15 +47,16 @@ TEST(ReadCertificates, HalfAPairIsAnError) {
               StatusIs(StatusCode::kInvalidArgument,
                        "missing key a.key for client certificate a.cert. Note that CA certificates "
                        "should use the extension .crt"));
-  EXPECT_THAT(ReadCertificates(Directory({{"a.key", ""}})),
-              StatusIs(StatusCode::kInvalidArgument,
-                       "missing client certificate a.cert for key a.key"));
+  EXPECT_THAT(
+      ReadCertificates(Directory({{"a.key", ""}})),
+      StatusIs(StatusCode::kInvalidArgument, "missing client certificate a.cert for key a.key"));
 }
 
 TEST(ReadCertificates, TwoPairsAndTooManyBytesAreErrors) {
-  EXPECT_THAT(ReadCertificates(
-                  Directory({{"a.cert", "x"}, {"a.key", "x"}, {"b.cert", "x"}, {"b.key", "x"}})),
-              StatusIs(StatusCode::kInvalidArgument, HasSubstr("more than one client certificate")));
+  EXPECT_THAT(
+      ReadCertificates(
+          Directory({{"a.cert", "x"}, {"a.key", "x"}, {"b.cert", "x"}, {"b.key", "x"}})),
+      StatusIs(StatusCode::kInvalidArgument, HasSubstr("more than one client certificate")));
   EXPECT_THAT(ReadCertificates(Directory({{"a.crt", std::string(49 << 10, 'x')}})),
               StatusIs(StatusCode::kInvalidArgument, HasSubstr("more than 49152 bytes")));
 }

@@ -11,8 +11,8 @@
 
 namespace holkas {
 
-// The server that a command talks to: one that somebody runs, or a private one that lives as long as
-// this object.
+// The server that a command talks to: one that somebody runs, or a private one that lives as long
+// as this object.
 class Connection {
  public:
   // To the server at `address` (clients/cpp/channel.h).

@@ -44,9 +44,8 @@ void Console::Log(LogLevel level, absl::string_view message) {
     return;
   }
   absl::Time now = absl::Now();
-  std::string line = err_is_terminal_
-                         ? LogrusTerminalLine(level, message, now - start_)
-                         : LogrusPlainLine(level, message, now, absl::LocalTimeZone());
+  std::string line = err_is_terminal_ ? LogrusTerminalLine(level, message, now - start_)
+                                      : LogrusPlainLine(level, message, now, absl::LocalTimeZone());
   WriteError(line);
 }
 

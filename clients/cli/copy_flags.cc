@@ -110,9 +110,9 @@ absl::Status SetRegistries(const FlagSet& flags, TlsVerification deprecated_tls,
                    RegistryAccessOf(flags, "src-", deprecated_tls));
   ASSIGN_OR_RETURN(*request.mutable_destination_registry(),
                    RegistryAccessOf(flags, "dest-", deprecated_tls));
-  RETURN_IF_ERROR(WithContext(AddCertificates(flags, "src-cert-dir", request.source(),
-                                              *request.mutable_source_registry()),
-                              absl::StrCat("initializing source ", request.source())));
+  RETURN_IF_ERROR(WithContext(
+      AddCertificates(flags, "src-cert-dir", request.source(), *request.mutable_source_registry()),
+      absl::StrCat("initializing source ", request.source())));
   return WithContext(AddCertificates(flags, "dest-cert-dir", request.destination(),
                                      *request.mutable_destination_registry()),
                      absl::StrCat("initializing destination ", request.destination()));
@@ -161,8 +161,8 @@ absl::StatusOr<CopyOrder> ParseCopyOrder(const FlagSet& given,
   RETURN_IF_ERROR(SetImages(arguments, context, order.request));
   RETURN_IF_ERROR(SetRegistries(flags, deprecated_tls, order.request));
   ASSIGN_OR_RETURN(MultiArch multi_arch, MultiArchOf(flags));
-  ASSIGN_OR_RETURN(order.progress, ParseProgressMode(flags.String("progress"),
-                                                     context.console.OutputIsTerminal()));
+  ASSIGN_OR_RETURN(order.progress,
+                   ParseProgressMode(flags.String("progress"), context.console.OutputIsTerminal()));
   if (flags.Bool("quiet")) {
     order.progress = ProgressMode::kNone;
   }

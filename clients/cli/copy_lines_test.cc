@@ -46,27 +46,25 @@ TEST(CopyLines, OneImageOfAnIndexReadsAsASingleOne) {
 }
 
 TEST(CopyLines, WholeIndexCountsItsImages) {
-  EXPECT_THAT(
-      LinesOf({.whole_index = true},
-              {"image_started { digest: 'sha256:m1' number: 1 total: 2 listed: 2 }",
-               "manifest_started { digest: 'sha256:m1' }",
-               "image_started { digest: 'sha256:m2' number: 2 total: 2 listed: 2 }",
-               "manifest_started { digest: 'sha256:m2' }",
-               "manifest_started { digest: 'sha256:i' is_index: true }"}),
-      ElementsAre("Getting image list signatures", "Copying 2 of 2 images in list",
-                  "Copying image sha256:m1 (1/2)", "Getting image source signatures",
-                  "Writing manifest to image destination", "Storing signatures",
-                  "Copying image sha256:m2 (2/2)", "Getting image source signatures",
-                  "Writing manifest to image destination", "Storing signatures",
-                  "Writing manifest list to image destination", "Storing list signatures"));
+  EXPECT_THAT(LinesOf({.whole_index = true},
+                      {"image_started { digest: 'sha256:m1' number: 1 total: 2 listed: 2 }",
+                       "manifest_started { digest: 'sha256:m1' }",
+                       "image_started { digest: 'sha256:m2' number: 2 total: 2 listed: 2 }",
+                       "manifest_started { digest: 'sha256:m2' }",
+                       "manifest_started { digest: 'sha256:i' is_index: true }"}),
+              ElementsAre("Getting image list signatures", "Copying 2 of 2 images in list",
+                          "Copying image sha256:m1 (1/2)", "Getting image source signatures",
+                          "Writing manifest to image destination", "Storing signatures",
+                          "Copying image sha256:m2 (2/2)", "Getting image source signatures",
+                          "Writing manifest to image destination", "Storing signatures",
+                          "Writing manifest list to image destination", "Storing list signatures"));
 }
 
 TEST(CopyLines, IndexAloneHasNoImages) {
-  EXPECT_THAT(LinesOf({.whole_index = true},
-                      {"manifest_started { digest: 'sha256:i' is_index: true }"}),
-              ElementsAre("Getting image list signatures",
-                          "Writing manifest list to image destination",
-                          "Storing list signatures"));
+  EXPECT_THAT(
+      LinesOf({.whole_index = true}, {"manifest_started { digest: 'sha256:i' is_index: true }"}),
+      ElementsAre("Getting image list signatures", "Writing manifest list to image destination",
+                  "Storing list signatures"));
 }
 
 TEST(CopyLines, WithoutSignaturesNothingIsGotten) {

@@ -50,8 +50,9 @@ absl::string_view ValueName(const Flag& flag) {
 
 // `      --name VALUE` or `  -n, --name VALUE`.
 std::string UsageHead(const Flag& flag) {
-  std::string head =
-      flag.shorthand == '\0' ? "      --" : absl::StrCat("  -", std::string(1, flag.shorthand), ", --");
+  std::string head = flag.shorthand == '\0'
+                         ? "      --"
+                         : absl::StrCat("  -", std::string(1, flag.shorthand), ", --");
   absl::StrAppend(&head, flag.name);
   absl::string_view value = ValueName(flag);
   if (!value.empty()) {
@@ -140,8 +141,7 @@ absl::Status FlagSet::ParseShorts(const std::vector<std::string>& args, size_t& 
     const Flag* flag = FindShort(arg[i]);
     std::string shown(1, arg[i]);
     if (flag == nullptr) {
-      return Invalid(
-          absl::StrCat("unknown shorthand flag: '", shown, "' in -", arg.substr(i)));
+      return Invalid(absl::StrCat("unknown shorthand flag: '", shown, "' in -", arg.substr(i)));
     }
     if (flag->use == FlagUse::kNotBuilt) {
       return Set(*flag, "");

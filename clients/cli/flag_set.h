@@ -56,9 +56,9 @@ class FlagSet {
   // Gives the flag `name` the value of the flag `alias`, if that has one.
   void Resolve(absl::string_view alias, absl::string_view name);
 
-  // Takes flags off `args` and returns the arguments. Unless `interspersed`, the first argument ends
-  // the flags and is returned with all that follows.
-  // Errors: INVALID_ARGUMENT with pflag's text; UNIMPLEMENTED for a flag that is not built.
+  // Takes flags off `args` and returns the arguments. Unless `interspersed`, the first argument
+  // ends the flags and is returned with all that follows. Errors: INVALID_ARGUMENT with pflag's
+  // text; UNIMPLEMENTED for a flag that is not built.
   absl::StatusOr<std::vector<std::string>> Parse(const std::vector<std::string>& args,
                                                  bool interspersed);
 

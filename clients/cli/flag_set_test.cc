@@ -43,7 +43,8 @@ TEST(FlagSet, TakesValuesInEveryForm) {
 }
 
 TEST(FlagSet, ShortFlagsTakeTheRestOrTheNextArgument) {
-  for (std::vector<std::string> args : {std::vector<std::string>{"-af=v"}, {"-afv"}, {"-af", "v"}}) {
+  for (std::vector<std::string> args :
+       {std::vector<std::string>{"-af=v"}, {"-afv"}, {"-af", "v"}}) {
     FlagSet flags = Flags();
     ASSERT_OK_AND_ASSIGN(auto arguments, flags.Parse(args, /*interspersed=*/true));
     EXPECT_THAT(arguments, IsEmpty());
@@ -92,10 +93,9 @@ TEST(FlagSet, ErrorsHavePflagsText) {
               StatusIs(kInvalid,
                        "invalid argument \"x\" for \"--times\" flag: "
                        "strconv.ParseInt: parsing \"x\": invalid syntax"));
-  EXPECT_THAT(ParseError({"--wait=5"}),
-              StatusIs(kInvalid,
-                       "invalid argument \"5\" for \"--wait\" flag: "
-                       "time: missing unit in duration \"5\""));
+  EXPECT_THAT(ParseError({"--wait=5"}), StatusIs(kInvalid,
+                                                 "invalid argument \"5\" for \"--wait\" flag: "
+                                                 "time: missing unit in duration \"5\""));
 }
 
 TEST(FlagSet, FlagThatIsNotBuiltSaysSo) {
@@ -106,8 +106,8 @@ TEST(FlagSet, FlagThatIsNotBuiltSaysSo) {
 }
 
 TEST(FlagSet, AddKeepsValuesAndItsOwnFlags) {
-  FlagSet global({{"debug", '\0', FlagType::kBool, "", ""},
-                  {"file", '\0', FlagType::kString, "", ""}});
+  FlagSet global(
+      {{"debug", '\0', FlagType::kBool, "", ""}, {"file", '\0', FlagType::kString, "", ""}});
   ASSERT_OK(global.Parse({"--debug", "--file=global"}, true).status());
   FlagSet flags = Flags();
   flags.Add(global);

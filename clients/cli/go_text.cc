@@ -113,10 +113,9 @@ struct Unit {
 // The unit named `name`; null if there is none.
 const Unit* FindUnit(absl::string_view name) {
   static const Unit kUnits[] = {
-      {"ns", absl::Nanoseconds(1)},      {"us", absl::Microseconds(1)},
-      {"µs", absl::Microseconds(1)},     {"μs", absl::Microseconds(1)},
-      {"ms", absl::Milliseconds(1)},     {"s", absl::Seconds(1)},
-      {"m", absl::Minutes(1)},           {"h", absl::Hours(1)},
+      {"ns", absl::Nanoseconds(1)},  {"us", absl::Microseconds(1)}, {"µs", absl::Microseconds(1)},
+      {"μs", absl::Microseconds(1)}, {"ms", absl::Milliseconds(1)}, {"s", absl::Seconds(1)},
+      {"m", absl::Minutes(1)},       {"h", absl::Hours(1)},
   };
   for (const Unit& unit : kUnits) {
     if (unit.name == name) {

@@ -39,8 +39,9 @@ TEST(ParseGoBool, TakesGosSpellings) {
   for (const char* no : {"0", "f", "F", "FALSE", "false", "False"}) {
     EXPECT_THAT(ParseGoBool(no), IsOkAndHolds(false));
   }
-  EXPECT_THAT(ParseGoBool("maybe"), StatusIs(StatusCode::kInvalidArgument,
-                                             "strconv.ParseBool: parsing \"maybe\": invalid syntax"));
+  EXPECT_THAT(ParseGoBool("maybe"),
+              StatusIs(StatusCode::kInvalidArgument,
+                       "strconv.ParseBool: parsing \"maybe\": invalid syntax"));
 }
 
 TEST(ParseGoInt, TakesGosLiterals) {
@@ -81,8 +82,8 @@ TEST(ParseGoDuration, AddsUpTerms) {
 }
 
 TEST(ParseGoDuration, RefusesOthersWithGosText) {
-  EXPECT_THAT(ParseGoDuration("5"), StatusIs(StatusCode::kInvalidArgument,
-                                             "time: missing unit in duration \"5\""));
+  EXPECT_THAT(ParseGoDuration("5"),
+              StatusIs(StatusCode::kInvalidArgument, "time: missing unit in duration \"5\""));
   EXPECT_THAT(ParseGoDuration(""),
               StatusIs(StatusCode::kInvalidArgument, "time: invalid duration \"\""));
   EXPECT_THAT(ParseGoDuration("1.2.3s"),

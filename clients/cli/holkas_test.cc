@@ -10,6 +10,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <fstream>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -35,6 +36,9 @@ class HolkasTest : public testing::Test {
  protected:
   HolkasTest() : directory_(testing::TempDir() + "/holkas-XXXXXX") {
     EXPECT_NE(mkdtemp(directory_.data()), nullptr);
+    // As /proc spells it.
+    std::unique_ptr<char, void (*)(void*)> real(realpath(directory_.c_str(), nullptr), &free);
+    directory_ = real.get();
     for (const char* name : {"holkas", "holkasd"}) {
       std::ofstream(absl::StrCat(directory_, "/", name))
           << std::ifstream(absl::StrCat(kPrograms, name)).rdbuf();
@@ -101,8 +105,8 @@ class HolkasTest : public testing::Test {
     DIR* proc = opendir("/proc");
     while (const dirent* entry = readdir(proc)) {
       char exe[4096];
-      ssize_t size = readlink(absl::StrCat("/proc/", entry->d_name, "/exe").c_str(), exe,
-                              sizeof(exe));
+      ssize_t size =
+          readlink(absl::StrCat("/proc/", entry->d_name, "/exe").c_str(), exe, sizeof(exe));
       if (size > 0 && absl::StartsWith(std::string(exe, static_cast<size_t>(size)), directory_)) {
         ++count;
       }
@@ -156,8 +160,7 @@ TEST_F(HolkasTest, SignalsCancelAndLeaveNoProcess) {
     kill(pid_, c.signal_number);
     EXPECT_EQ(Wait(), c.exit_code);
     EXPECT_EQ(Processes(), 0);
-    EXPECT_THAT(ReadAll(err_),
-                HasSubstr(absl::StrCat("interrupted by signal ", c.signal_number)));
+    EXPECT_THAT(ReadAll(err_), HasSubstr(absl::StrCat("interrupted by signal ", c.signal_number)));
   }
 }
 

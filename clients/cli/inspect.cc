@@ -33,8 +33,7 @@ constexpr char kHelp[] =
 std::vector<Flag> InspectFlags() {
   std::vector<Flag> flags = {
       {"raw", '\0', FlagType::kBool, "", "print the manifest's exact bytes"},
-      {"config", '\0', FlagType::kBool, "",
-       "print the configuration; with --raw its exact bytes"},
+      {"config", '\0', FlagType::kBool, "", "print the configuration; with --raw its exact bytes"},
       {"no-tags", 'n', FlagType::kBool, "", "leave the repository's tags unread"},
       {"format", 'f', FlagType::kString, "", "", FlagUse::kNotBuilt},
       {"manifest-digest", '\0', FlagType::kString, "", "", FlagUse::kNotBuilt},

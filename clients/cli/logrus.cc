@@ -57,8 +57,8 @@ std::string LogrusPlainLine(LogLevel level, absl::string_view message, absl::Tim
   if (absl::string_view(time).substr(time.size() - kUtc.size()) == kUtc) {
     time.replace(time.size() - kUtc.size(), kUtc.size(), "Z");
   }
-  return absl::StrCat("time=", Value(time), " level=", NameOf(level).plain,
-                      " msg=", Value(message), "\n");
+  return absl::StrCat("time=", Value(time), " level=", NameOf(level).plain, " msg=", Value(message),
+                      "\n");
 }
 
 std::string LogrusTerminalLine(LogLevel level, absl::string_view message, absl::Duration elapsed) {

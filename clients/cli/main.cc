@@ -32,9 +32,10 @@ int Main(const std::vector<std::string>& arguments) {
       .console = console,
       .working_directory = WorkingDirectory(),
       .server_variable = server == nullptr ? "" : server,
-      .connect = [&console](const std::string& address) {
-        return address.empty() ? Connection::Private(console.debug()) : Connection::To(address);
-      },
+      .connect =
+          [&console](const std::string& address) {
+            return address.empty() ? Connection::Private(console.debug()) : Connection::To(address);
+          },
   };
   return RunCommandLine(arguments, context);
 }

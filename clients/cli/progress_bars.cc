@@ -91,8 +91,8 @@ std::vector<std::string> ProgressBars::Apply(const CopyResponse& event) {
     case CopyResponse::kBlobStarted: {
       const auto& started = event.blob_started();
       if (Find(started.digest()) == nullptr) {
-        in_flight_.push_back({started.digest(), Label(started.digest(), started.kind()), 0,
-                              started.size_bytes()});
+        in_flight_.push_back(
+            {started.digest(), Label(started.digest(), started.kind()), 0, started.size_bytes()});
       }
       return {};
     }

@@ -52,8 +52,9 @@ absl::StatusOr<BasicCredentials> ParseCredentials(const std::string& text) {
 }  // namespace
 
 std::vector<Flag> RegistryFlags(absl::string_view prefix) {
-  absl::string_view whose =
-      prefix == "src-" ? "the source's " : prefix == "dest-" ? "the destination's " : "the ";
+  absl::string_view whose = prefix == "src-"    ? "the source's "
+                            : prefix == "dest-" ? "the destination's "
+                                                : "the ";
   auto name = [&](absl::string_view flag) { return absl::StrCat(prefix, flag); };
   auto usage = [&](absl::string_view before, absl::string_view after) {
     return absl::StrCat(before, whose, after);

@@ -19,8 +19,7 @@ std::vector<Flag> RegistryFlags(absl::string_view prefix);
 // What `flags` say; TLS verification as in `deprecated_tls` where they do not say it.
 // Errors: INVALID_ARGUMENT with Skopeo's text for flags that exclude each other.
 absl::StatusOr<holkas::v1::RegistryAccess> RegistryAccessOf(
-    const FlagSet& flags, absl::string_view prefix,
-    holkas::v1::TlsVerification deprecated_tls);
+    const FlagSet& flags, absl::string_view prefix, holkas::v1::TlsVerification deprecated_tls);
 
 // What the bool flag `name` says about TLS verification; UNSPECIFIED where it was not given.
 holkas::v1::TlsVerification TlsVerificationOf(const FlagSet& flags, absl::string_view name);

@@ -20,11 +20,19 @@ std::vector<Command> Commands() { return {CopyCommand(), InspectCommand()}; }
 
 // Skopeo's commands that this version does not have.
 constexpr const char* kNotBuilt[] = {
-    "completion",      "delete",        "experimental-image-proxy",
-    "generate-sigstore-key",            "layers",
-    "list-tags",       "login",         "logout",
-    "manifest-digest", "standalone-sign", "standalone-verify",
-    "sync",            "untrusted-signature-dump-without-verification",
+    "completion",
+    "delete",
+    "experimental-image-proxy",
+    "generate-sigstore-key",
+    "layers",
+    "list-tags",
+    "login",
+    "logout",
+    "manifest-digest",
+    "standalone-sign",
+    "standalone-verify",
+    "sync",
+    "untrusted-signature-dump-without-verification",
 };
 
 // Flags of every command, before it or after it.

@@ -2,10 +2,10 @@
 
 #include "clients/cli/run.h"
 
+#include <fcntl.h>
 #include <grpcpp/server.h>
 #include <grpcpp/server_builder.h>
 #include <grpcpp/server_posix.h>
-#include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -51,13 +51,14 @@ class RunTest : public testing::Test {
         .console = console,
         .working_directory = "/home/me",
         .server_variable = "unix:/from/environment",
-        .connect = [this](const std::string& address) {
-          address_ = address;
-          int ends[2];
-          EXPECT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends), 0);
-          grpc::AddInsecureChannelFromFd(server_.get(), ends[0]);
-          return Connection::Over(UniqueFd(ends[1]));
-        },
+        .connect =
+            [this](const std::string& address) {
+              address_ = address;
+              int ends[2];
+              EXPECT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends), 0);
+              grpc::AddInsecureChannelFromFd(server_.get(), ends[0]);
+              return Connection::Over(UniqueFd(ends[1]));
+            },
     };
     int exit_code = RunCommandLine(arguments, context);
     out_ = Contents(out.get());
@@ -72,9 +73,7 @@ class RunTest : public testing::Test {
   std::string err_;
 };
 
-std::string Fatal(const std::string& message) {
-  return " level=fatal msg=\"" + message + "\"\n";
-}
+std::string Fatal(const std::string& message) { return " level=fatal msg=\"" + message + "\"\n"; }
 
 TEST_F(RunTest, InspectPrintsJson) {
   EXPECT_EQ(Run({"inspect", "docker://fake.example/app"}), 0);
@@ -126,9 +125,10 @@ TEST_F(RunTest, OtherErrorsExitWith1) {
   EXPECT_EQ(Run({"inspect", "docker://fake.example/locked"}), 1);
   EXPECT_THAT(err_, HasSubstr("fake.example/locked: unauthorized"));
   EXPECT_EQ(Run({"inspect", "mistyped"}), 1);
-  EXPECT_THAT(err_, EndsWith(Fatal(
-                        R"(Error parsing image name \"mistyped\": Invalid image name \"mistyped\", )"
-                        "expected colon-separated transport:reference")));
+  EXPECT_THAT(
+      err_,
+      EndsWith(Fatal(R"(Error parsing image name \"mistyped\": Invalid image name \"mistyped\", )"
+                     "expected colon-separated transport:reference")));
   EXPECT_EQ(Run({"copy", "dir:x", "bla:y"}), 1);
   EXPECT_THAT(err_, EndsWith(Fatal(R"(Invalid destination name bla:y: Invalid image name )"
                                    R"(\"bla:y\", unknown transport \"bla\")")));
@@ -189,11 +189,11 @@ TEST_F(RunTest, DigestFileHasTheDigestAlone) {
 }
 
 TEST_F(RunTest, CopySendsWhatItsFlagsSay) {
-  EXPECT_EQ(Run({"copy", "--multi-arch=index-only", "--preserve-digests", "--remove-signatures",
-                 "--image-parallel-copies=99", "--screds=a:b", "--dest-username=c",
-                 "--dest-password=d", "--src-tls-verify", "docker://fake.example/app",
-                 "oci:layout:x"}),
-            0);
+  EXPECT_EQ(
+      Run({"copy", "--multi-arch=index-only", "--preserve-digests", "--remove-signatures",
+           "--image-parallel-copies=99", "--screds=a:b", "--dest-username=c", "--dest-password=d",
+           "--src-tls-verify", "docker://fake.example/app", "oci:layout:x"}),
+      0);
   holkas::v1::CopyRequest request = service_.copy_request();
   EXPECT_EQ(request.multi_arch(), holkas::v1::MULTI_ARCH_INDEX_ONLY);
   EXPECT_TRUE(request.preserve_digests());
@@ -229,7 +229,8 @@ TEST_F(RunTest, ConflictsHaveSkopeosText) {
     const char* text;
   };
   for (const Case& c : std::vector<Case>{
-           {{"--creds=a:b", "--no-creds"}, "creds and no-creds cannot be specified at the same time"},
+           {{"--creds=a:b", "--no-creds"},
+            "creds and no-creds cannot be specified at the same time"},
            {{"--username=a", "--no-creds"},
             "username and no-creds cannot be specified at the same time"},
            {{"--creds=a", "--username=b"},

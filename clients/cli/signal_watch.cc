@@ -32,10 +32,9 @@ SignalWatch::~SignalWatch() {
 }
 
 void SignalWatch::Watch(std::function<void()> on_first, std::function<void()> on_second) {
-  thread_ = std::thread(
-      [this, on_first = std::move(on_first), on_second = std::move(on_second)] {
-        Run(on_first, on_second);
-      });
+  thread_ = std::thread([this, on_first = std::move(on_first), on_second = std::move(on_second)] {
+    Run(on_first, on_second);
+  });
 }
 
 void SignalWatch::Run(const std::function<void()>& on_first,

@@ -20,8 +20,8 @@ class SignalWatch {
   SignalWatch(const SignalWatch&) = delete;
   SignalWatch& operator=(const SignalWatch&) = delete;
 
-  // Calls `on_first`, on a thread of its own, when the first signal comes or has come, and `on_second`
-  // before the second ends the process. Once.
+  // Calls `on_first`, on a thread of its own, when the first signal comes or has come, and
+  // `on_second` before the second ends the process. Once.
   void Watch(std::function<void()> on_first, std::function<void()> on_second);
 
   // The signal that came; 0 for none.

@@ -23,14 +23,14 @@ TEST(OpenChannel, RefusesOtherAddressesAndNamesThem) {
     const char* address;
     const char* why;
   };
-  for (const Case& c : {Case{"unix:relative", "not absolute"}, Case{"somewhere", "unix:/path"},
-                        Case{"localhost:0", "port"}, Case{"localhost:x", "port"},
-                        Case{"localhost:65536", "port"}, Case{"10.0.0.1:7373", "loopback"},
-                        Case{"registry.example.com:7373", "loopback"},
-                        Case{"[::1:7373", "unix:/path"}}) {
+  for (const Case& c :
+       {Case{"unix:relative", "not absolute"}, Case{"somewhere", "unix:/path"},
+        Case{"localhost:0", "port"}, Case{"localhost:x", "port"}, Case{"localhost:65536", "port"},
+        Case{"10.0.0.1:7373", "loopback"}, Case{"registry.example.com:7373", "loopback"},
+        Case{"[::1:7373", "unix:/path"}}) {
     EXPECT_THAT(OpenChannel(c.address),
-                StatusIs(StatusCode::kInvalidArgument, testing::AllOf(HasSubstr(c.address),
-                                                                      HasSubstr(c.why))));
+                StatusIs(StatusCode::kInvalidArgument,
+                         testing::AllOf(HasSubstr(c.address), HasSubstr(c.why))));
   }
 }
 

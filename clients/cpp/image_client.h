@@ -16,8 +16,8 @@
 
 namespace holkas {
 
-// holkas.v1.ImageService as calls that return Status: what the command line needs of it. One call at
-// a time; Cancel may come from any thread.
+// holkas.v1.ImageService as calls that return Status: what the command line needs of it. One call
+// at a time; Cancel may come from any thread.
 //
 // Errors everywhere: those of the rpc with reason and metadata (proto/wire/error.h). Without a
 // reason, UNAVAILABLE means that the server was not reached, or lost.

@@ -135,9 +135,13 @@ absl::StatusOr<std::unique_ptr<PrivateServer>> PrivateServer::Start(
   std::vector<std::string> environment = ServerEnvironment();
   std::vector<char*> argument_pointers = Pointers(arguments);
   std::vector<char*> environment_pointers = Pointers(environment);
-  ChildPlan plan = {options.program.c_str(), argument_pointers.data(),
-                    environment_pointers.data(), theirs.get(), null.get(),
-                    log->get(), getpid()};
+  ChildPlan plan = {options.program.c_str(),
+                    argument_pointers.data(),
+                    environment_pointers.data(),
+                    theirs.get(),
+                    null.get(),
+                    log->get(),
+                    getpid()};
   pid_t pid = fork();
   if (pid == 0) {
     BecomeServer(plan);
@@ -161,9 +165,7 @@ PrivateServer::PrivateServer(pid_t pid, UniqueFd process, UniqueFd connection, U
 
 PrivateServer::~PrivateServer() { Stop(); }
 
-void PrivateServer::Kill() {
-  syscall(SYS_pidfd_send_signal, process_.get(), SIGKILL, nullptr, 0);
-}
+void PrivateServer::Kill() { syscall(SYS_pidfd_send_signal, process_.get(), SIGKILL, nullptr, 0); }
 
 std::string PrivateServer::Stop() {
   if (!running_) {

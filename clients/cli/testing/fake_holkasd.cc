@@ -1,6 +1,7 @@
 // A holkasd for tests: serves FakeImageService on --connection-fd=3 and ends when that closes. With
 // a file `stubborn` beside it, it ignores the end of the connection and SIGTERM.
 
+#include <fcntl.h>
 #include <grpcpp/server.h>
 #include <grpcpp/server_builder.h>
 #include <grpcpp/server_posix.h>
@@ -9,6 +10,7 @@
 
 #include <csignal>
 #include <cstdio>
+#include <memory>
 #include <string>
 
 #include "clients/cli/testing/fake_image_service.h"
@@ -37,6 +39,8 @@ int Main(int argc, char** argv) {
     }
   }
   int watched = dup(kConnectionFd);
+  // gRPC wants it so.
+  fcntl(kConnectionFd, F_SETFL, O_NONBLOCK);
   FakeImageService service;
   grpc::ServerBuilder builder;
   builder.RegisterService(&service);
