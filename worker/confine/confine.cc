@@ -11,6 +11,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <string>
 
 #include "absl/strings/str_cat.h"
@@ -123,7 +124,8 @@ absl::Status SeeFilterWork() {
 }
 
 int ThreadsOf(const broker::JobSpec& job) {
-  return job.has_copy() ? static_cast<int>(std::min<uint32_t>(job.threads(), kMaxThreads)) : 0;
+  const bool has_threads = job.has_copy() || job.has_attack();
+  return has_threads ? static_cast<int>(std::min<uint32_t>(job.threads(), kMaxThreads)) : 0;
 }
 
 // Names the step in its error.

@@ -1,0 +1,168 @@
+// attack_driver: a small holkasd that tests run as another user, kill, or start with system calls
+// denied to it.
+//
+//   attack_driver --worker=PATH --tier=full|landlock|seccomp [--required=TIER] [--fail=STEP]
+//                 [--deny=NUMBER:ERRNO]... COMMAND
+//
+//   start       prints the tier taken, or why there is none
+//   attacks     runs every attack; a line each: PASS or FAIL, name, expected, got
+//   random N    prints what 2 N workers draw, a line each
+//   syscalls N  makes the system calls 0 to N - 1 with null arguments, a line each: number, end
+//   hold N      launches N workers that wait, prints the process ids, waits to be killed
+
+#include <errno.h>
+#include <linux/audit.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
+#include "service/sandbox/zygote_launcher.h"
+#include "tests/sandbox/attack_host.h"
+#include "tests/sandbox/attacks.h"
+
+namespace holkas {
+namespace {
+
+struct Arguments {
+  ZygoteLauncher::Options launcher;
+  std::vector<std::pair<int, int>> denied;
+  std::string command;
+  int count = 0;
+};
+
+v1::SandboxTier Tier(absl::string_view name) {
+  return name == "full"       ? v1::SANDBOX_TIER_FULL
+         : name == "landlock" ? v1::SANDBOX_TIER_LANDLOCK
+                              : v1::SANDBOX_TIER_SECCOMP;
+}
+
+Arguments Parse(int argc, char** argv) {
+  Arguments arguments;
+  for (int i = 1; i < argc; ++i) {
+    absl::string_view word = argv[i];
+    if (absl::ConsumePrefix(&word, "--worker=")) {
+      arguments.launcher.worker_path = std::string(word);
+    } else if (absl::ConsumePrefix(&word, "--tier=")) {
+      arguments.launcher.best_tier = Tier(word);
+    } else if (absl::ConsumePrefix(&word, "--required=")) {
+      arguments.launcher.required_tier = Tier(word);
+    } else if (absl::ConsumePrefix(&word, "--fail=")) {
+      arguments.launcher.extra_args = {"--fail", std::string(word)};
+    } else if (absl::ConsumePrefix(&word, "--deny=")) {
+      const std::vector<std::string> parts = absl::StrSplit(word, ':');
+      std::pair<int, int> denied;
+      if (parts.size() == 2 && absl::SimpleAtoi(parts[0], &denied.first) &&
+          absl::SimpleAtoi(parts[1], &denied.second)) {
+        arguments.denied.push_back(denied);
+      }
+    } else if (arguments.command.empty()) {
+      arguments.command = std::string(word);
+    } else if (!absl::SimpleAtoi(word, &arguments.count)) {
+      fprintf(stderr, "attack_driver: %s?\n", argv[i]);
+    }
+  }
+  return arguments;
+}
+
+// As a container's profile does: the zygote and its workers inherit it.
+void Deny(const std::vector<std::pair<int, int>>& denied) {
+  std::vector<sock_filter> program = {BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr))};
+  for (const auto& [number, error] : denied) {
+    program.push_back(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, static_cast<unsigned>(number), 0, 1));
+    program.push_back(
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | static_cast<unsigned>(error)));
+  }
+  program.push_back(BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW));
+  const sock_fprog filter = {static_cast<unsigned short>(program.size()), program.data()};
+  if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
+      syscall(__NR_seccomp, SECCOMP_SET_MODE_FILTER, 0, &filter) != 0) {
+    perror("attack_driver: seccomp");
+    _exit(1);
+  }
+}
+
+int RunAttacks(Launcher& launcher, AttackHost& host) {
+  for (const Attack& attack : AllAttacks()) {
+    if (attack.expected == nullptr) {
+      continue;
+    }
+    std::string got = host.Run(launcher, attack.name);
+    if (const std::string damage = host.Damage(); !damage.empty()) {
+      got = absl::StrCat(got, " and ", damage);
+    }
+    printf("%s %s: expected %s, got %s\n", got == attack.expected ? "PASS" : "FAIL", attack.name,
+           attack.expected, got.c_str());
+  }
+  return 0;
+}
+
+int RunHold(ZygoteLauncher& launcher, AttackHost& host, int count) {
+  std::vector<std::unique_ptr<Worker>> workers;
+  for (int i = 0; i < count; ++i) {
+    absl::StatusOr<std::unique_ptr<Worker>> worker = host.Begin(launcher, "wait");
+    if (!worker.ok()) {
+      fprintf(stderr, "attack_driver: %s\n", worker.status().ToString().c_str());
+      return 1;
+    }
+    printf("worker %d\n", (*worker)->pid());
+    workers.push_back(*std::move(worker));
+  }
+  printf("zygote %d\n", launcher.zygote_pid());
+  fflush(stdout);
+  while (true) {
+    pause();
+  }
+}
+
+int Main(int argc, char** argv) {
+  const Arguments arguments = Parse(argc, argv);
+  if (!arguments.denied.empty()) {
+    Deny(arguments.denied);
+  }
+  auto launcher = ZygoteLauncher::Start(arguments.launcher);
+  if (!launcher.ok()) {
+    printf("refused: %s\n", std::string(launcher.status().message()).c_str());
+    return 0;
+  }
+  if (arguments.command == "start") {
+    printf("tier %d landlock %d\n", (*launcher)->tier(), (*launcher)->landlock_abi());
+    return 0;
+  }
+  auto host = AttackHost::New();
+  if (!host.ok()) {
+    fprintf(stderr, "attack_driver: %s\n", host.status().ToString().c_str());
+    return 1;
+  }
+  if (arguments.command == "attacks") {
+    return RunAttacks(**launcher, **host);
+  }
+  if (arguments.command == "hold") {
+    return RunHold(**launcher, **host, arguments.count);
+  }
+  const bool random = arguments.command == "random";
+  for (int i = 0; i < arguments.count * (random ? 2 : 1); ++i) {
+    const std::string end = (*host)->Run(**launcher, random ? "random" : "syscall", i);
+    printf("%d %s\n", i, end.c_str());
+  }
+  return 0;
+}
+
+}  // namespace
+}  // namespace holkas
+
+int main(int argc, char** argv) { return holkas::Main(argc, argv); }

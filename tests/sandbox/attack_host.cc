@@ -1,0 +1,185 @@
+#include "tests/sandbox/attack_host.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "broker/broker.pb.h"
+#include "proto/wire/error.h"
+#include "proto/wire/status_macros.h"
+
+namespace holkas {
+namespace {
+
+constexpr absl::Duration kTimeout = absl::Seconds(30);
+
+std::string ReadAll(const std::string& path) {
+  std::ostringstream text;
+  text << std::ifstream(path).rdbuf();
+  return text.str();
+}
+
+UniqueFd Open(const std::string& path, int flags) {
+  return UniqueFd(open(path.c_str(), flags | O_CLOEXEC, 0600));
+}
+
+std::string ExitName(const WorkerExit& end) {
+  if (end.how == WorkerExit::How::kSignaled) {
+    return absl::StrCat("SIG", sigabbrev_np(end.code));
+  }
+  return end.ToString();
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<AttackHost>> AttackHost::New() {
+  std::unique_ptr<AttackHost> host(new AttackHost());
+  RETURN_IF_ERROR(host->MakeFiles());
+  RETURN_IF_ERROR(host->Listen(host->echo_listener_, host->echo_port_));
+  RETURN_IF_ERROR(host->Listen(host->forbidden_listener_, host->forbidden_port_));
+  host->echo_ = std::thread([raw = host.get()] { raw->Echo(); });
+  return host;
+}
+
+AttackHost::~AttackHost() {
+  if (echo_.joinable()) {
+    shutdown(echo_listener_.get(), SHUT_RDWR);
+    echo_.join();
+  }
+  if (!directory_.empty()) {
+    std::filesystem::remove_all(directory_);
+  }
+}
+
+absl::Status AttackHost::MakeFiles() {
+  char name[] = "/tmp/holkas-sandbox-XXXXXX";
+  if (mkdtemp(name) == nullptr) {
+    return ErrnoError(errno, "make a directory");
+  }
+  directory_ = name;
+  std::ofstream(absl::StrCat(directory_, "/given")) << "hello";
+  std::ofstream(absl::StrCat(directory_, "/secret")) << "secret";
+  return absl::OkStatus();
+}
+
+absl::Status AttackHost::Listen(UniqueFd& listener, int& port) {
+  listener = UniqueFd(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_in address = {};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof(address);
+  if (bind(listener.get(), reinterpret_cast<sockaddr*>(&address), size) != 0 ||
+      listen(listener.get(), 128) != 0 ||
+      getsockname(listener.get(), reinterpret_cast<sockaddr*>(&address), &size) != 0) {
+    return ErrnoError(errno, "listen");
+  }
+  port = ntohs(address.sin_port);
+  return absl::OkStatus();
+}
+
+void AttackHost::Echo() {
+  while (true) {
+    const UniqueFd peer(accept4(echo_listener_.get(), nullptr, nullptr, SOCK_CLOEXEC));
+    if (!peer.valid()) {
+      return;
+    }
+    char text[64];
+    const ssize_t size = recv(peer.get(), text, sizeof(text), 0);
+    if (size > 0) {
+      (void)!send(peer.get(), text, static_cast<size_t>(size), MSG_NOSIGNAL);
+    }
+  }
+}
+
+absl::StatusOr<UniqueFd> AttackHost::ConnectToEcho() {
+  UniqueFd connection(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_in address = {};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  address.sin_port = htons(static_cast<uint16_t>(echo_port_));
+  if (connect(connection.get(), reinterpret_cast<sockaddr*>(&address), sizeof(address)) != 0) {
+    return ErrnoError(errno, "connect");
+  }
+  return connection;
+}
+
+absl::StatusOr<std::unique_ptr<Worker>> AttackHost::Begin(Launcher& launcher,
+                                                          absl::string_view attack, int number) {
+  ASSIGN_OR_RETURN(std::unique_ptr<Worker> worker, launcher.Launch(false));
+  broker::ServiceFrame job;
+  job.mutable_job()->set_threads(1);
+  job.mutable_job()->set_attack(absl::StrCat(std::string(attack), ";port=", forbidden_port_,
+                                             ";pid=", getpid(), ";number=", number));
+  RETURN_IF_ERROR(worker->channel().Send(job));
+  broker::WorkerFrame ready;
+  RETURN_IF_ERROR(worker->channel().Receive(ready, absl::Now() + kTimeout).status());
+  if (!ready.has_ready()) {
+    return absl::InternalError("the first frame is not Ready");
+  }
+  ASSIGN_OR_RETURN(const UniqueFd connection, ConnectToEcho());
+  const UniqueFd to_read = Open(absl::StrCat(directory_, "/given"), O_RDONLY);
+  const UniqueFd to_write = Open(directory_, O_TMPFILE | O_RDWR);
+  const UniqueFd directory = Open(directory_, O_RDONLY | O_DIRECTORY);
+  const int fds[] = {to_read.get(), to_write.get(), connection.get(), directory.get()};
+  broker::ServiceFrame descriptors;
+  descriptors.mutable_reply()->set_fd_count(4);
+  RETURN_IF_ERROR(worker->channel().Send(descriptors, fds));
+  return worker;
+}
+
+std::string AttackHost::End(Worker& worker) {
+  broker::WorkerFrame frame;
+  const auto received = worker.channel().Receive(frame, absl::Now() + kTimeout);
+  if (received.ok()) {
+    return frame.has_finish() ? frame.finish().message() : "an unexpected frame";
+  }
+  if (!absl::IsUnavailable(received.status())) {
+    return absl::StatusCodeToString(received.status().code());
+  }
+  // An empty packet reads as the end as well: then the worker still waits.
+  const auto end = worker.Wait(absl::Now() + absl::Seconds(1));
+  return end.ok() ? ExitName(*end) : "UNAVAILABLE";
+}
+
+std::string AttackHost::Run(Launcher& launcher, absl::string_view attack, int number) {
+  absl::StatusOr<std::unique_ptr<Worker>> worker = Begin(launcher, attack, number);
+  return worker.ok() ? End(**worker) : worker.status().ToString();
+}
+
+std::string AttackHost::Damage() {
+  std::string damage;
+  if (ReadAll(absl::StrCat(directory_, "/given")) != "hello" ||
+      ReadAll(absl::StrCat(directory_, "/secret")) != "secret") {
+    absl::StrAppend(&damage, "a file was changed; ");
+  }
+  int entries = 0;
+  for ([[maybe_unused]] const auto& entry : std::filesystem::directory_iterator(directory_)) {
+    ++entries;
+  }
+  if (entries != 2) {
+    absl::StrAppend(&damage, "a file was made or removed; ");
+  }
+  pollfd listener = {forbidden_listener_.get(), POLLIN, 0};
+  if (poll(&listener, 1, 0) != 0) {
+    absl::StrAppend(&damage, "the forbidden port was reached; ");
+  }
+  if (access("/tmp/holkas-escape", F_OK) == 0) {
+    absl::StrAppend(&damage, "a file was made in /tmp; ");
+  }
+  return damage;
+}
+
+}  // namespace holkas

@@ -1,0 +1,30 @@
+#include "tests/sandbox/attacks.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+namespace holkas {
+
+std::vector<Attack> AllAttacks() {
+  std::vector<Attack> all;
+  for (const auto& group : {FileAttacks(), SocketAttacks(), ProcessAttacks(), KernelAttacks(),
+                            MemoryAttacks(), ChannelAttacks(), Controls()}) {
+    all.insert(all.end(), group.begin(), group.end());
+  }
+  return all;
+}
+
+std::string Outcome(long result) {
+  if (result >= 0) {
+    return "ok";
+  }
+  const char* name = strerrorname_np(errno);
+  return name == nullptr ? "unknown error" : name;
+}
+
+std::string RawCall(long number, long a, long b, long c, long d, long e, long f) {
+  return Outcome(syscall(number, a, b, c, d, e, f));
+}
+
+}  // namespace holkas

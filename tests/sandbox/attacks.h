@@ -1,0 +1,61 @@
+#ifndef HOLKAS_TESTS_SANDBOX_ATTACKS_H_
+#define HOLKAS_TESTS_SANDBOX_ATTACKS_H_
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "absl/strings/string_view.h"
+#include "absl/types/span.h"
+#include "proto/wire/frame_channel.h"
+#include "proto/wire/unique_fd.h"
+#include "worker/jobs/job.h"
+
+namespace holkas {
+
+// What a hostile worker has: what any worker gets from holkasd, and knowledge of what would be worth
+// attacking.
+struct AttackContext {
+  FrameChannel& channel;
+  ThreadPool& pool;  // of one thread
+  int file_to_read = -1;
+  int file_to_write = -1;
+  int tcp_socket = -1;
+  int host_directory = -1;      // holkasd never passes one; should it ever
+  int forbidden_port = 0;       // of a listener on the host's loopback
+  int driver_pid = 0;           // as the host sees it
+  int number = 0;               // of the attack `syscall`
+};
+
+// One attempt to do what a worker must not do, or (a control) what it must be able to do.
+struct Attack {
+  const char* name;
+  // How it must end: `SIGSYS` where the kernel kills the worker; the name of an error number where it
+  // is refused; `INVALID_ARGUMENT` where holkasd's end refuses the frame; `ok` for controls.
+  const char* expected;
+  // Makes the attempt; the result is `ok` or the name of an error number.
+  std::string (*run)(AttackContext& context);
+};
+
+// By what is attacked.
+absl::Span<const Attack> FileAttacks();
+absl::Span<const Attack> SocketAttacks();
+absl::Span<const Attack> ProcessAttacks();
+absl::Span<const Attack> KernelAttacks();
+absl::Span<const Attack> MemoryAttacks();
+absl::Span<const Attack> ChannelAttacks();
+absl::Span<const Attack> Controls();
+
+// All of them.
+std::vector<Attack> AllAttacks();
+
+// `ok` where `result` is not negative, else the name of errno.
+std::string Outcome(long result);
+
+// Makes the raw system call.
+std::string RawCall(long number, long a = 0, long b = 0, long c = 0, long d = 0, long e = 0,
+                    long f = 0);
+
+}  // namespace holkas
+
+#endif  // HOLKAS_TESTS_SANDBOX_ATTACKS_H_
