@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "worker/jobs/job.h"
 #include "worker/zygote/zygote.h"
 
 int main(int argc, char** argv) {
@@ -15,6 +16,6 @@ int main(int argc, char** argv) {
     fputs("holkas-worker is started by holkasd\n", stderr);
     return 1;
   }
-  options.jobs = {nullptr, nullptr, nullptr};
+  options.jobs = {&holkas::RunInspect, &holkas::RunCopy, /*attack=*/nullptr};
   return holkas::RunZygote(options);
 }
