@@ -1,0 +1,255 @@
+"""The cases of tools/bench. Each is a function of a Bench that gives figures."""
+
+import concurrent.futures
+import gzip
+import json
+import os
+import pathlib
+import random
+import re
+import shutil
+import subprocess
+import time
+
+from bench import measure
+from bench.measure import Figure
+from support.images import OCI_CONFIG, OCI_LAYER, OCI_MANIFEST
+from support.oracle import Layout, sha256
+from support.programs import Programs, Server
+from support.registry import Registry
+
+# What the design promises, as least ratios and largest values.
+TARGETS = {
+    "oci wall": 2, "oci CPU": 2, "dir wall": 3.5, "dir CPU": 2, "mount wall": 20,
+    "registries wall": 1.25, "registries CPU": 2.5, "inspect rate": 8,
+    "worker memory": 64,
+}
+
+
+class Bench:
+  """The image, the programs and the ways to run them."""
+
+  def __init__(self, programs, directory, options):
+    self.options = options
+    self.directory = directory
+    self.programs = Programs(programs, directory / "programs")
+    self._made = 0
+    self._registry = None
+    measure.adopt_orphans()
+
+  def new_path(self, name):
+    self._made += 1
+    return self.directory / ("%s-%d" % (name, self._made))
+
+  def registry(self):
+    """An empty registry."""
+    return Registry(self.new_path("registry"))
+
+  def image(self, registry, size_mb=None, layers=None):
+    """Pushes the image; its layers are random bytes, since nobody looks into them."""
+    layout = make_layout(self.new_path("image"), size_mb or self.options.size_mb,
+                         layers or self.options.layers)
+    name = registry.repository() + ":image"
+    subprocess.run(["skopeo", "--insecure-policy", "copy", "-q", "--dest-tls-verify=false",
+                    "oci:%s:image" % layout, name], check=True)
+    shutil.rmtree(layout)
+    return name
+
+  def skopeo(self, *arguments):
+    home = self.new_path("home")
+    home.mkdir()
+    taken = measure.run(["skopeo", "--insecure-policy", *arguments],
+                        {"HOME": str(home), "PATH": "/usr/bin:/bin"},
+                        measure.hide_skopeos_cache)
+    shutil.rmtree(home)
+    return taken
+
+  def holkas(self, *arguments):
+    return measure.run([self.programs.path("holkas"), *arguments], self.programs.environment)
+
+  def pairs(self, name, skopeo, holkas):
+    """Runs both in turn; gives the figures for wall time and CPU."""
+    theirs, ours = [], []
+    for number in range(self.options.runs):
+      # The one that goes first changes, so that neither always finds the warmer cache.
+      for who in ((skopeo, theirs), (holkas, ours))[::1 if number % 2 == 0 else -1]:
+        who[1].append(who[0]())
+    for what in ("wall", "cpu"):
+      label = "%s %s" % (name, {"wall": "wall", "cpu": "CPU"}[what])
+      yield Figure(label, measure.median([getattr(r, what) for r in ours]),
+                   measure.median([getattr(r, what) for r in theirs]),
+                   target=TARGETS.get(label),
+                   detail="spread %.3f..%.3f" % (min(getattr(r, what) for r in ours),
+                                                 max(getattr(r, what) for r in ours)))
+
+
+def make_layout(path, size_mb, layers):
+  """An OCI layout of one image whose layers have `size_mb` million bytes together."""
+  blobs = path / "blobs" / "sha256"
+  blobs.mkdir(parents=True)
+  (path / "oci-layout").write_text('{"imageLayoutVersion": "1.0.0"}')
+  source = random.Random(size_mb)
+
+  def write(media_type, data):
+    (blobs / sha256(data).split(":")[1]).write_bytes(data)
+    return {"mediaType": media_type, "digest": sha256(data), "size": len(data)}
+
+  descriptors, diff_ids = [], []
+  for _ in range(layers):
+    content = source.randbytes(size_mb * 1_000_000 // layers)
+    diff_ids.append(sha256(content))
+    descriptors.append(write(OCI_LAYER, gzip.compress(content, 0, mtime=0)))
+  config = write(OCI_CONFIG, json.dumps({
+      "architecture": "amd64", "os": "linux", "config": {},
+      "rootfs": {"type": "layers", "diff_ids": diff_ids}}).encode())
+  manifest = write(OCI_MANIFEST, json.dumps({
+      "schemaVersion": 2, "mediaType": OCI_MANIFEST, "config": config,
+      "layers": descriptors}).encode())
+  manifest["annotations"] = {"org.opencontainers.image.ref.name": "image"}
+  (path / "index.json").write_text(json.dumps({"schemaVersion": 2, "manifests": [manifest]}))
+  return path
+
+
+def _to_files(bench, kind):
+  with bench.registry() as registry:
+    image = bench.image(registry)
+
+    def copy(tool):
+      path = bench.new_path(kind)
+      name = "%s:%s%s" % (kind, path, ":image" if kind == "oci" else "")
+      taken = tool("copy", "-q", "--src-tls-verify=false", image, name)
+      if kind == "oci" and tool == bench.holkas:
+        Layout(path).check()
+      shutil.rmtree(path)
+      return taken
+
+    yield from bench.pairs(kind, lambda: copy(bench.skopeo), lambda: copy(bench.holkas))
+
+
+def to_oci(bench):
+  return _to_files(bench, "oci")
+
+
+def to_dir(bench):
+  return _to_files(bench, "dir")
+
+
+def mount(bench):
+  """From one repository to another of the same registry, which never saw the second one."""
+  with bench.registry() as registry:
+    image = bench.image(registry)
+
+    def copy(tool):
+      return tool("copy", "-q", "--src-tls-verify=false", "--dest-tls-verify=false", image,
+                  registry.repository("mounted") + ":image")
+
+    yield from bench.pairs("mount", lambda: copy(bench.skopeo), lambda: copy(bench.holkas))
+
+
+def registries(bench):
+  """Between two registries; the second one is new in every run."""
+  with bench.registry() as registry:
+    image = bench.image(registry)
+
+    def copy(tool):
+      with bench.registry() as other:
+        taken = tool("copy", "-q", "--src-tls-verify=false", "--dest-tls-verify=false", image,
+                     other.repository() + ":image")
+      shutil.rmtree(other.directory)
+      return taken
+
+    yield from bench.pairs("registries", lambda: copy(bench.skopeo), lambda: copy(bench.holkas))
+
+
+def inspect(bench):
+  """Eight at a time: Skopeo's processes, our command line, and one client that stays connected."""
+  with bench.registry() as registry, Server(bench.programs, bench.new_path("server")) as server:
+    image = bench.image(registry, 2, 3)
+    environment = bench.programs.environment
+    skopeo = ["skopeo", "inspect", "--tls-verify=false", image]
+    holkas = [str(bench.programs.path("holkas")), "--server", server.address, "inspect",
+              "--tls-verify=false", image]
+
+    def rate(command, count):
+      start = time.monotonic()
+      with concurrent.futures.ThreadPoolExecutor(max_workers=8) as pool:
+        list(pool.map(lambda _: subprocess.run(command, check=True, env=environment,
+                                               stdout=subprocess.DEVNULL), range(count)))
+      return count / (time.monotonic() - start)
+
+    theirs, ours, client = [], [], []
+    for _ in range(bench.options.runs):
+      theirs.append(rate(skopeo, 80))
+      ours.append(rate(holkas, 160))
+      client.append(_load(server.address, image, 8, 3000))
+    theirs_rate = measure.median(theirs)
+    rates = [c["per_second"] for c in client if c]
+    if rates:
+      last = client[-1]
+      yield Figure("inspect rate", measure.median(rates), theirs_rate, "1/s",
+                   TARGETS["inspect rate"], True,
+                   "p50 %.1f ms, p99 %.1f ms" % (last["p50_ms"], last["p99_ms"]))
+    yield Figure("inspect rate, command line", measure.median(ours), theirs_rate, "1/s", None, True)
+
+
+def _bazel_program(label):
+  """A program of the tests, built in release mode; None where it cannot be."""
+  script = 'source tools/lib/common.sh; run_bazel build --config=release --noshow_progress ' \
+           '--ui_event_filters=-info "$1" && run_bazel info --config=release bazel-bin 2>/dev/null'
+  root = pathlib.Path(__file__).resolve().parent.parent.parent
+  built = subprocess.run(["bash", "-c", "set -euo pipefail; " + script, "bench", label], cwd=root,
+                         stdout=subprocess.PIPE, check=False)
+  if built.returncode != 0:
+    return None
+  directory = built.stdout.decode().strip().splitlines()[-1]
+  return pathlib.Path(directory) / label.strip("/").replace(":", "/")
+
+
+def _load(address, image, parallel, count):
+  """What tests/bench/inspect_load measures; None where it is not built."""
+  program = _bazel_program("//tests/bench:inspect_load")
+  if program is None:
+    return None
+  output = subprocess.run([str(program), address, image, str(parallel), str(count)], check=True,
+                          stdout=subprocess.PIPE).stdout
+  return json.loads(output)
+
+
+def memory(bench):
+  """The largest resident set of a worker that moves layers of 1 GB."""
+  with bench.registry() as registry:
+    image = bench.image(registry, 4000, 4)
+    for kind in ("oci", "dir", "registry"):
+      path = bench.new_path(kind)
+      other = bench.registry() if kind == "registry" else None
+      if other is not None:
+        other.__enter__()
+        name = other.repository() + ":image"
+      else:
+        name = "%s:%s%s" % (kind, path, ":image" if kind == "oci" else "")
+      with measure.PeakMemory(bench.programs.workers) as peak:
+        bench.holkas("copy", "-q", "--src-tls-verify=false", "--dest-tls-verify=false", image, name)
+      if other is not None:
+        other.__exit__()
+        shutil.rmtree(other.directory)
+      else:
+        shutil.rmtree(path)
+      yield Figure("worker memory, to %s" % kind, peak.peak_bytes / (1 << 20), unit="MiB",
+                   target=TARGETS["worker memory"])
+
+
+def launch(bench):
+  """What tests/sandbox:launch_bench prints."""
+  program = _bazel_program("//tests/sandbox:launch_bench")
+  if program is None:
+    print("launch: //tests/sandbox:launch_bench is not built")
+    return
+  output = subprocess.run([str(program), str(bench.programs.path("holkas-worker"))],
+                          stdout=subprocess.PIPE, check=False).stdout.decode()
+  for line in output.splitlines():
+    print("launch: " + re.sub(r"\s+", " ", line))
+  yield from ()
+
+
+CASES = {"oci": to_oci, "dir": to_dir, "mount": mount, "registries": registries,
+         "inspect": inspect, "memory": memory, "launch": launch}
