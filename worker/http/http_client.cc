@@ -87,7 +87,8 @@ absl::StatusOr<std::unique_ptr<HttpExchange>> HttpClient::Start(const HttpReques
   }
   HttpExchange::Peer peer = {options_.broker, options_.place, request.purpose,
                              request.url.origin()};
-  return std::make_unique<HttpExchange>(multi_, easy_, std::move(peer), options_.patience);
+  return std::make_unique<HttpExchange>(multi_, easy_, std::move(peer), options_.patience,
+                                        request.stream_size_bytes);
 }
 
 void HttpClient::SetConnectionOptions(const HttpRequest& request) {

@@ -55,8 +55,13 @@ HttpFailure FailureOf(CURLcode code) {
 
 }  // namespace
 
-HttpExchange::HttpExchange(CURLM* multi, CURL* easy, Peer peer, const PeerPatience& patience)
-    : multi_(multi), easy_(easy), peer_(std::move(peer)), watch_(patience) {
+HttpExchange::HttpExchange(CURLM* multi, CURL* easy, Peer peer, const PeerPatience& patience,
+                           int64_t stream_size_bytes)
+    : multi_(multi),
+      easy_(easy),
+      peer_(std::move(peer)),
+      watch_(patience),
+      unsent_bytes_(stream_size_bytes) {
   curl_easy_setopt(easy_, CURLOPT_ERRORBUFFER, error_text_.data());
   curl_easy_setopt(easy_, CURLOPT_HEADERFUNCTION, &HttpExchange::OnHeader);
   curl_easy_setopt(easy_, CURLOPT_HEADERDATA, this);
@@ -96,6 +101,7 @@ size_t HttpExchange::OnNeedBody(char* data, size_t size, size_t count, void* sel
   }
   std::memcpy(data, exchange.to_send_.data(), taken);
   exchange.to_send_.remove_prefix(taken);
+  exchange.unsent_bytes_ -= exchange.unsent_bytes_ > 0 ? static_cast<int64_t>(taken) : 0;
   exchange.watch_.Moved(static_cast<int64_t>(taken));
   return taken;
 }
@@ -165,10 +171,10 @@ absl::Status HttpExchange::Write(absl::string_view data) {
   to_send_ = data;
   wants_body_ = false;
   Resume();
-  // libcurl asks for more when what it was given before has been sent.
-  while (!to_send_.empty() || !wants_body_) {
+  // libcurl asks for more when what it was given before has been sent, but not after the last.
+  while (!to_send_.empty() || (!wants_body_ && unsent_bytes_ != 0)) {
     RETURN_IF_ERROR(Step());
-    if (done_ || head_complete_) {
+    if ((done_ || head_complete_) && (!to_send_.empty() || unsent_bytes_ != 0)) {
       to_send_ = {};
       return absl::AbortedError("the peer answered before the end of the body");
     }
@@ -193,8 +199,12 @@ void HttpExchange::Resume() {
 
 absl::StatusOr<const HttpResponse*> HttpExchange::AwaitResponse() {
   while (!head_complete_) {
-    RETURN_IF_ERROR(Step());
-    if (done_ && !head_complete_) {
+    const absl::Status status = Step();
+    if (head_complete_) {
+      break;  // an error of the body is for Read
+    }
+    RETURN_IF_ERROR(status);
+    if (done_) {
       return Fail(HttpFailure::kMalformed, Unavailable("the response has no head"));
     }
   }

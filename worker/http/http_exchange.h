@@ -51,13 +51,14 @@ class HttpExchange {
   };
 
   // Made by HttpClient::Start. The handles outlive the exchange; `easy` is set up but for what
-  // concerns the data.
-  HttpExchange(CURLM* multi, CURL* easy, Peer peer, const PeerPatience& patience);
+  // concerns the data. `stream_size_bytes`: of a streamed body, -1 where it is not known.
+  HttpExchange(CURLM* multi, CURL* easy, Peer peer, const PeerPatience& patience,
+               int64_t stream_size_bytes);
   HttpExchange(const HttpExchange&) = delete;
   ~HttpExchange();
 
-  // kStream only: sends `data`; returns when the kernel has it. ABORTED where the peer answered
-  // before the end of the body: AwaitResponse tells what.
+  // kStream only: sends `data`; returns when the kernel has it, or libcurl where it is the body's
+  // last. ABORTED where the peer answered before the end of the body: AwaitResponse tells what.
   absl::Status Write(absl::string_view data);
   // kStream only: the body is complete.
   void EndBody();
@@ -109,6 +110,7 @@ class HttpExchange {
   bool receiving_paused_ = false;
 
   absl::string_view to_send_;
+  int64_t unsent_bytes_;     // of the whole body; negative where its size is not known
   bool wants_body_ = false;  // libcurl has sent all that it was given
   bool body_ended_ = false;
   bool sending_paused_ = false;

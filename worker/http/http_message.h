@@ -25,7 +25,7 @@ struct HttpRequest {
   std::string method = "GET";
   Url url;
   // Sent as they are. Host, Content-Length, Transfer-Encoding and User-Agent are added to them.
-  std::vector<std::pair<std::string, std::string>> headers;
+  std::vector<std::pair<std::string, std::string>> headers = {};
   // Where the connection counts as the registry's own, its client certificate is presented.
   broker::Purpose purpose = broker::PURPOSE_REGISTRY;
   Body body = Body::kNone;

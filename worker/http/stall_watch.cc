@@ -10,6 +10,7 @@ void StallWatch::Restart() {
   idle_ = absl::ZeroDuration();
   window_ = absl::ZeroDuration();
   window_bytes_ = 0;
+  too_slow_ = false;
 }
 
 void StallWatch::Moved(int64_t bytes) {
@@ -18,32 +19,26 @@ void StallWatch::Moved(int64_t bytes) {
 }
 
 void StallWatch::Waited(absl::Duration time) {
-  if (window_ >= patience_.low_speed_window && !TooSlow()) {
+  idle_ += time;
+  window_ += time;
+  if (window_ >= patience_.low_speed_window) {
+    too_slow_ |= static_cast<double>(window_bytes_) <
+                 static_cast<double>(patience_.low_speed_bytes) * absl::ToDoubleSeconds(window_);
     window_ = absl::ZeroDuration();
     window_bytes_ = 0;
   }
-  idle_ += time;
-  window_ += time;
-}
-
-bool StallWatch::TooSlow() const {
-  return window_ >= patience_.low_speed_window &&
-         static_cast<double>(window_bytes_) <
-             static_cast<double>(patience_.low_speed_bytes) * absl::ToDoubleSeconds(window_);
 }
 
 absl::Duration StallWatch::Remaining() const {
-  const absl::Duration window_left = window_ < patience_.low_speed_window
-                                         ? patience_.low_speed_window - window_
-                                         : patience_.low_speed_window;
-  return std::max(absl::ZeroDuration(), std::min(patience_.idle - idle_, window_left));
+  return std::max(absl::ZeroDuration(),
+                  std::min(patience_.idle - idle_, patience_.low_speed_window - window_));
 }
 
 std::optional<std::string> StallWatch::Complaint() const {
   if (idle_ >= patience_.idle) {
     return absl::StrCat("no byte for ", absl::FormatDuration(patience_.idle));
   }
-  if (TooSlow()) {
+  if (too_slow_) {
     return absl::StrCat("less than ", patience_.low_speed_bytes, " bytes a second for ",
                         absl::FormatDuration(patience_.low_speed_window));
   }

@@ -36,12 +36,11 @@ class StallWatch {
   std::optional<std::string> Complaint() const;
 
  private:
-  bool TooSlow() const;
-
   PeerPatience patience_;
   absl::Duration idle_;
   absl::Duration window_;
   int64_t window_bytes_ = 0;
+  bool too_slow_ = false;
 };
 
 }  // namespace holkas

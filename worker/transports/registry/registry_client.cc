@@ -2,6 +2,7 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "proto/wire/error.h"
@@ -21,6 +22,12 @@ absl::Status Unavailable(absl::string_view message) {
 
 bool IsRedirect(int status) {
   return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
+}
+
+// So answers an HTTPS port to plain HTTP; a registry would say more.
+bool WantsTls(const HttpResponse& head) {
+  return head.status == 400 &&
+         !absl::StartsWithIgnoreCase(head.Header("Content-Type"), "application/json");
 }
 
 bool IsFollowed(const RegistryRequest& request) {
@@ -127,8 +134,8 @@ RegistryClient::Attempt RegistryClient::TryBothSchemes(const RegistryRequest& re
     return secure;
   }
   Attempt plain = TryWithCredentials(request, UrlFor(request, false));
-  if (plain.answer.ok() && (*plain.answer)->head().status == 400) {
-    return secure;  // so answers a server that wants TLS
+  if (plain.answer.ok() && WantsTls((*plain.answer)->head())) {
+    return secure;
   }
   if (plain.answer.ok()) {
     scheme_ = Scheme::kHttp;

@@ -1,0 +1,287 @@
+#include "worker/transports/registry/registry_client.h"
+
+#include <string>
+#include <thread>
+
+#include "absl/status/status.h"
+#include "gtest/gtest.h"
+#include "proto/wire/error.h"
+#include "proto/wire/status_matchers.h"
+#include "worker/transports/registry/registry_fixture.h"
+
+namespace holkas {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+class RegistryClientTest : public RegistryFixture {
+ protected:
+  // The status of an answer to GET of `path`, its body read.
+  static absl::StatusOr<int> StatusOf(RegistryClient& client, std::string path = "x") {
+    absl::StatusOr<std::unique_ptr<RegistryAnswer>> answer = client.Send({.path = std::move(path)});
+    if (!answer.ok()) {
+      return answer.status();
+    }
+    (*answer)->Discard();
+    return (*answer)->head().status;
+  }
+
+  static std::string Sent(const ScriptedRequest& request) {
+    const auto header = request.headers.find("authorization");
+    return header == request.headers.end() ? "" : header->second;
+  }
+
+  void UsePassword() {
+    image_.mutable_basic()->set_username("alice");
+    image_.mutable_basic()->set_password("s3cret");
+  }
+};
+
+constexpr char kBasic[] = "Basic YWxpY2U6czNjcmV0";  // alice:s3cret
+
+TEST_F(RegistryClientTest, AsksBelowItsRepository) {
+  ServeInTurn({{}});
+  const auto client = NewClient();
+  EXPECT_THAT(StatusOf(*client, "tags/list"), IsOkAndHolds(200));
+  EXPECT_THAT(Requests(), ElementsAre("GET /v2/lib/app/tags/list"));
+  EXPECT_EQ(server_->requests()[0].headers.at("host"), "registry.test:5000");
+  EXPECT_EQ(server_->requests()[0].headers.at("user-agent"), "holkas/1.0");
+}
+
+TEST_F(RegistryClientTest, FindsOutOnceThatThereIsNoTls) {
+  ServeInTurn({{}});
+  const auto client = NewClient();
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_THAT(StatusOf(*client), IsOkAndHolds(200));
+  }
+  EXPECT_EQ(server_->connections(), 2);  // the hello, and the one that is kept
+}
+
+TEST_F(RegistryClientTest, ThreadsShareTheOneProbe) {
+  ServeInTurn({{}});
+  const auto client = NewClient();
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 4; ++i) {
+    threads.emplace_back([&] { EXPECT_THAT(StatusOf(*client), IsOkAndHolds(200)); });
+  }
+  for (std::thread& thread : threads) {
+    thread.join();
+  }
+  EXPECT_LE(server_->connections(), 5);
+}
+
+TEST_F(RegistryClientTest, NeverSpeaksPlainHttpUnasked) {
+  image_.set_plain_http_allowed(false);
+  ServeInTurn({{}});
+  const auto client = NewClient();
+  EXPECT_THAT(StatusOf(*client), StatusIs(absl::StatusCode::kUnavailable));
+  EXPECT_TRUE(server_->requests().empty());
+}
+
+TEST_F(RegistryClientTest, ServerThatWantsTlsIsNotSpokenToInTheClear) {
+  ServeInTurn({{.status = 400, .body = "Client sent an HTTP request to an HTTPS server."}});
+  const auto client = NewClient();
+  EXPECT_THAT(StatusOf(*client), StatusIs(absl::StatusCode::kUnavailable, HasSubstr("https://")));
+}
+
+TEST_F(RegistryClientTest, UnreachableRegistryIsUnavailableAfterThreeAttempts) {
+  ServeInTurn({{}});
+  server_.reset();
+  const auto client = NewClient();
+  const absl::Status status = StatusOf(*client).status();
+  EXPECT_THAT(status, StatusIs(absl::StatusCode::kUnavailable,
+                               HasSubstr("pinging container registry registry.test:5000: Get "
+                                         "\"http://registry.test:5000/v2/\": ")));
+  EXPECT_EQ(ErrorReason(status), "REGISTRY_UNAVAILABLE");
+  EXPECT_EQ(broker_.connections().size(), 6u);  // https and http, each time
+  EXPECT_EQ(sleeps_.size(), 2u);
+}
+
+TEST_F(RegistryClientTest, DeniedAddressIsNotTriedAgain) {
+  ServeInTurn({{}});
+  broker_.set_fault([](absl::string_view) {
+    return MakeError(absl::StatusCode::kPermissionDenied, "ADDRESS_DENIED", "denied");
+  });
+  const auto client = NewClient();
+  const absl::Status status = StatusOf(*client).status();
+  EXPECT_THAT(status, StatusIs(absl::StatusCode::kPermissionDenied));
+  EXPECT_EQ(ErrorReason(status), "ADDRESS_DENIED");
+  EXPECT_EQ(broker_.connections().size(), 1u);
+}
+
+TEST_F(RegistryClientTest, StallIsNotTriedAgain) {
+  ServeInTurn({{.cut_after = 0, .then = Then::kStall}});
+  const auto client = NewClient();
+  EXPECT_THAT(StatusOf(*client),
+              StatusIs(absl::StatusCode::kUnavailable, HasSubstr("no byte for")));
+  EXPECT_EQ(server_->requests().size(), 1u);
+}
+
+TEST_F(RegistryClientTest, TriesAgainAfterTroubleOfTheRegistry) {
+  ServeInTurn({{.status = 500}, {.status = 503}, {.status = 200}});
+  const auto client = NewClient();
+  EXPECT_THAT(StatusOf(*client), IsOkAndHolds(200));
+  ASSERT_EQ(sleeps_.size(), 2u);
+  EXPECT_LT(sleeps_[0], sleeps_[1]);
+}
+
+TEST_F(RegistryClientTest, GivesUpAfterThreeAttempts) {
+  ServeInTurn({{.status = 502}});
+  const auto client = NewClient();
+  EXPECT_THAT(StatusOf(*client), IsOkAndHolds(502));
+  EXPECT_EQ(server_->requests().size(), 3u);
+}
+
+TEST_F(RegistryClientTest, WaitsAsLongAsTheRegistryAsks) {
+  ServeInTurn({{.status = 429, .headers = {{"Retry-After", "7"}}},
+               {.status = 429, .headers = {{"Retry-After", "86400"}}},
+               {.status = 200}});
+  const auto client = NewClient();
+  EXPECT_THAT(StatusOf(*client), IsOkAndHolds(200));
+  EXPECT_THAT(sleeps_, ElementsAre(absl::Seconds(7), absl::Seconds(60)));
+}
+
+TEST_F(RegistryClientTest, TriesAgainAfterAReset) {
+  ServeInTurn({{}, {.cut_after = 0, .then = Then::kReset}, {.status = 204}});
+  const auto client = NewClient();
+  EXPECT_THAT(StatusOf(*client), IsOkAndHolds(200));
+  EXPECT_THAT(StatusOf(*client), IsOkAndHolds(204));
+}
+
+TEST_F(RegistryClientTest, PasswordWaitsUntilTheRegistryAsksForIt) {
+  UsePassword();
+  Serve([](const ScriptedRequest& request) -> ScriptedReply {
+    if (Sent(request) == kBasic) {
+      return {.status = 200};
+    }
+    return {.status = 401, .headers = {{"WWW-Authenticate", "Basic realm=\"r\""}}};
+  });
+  const auto client = NewClient();
+  EXPECT_THAT(StatusOf(*client), IsOkAndHolds(200));
+  EXPECT_THAT(StatusOf(*client), IsOkAndHolds(200));
+  const std::vector<ScriptedRequest> requests = server_->requests();
+  ASSERT_EQ(requests.size(), 3u);
+  EXPECT_EQ(Sent(requests[0]), "");
+  EXPECT_EQ(Sent(requests[2]), kBasic);  // learned
+}
+
+TEST_F(RegistryClientTest, WrongPasswordIsSentOnce) {
+  UsePassword();
+  ServeInTurn({{.status = 401, .headers = {{"WWW-Authenticate", "Basic realm=\"r\""}}}});
+  const auto client = NewClient();
+  EXPECT_THAT(StatusOf(*client), IsOkAndHolds(401));
+  EXPECT_EQ(server_->requests().size(), 2u);
+}
+
+TEST_F(RegistryClientTest, TokenIsSentAtOnce) {
+  image_.set_bearer_token("t0ken");
+  ServeInTurn({{}});
+  const auto client = NewClient();
+  EXPECT_THAT(StatusOf(*client), IsOkAndHolds(200));
+  EXPECT_EQ(Sent(server_->requests().at(0)), "Bearer t0ken");
+}
+
+TEST_F(RegistryClientTest, RedirectElsewhereGetsNoCredentialsAndCountsAsRedirect) {
+  image_.set_bearer_token("canary");
+  ScriptedServer cdn([](const ScriptedRequest&) { return ScriptedReply{.body = "blob"}; });
+  broker_.Route("cdn.test", 80, cdn.port());
+  ServeInTurn({{.status = 307, .headers = {{"Location", "http://cdn.test/b?sig=1"}}}});
+  const auto client = NewClient();
+  ASSERT_OK_AND_ASSIGN(auto answer, client->Send({.path = "blobs/x"}));
+  EXPECT_THAT(answer->exchange().ReadAll(10), IsOkAndHolds("blob"));
+  const ScriptedRequest got = cdn.requests().at(0);
+  EXPECT_EQ(got.target, "/b?sig=1");
+  for (const auto& [name, value] : got.headers) {
+    EXPECT_THAT(value, Not(HasSubstr("canary"))) << name;
+  }
+  EXPECT_EQ(broker_.connections().back().purpose, broker::PURPOSE_REDIRECT);
+  EXPECT_EQ(broker_.connections().back().host, "cdn.test");
+}
+
+TEST_F(RegistryClientTest, SameHostOnAnotherPortIsElsewhere) {
+  image_.set_bearer_token("canary");
+  ScriptedServer other([](const ScriptedRequest&) { return ScriptedReply{}; });
+  broker_.Route("registry.test", 5001, other.port());
+  ServeInTurn({{.status = 302, .headers = {{"Location", "http://registry.test:5001/"}}}});
+  const auto client = NewClient();
+  EXPECT_THAT(StatusOf(*client), IsOkAndHolds(200));
+  EXPECT_EQ(Sent(other.requests().at(0)), "");
+}
+
+TEST_F(RegistryClientTest, RedirectWithinTheRegistryKeepsCredentials) {
+  image_.set_bearer_token("t");
+  Serve([](const ScriptedRequest& request) -> ScriptedReply {
+    return request.target == "/moved"
+               ? ScriptedReply{}
+               : ScriptedReply{.status = 308, .headers = {{"Location", "/moved"}}};
+  });
+  const auto client = NewClient();
+  EXPECT_THAT(StatusOf(*client), IsOkAndHolds(200));
+  EXPECT_EQ(Sent(server_->requests().at(1)), "Bearer t");
+}
+
+TEST_F(RegistryClientTest, ChallengeFromElsewhereGetsNoPassword) {
+  UsePassword();
+  ScriptedServer thief([](const ScriptedRequest&) {
+    return ScriptedReply{.status = 401, .headers = {{"WWW-Authenticate", "Basic realm=\"r\""}}};
+  });
+  broker_.Route("thief.test", 80, thief.port());
+  ServeInTurn({{.status = 302, .headers = {{"Location", "http://thief.test/"}}}});
+  const auto client = NewClient();
+  EXPECT_THAT(StatusOf(*client), IsOkAndHolds(401));
+  ASSERT_EQ(thief.requests().size(), 1u);
+  EXPECT_EQ(Sent(thief.requests()[0]), "");
+  EXPECT_EQ(server_->requests().size(), 1u);
+}
+
+TEST_F(RegistryClientTest, RedirectsAreBounded) {
+  ServeInTurn({{.status = 302, .headers = {{"Location", "/again"}}}});
+  const auto client = NewClient();
+  EXPECT_THAT(StatusOf(*client),
+              StatusIs(absl::StatusCode::kUnavailable, HasSubstr("more than 5 redirects")));
+  EXPECT_EQ(server_->requests().size(), 6u);
+}
+
+TEST_F(RegistryClientTest, WritesAreNotRedirected) {
+  ServeInTurn({{.status = 307, .headers = {{"Location", "/elsewhere"}}}});
+  const auto client = NewClient();
+  ASSERT_OK_AND_ASSIGN(auto answer, client->Send({.method = "PUT", .path = "x", .body = "b"}));
+  EXPECT_EQ(answer->head().status, 307);
+  EXPECT_EQ(server_->requests().size(), 1u);
+}
+
+TEST_F(RegistryClientTest, MalformedLocationIsUnavailable) {
+  for (const std::string location : {"", "ftp://x.test/", "http://user:pw@x.test/"}) {
+    ServeInTurn({{.status = 302, .headers = {{"Location", location}}}});
+    const auto client = NewClient();
+    EXPECT_THAT(StatusOf(*client), StatusIs(absl::StatusCode::kUnavailable, HasSubstr("Location")))
+        << location;
+  }
+}
+
+TEST_F(RegistryClientTest, MessagesShowNoQueriesAndNoPasswords) {
+  UsePassword();
+  broker_.Route("cdn.test", 80, 1);  // nobody listens
+  ServeInTurn({{.status = 307, .headers = {{"Location", "http://cdn.test/b?sig=canary"}}}});
+  const auto client = NewClient();
+  const absl::Status status = StatusOf(*client).status();
+  EXPECT_THAT(status,
+              StatusIs(absl::StatusCode::kUnavailable, HasSubstr("Get \"http://cdn.test/b\"")));
+  EXPECT_THAT(std::string(status.message()), Not(HasSubstr("canary")));
+  EXPECT_THAT(std::string(status.message()), Not(HasSubstr("s3cret")));
+}
+
+TEST_F(RegistryClientTest, MalformedAuthorityIsInvalid) {
+  image_.mutable_certificates()->set_ca_pem("not a certificate");
+  const absl::Status status =
+      RegistryClient::New(
+          {.broker = broker_, .place = broker::PLACE_SOURCE, .image = image_, .user_agent = ""})
+          .status();
+  EXPECT_THAT(status, StatusIs(absl::StatusCode::kInvalidArgument));
+  EXPECT_EQ(ErrorReason(status), "INVALID_FIELD");
+}
+
+}  // namespace
+}  // namespace holkas

@@ -1,0 +1,250 @@
+#include "worker/transports/registry/registry_source.h"
+
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "gtest/gtest.h"
+#include "proto/wire/error.h"
+#include "proto/wire/status_matchers.h"
+#include "worker/image/media_types.h"
+#include "worker/transports/registry/registry_blob_source.h"
+#include "worker/transports/registry/registry_fixture.h"
+
+namespace holkas {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+constexpr char kManifest[] = R"({"schemaVersion":2})";
+
+class RegistrySourceTest : public RegistryFixture {
+ protected:
+  RegistrySource Open() { return RegistrySource(NewClient()); }
+
+  static absl::StatusOr<std::string> ReadAll(absl::StatusOr<std::unique_ptr<ByteSource>> source) {
+    if (!source.ok()) {
+      return source.status();
+    }
+    std::string all;
+    char buffer[1000];
+    while (true) {
+      const absl::StatusOr<size_t> count = (*source)->Read(absl::MakeSpan(buffer));
+      if (!count.ok()) {
+        return count.status();
+      }
+      if (*count == 0) {
+        return all;
+      }
+      all.append(buffer, *count);
+    }
+  }
+};
+
+TEST_F(RegistrySourceTest, ReadsTheManifestOfATag) {
+  const Digest digest = Digest::Sha256Of(kManifest);
+  ServeInTurn({{.headers = {{"Content-Type", "application/vnd.oci.image.manifest.v1+json; x=y"},
+                            {"Docker-Content-Digest", digest.ToString()}},
+                .body = kManifest}});
+  ASSERT_OK_AND_ASSIGN(const RawManifest manifest, Open().ReadManifest(std::nullopt));
+  EXPECT_EQ(manifest.bytes, kManifest);
+  EXPECT_EQ(manifest.digest, digest);
+  EXPECT_EQ(manifest.media_type, kOciManifestType);
+  EXPECT_THAT(Requests(), ElementsAre("GET /v2/lib/app/manifests/latest"));
+  EXPECT_EQ(server_->requests()[0].headers.at("accept"),
+            "application/vnd.oci.image.manifest.v1+json, "
+            "application/vnd.docker.distribution.manifest.v2+json, "
+            "application/vnd.docker.distribution.manifest.v1+prettyjws, "
+            "application/vnd.docker.distribution.manifest.v1+json, "
+            "application/vnd.docker.distribution.manifest.list.v2+json, "
+            "application/vnd.oci.image.index.v1+json");
+}
+
+TEST_F(RegistrySourceTest, TypeThatSaysNothingIsEmpty) {
+  ServeInTurn({{.headers = {{"Content-Type", "text/plain"}}, .body = kManifest}});
+  ASSERT_OK_AND_ASSIGN(const RawManifest manifest, Open().ReadManifest(std::nullopt));
+  EXPECT_EQ(manifest.media_type, "");
+}
+
+TEST_F(RegistrySourceTest, DigestHeaderThatLiesIsDataLoss) {
+  for (const std::string& header :
+       {Digest::Sha256Of("other").ToString(), std::string("sha256:../../etc"), std::string("x")}) {
+    ServeInTurn({{.headers = {{"Docker-Content-Digest", header}}, .body = kManifest}});
+    const absl::Status status = Open().ReadManifest(std::nullopt).status();
+    EXPECT_THAT(status,
+                StatusIs(absl::StatusCode::kDataLoss,
+                         HasSubstr("reading manifest latest in registry.test:5000/lib/app")));
+    EXPECT_EQ(ErrorReason(status), "CONTENT_MISMATCH");
+  }
+}
+
+TEST_F(RegistrySourceTest, ManifestByDigestIsVerifiedWhateverTheHeaderSays) {
+  const Digest digest = Digest::Sha256Of(kManifest);
+  ServeInTurn({{.headers = {{"Docker-Content-Digest", digest.ToString()}}, .body = "{}"}});
+  EXPECT_THAT(Open().ReadManifest(digest).status(),
+              StatusIs(absl::StatusCode::kDataLoss, HasSubstr(digest.ToString())));
+  ServeInTurn({{.body = kManifest}});
+  EXPECT_OK(Open().ReadManifest(digest));
+  EXPECT_THAT(Requests(), ElementsAre("GET /v2/lib/app/manifests/" + digest.ToString()));
+}
+
+TEST_F(RegistrySourceTest, ImageNamedByDigestIsReadByIt) {
+  const Digest digest = Digest::Sha256Of(kManifest);
+  image_.clear_tag();
+  image_.set_digest(digest.ToString());
+  ServeInTurn({{.body = kManifest}});
+  ASSERT_OK_AND_ASSIGN(const RawManifest manifest, Open().ReadManifest(std::nullopt));
+  EXPECT_EQ(manifest.digest, digest);
+}
+
+TEST_F(RegistrySourceTest, MissingManifestReadsLikeSkopeos) {
+  ServeInTurn({{.status = 404, .body = ErrorBody("MANIFEST_UNKNOWN", "manifest unknown")}});
+  const absl::Status status = Open().ReadManifest(std::nullopt).status();
+  EXPECT_THAT(status,
+              StatusIs(absl::StatusCode::kNotFound,
+                       "reading manifest latest in registry.test:5000/lib/app: manifest unknown"));
+  EXPECT_EQ(ErrorReason(status), "MANIFEST_UNKNOWN");
+}
+
+TEST_F(RegistrySourceTest, UnauthorizedIsUnauthenticated) {
+  ServeInTurn({{.status = 401, .body = ErrorBody("UNAUTHORIZED", "authentication required")}});
+  const absl::Status status = Open().ReadManifest(std::nullopt).status();
+  EXPECT_THAT(status, StatusIs(absl::StatusCode::kUnauthenticated,
+                               HasSubstr("unauthorized: authentication required")));
+  EXPECT_EQ(ErrorReason(status), "REGISTRY_UNAUTHORIZED");
+}
+
+TEST_F(RegistrySourceTest, ManifestAtTheBoundIsReadAndBeyondItIsNot) {
+  const std::string largest(kMaxManifestBytes, 'm');
+  for (const Framing framing : {Framing::kLength, Framing::kChunked}) {
+    ServeInTurn({{.body = largest, .framing = framing}});
+    EXPECT_OK(Open().ReadManifest(std::nullopt));
+    ServeInTurn({{.body = largest + "m", .framing = framing}});
+    EXPECT_THAT(Open().ReadManifest(std::nullopt).status(),
+                StatusIs(absl::StatusCode::kResourceExhausted, HasSubstr("4194304")));
+  }
+}
+
+TEST_F(RegistrySourceTest, ReadsABlobOfEachFraming) {
+  const std::string blob(100'000, 'b');
+  for (const Framing framing : {Framing::kLength, Framing::kChunked, Framing::kClose}) {
+    ServeInTurn({{.body = blob, .framing = framing}});
+    RegistrySource source = Open();
+    EXPECT_THAT(ReadAll(source.OpenBlob(BlobOf(blob))), IsOkAndHolds(blob));
+    EXPECT_THAT(Requests(),
+                ElementsAre("GET /v2/lib/app/blobs/" + Digest::Sha256Of(blob).ToString()));
+  }
+}
+
+TEST_F(RegistrySourceTest, BlobAnnouncedWithAnotherSizeIsDataLoss) {
+  ServeInTurn({{.body = "12345"}});
+  RegistrySource source = Open();
+  for (const std::string want : {"1234", "123456"}) {
+    const absl::Status status = source.OpenBlob(BlobOf(want)).status();
+    EXPECT_THAT(status, StatusIs(absl::StatusCode::kDataLoss, HasSubstr("announces 5 bytes")));
+    EXPECT_EQ(ErrorReason(status), "CONTENT_MISMATCH");
+  }
+}
+
+TEST_F(RegistrySourceTest, MissingBlobIsNotFound) {
+  ServeInTurn({{.status = 404, .body = ErrorBody("BLOB_UNKNOWN", "blob unknown to registry")}});
+  RegistrySource source = Open();
+  const absl::Status status = source.OpenBlob(BlobOf("x")).status();
+  EXPECT_THAT(status, StatusIs(absl::StatusCode::kNotFound, HasSubstr("blob unknown")));
+  EXPECT_EQ(ErrorReason(status), "BLOB_UNKNOWN");
+}
+
+// Serves a blob, breaking the connection after each 1,000 bytes.
+ScriptedReply ServeInPieces(const ScriptedRequest& request, const std::string& blob) {
+  size_t first = 0;
+  ScriptedReply reply;
+  if (const auto range = request.headers.find("range"); range != request.headers.end()) {
+    first = std::stoul(range->second.substr(6));
+    reply.status = 206;
+    reply.headers = {
+        {"Content-Range", absl::StrCat("bytes ", first, "-", blob.size() - 1, "/", blob.size())}};
+  }
+  reply.headers.emplace_back("Content-Length", absl::StrCat(blob.size() - first));
+  reply.body = blob.substr(first, 1000);
+  reply.then =
+      first + 1000 < blob.size() ? ScriptedReply::Then::kClose : ScriptedReply::Then::kGoOn;
+  return reply;
+}
+
+TEST_F(RegistrySourceTest, BrokenConnectionIsContinued) {
+  std::string blob;
+  while (blob.size() < 5500) {
+    absl::StrAppend(&blob, blob.size(), " ");
+  }
+  Serve([&](const ScriptedRequest& request) { return ServeInPieces(request, blob); });
+  RegistrySource source = Open();
+  EXPECT_THAT(ReadAll(source.OpenBlob(BlobOf(blob))), IsOkAndHolds(blob));
+  EXPECT_EQ(server_->requests().size(), 6u);
+  EXPECT_EQ(server_->requests().at(1).headers.at("range"), "bytes=1000-");
+}
+
+TEST_F(RegistrySourceTest, ContinuingIsBounded) {
+  const std::string blob(100'000, 'b');
+  Serve([&](const ScriptedRequest& request) { return ServeInPieces(request, blob); });
+  RegistrySource source = Open();
+  EXPECT_THAT(ReadAll(source.OpenBlob(BlobOf(blob))), StatusIs(absl::StatusCode::kUnavailable));
+  EXPECT_EQ(server_->requests().size(), 1u + kMaxResumes);
+}
+
+TEST_F(RegistrySourceTest, ContinuationWithAnotherRangeIsDataLoss) {
+  const std::string blob(5000, 'b');
+  for (const std::string range :
+       {"bytes 0-4999/5000", "bytes 1000-4999/5001", "bytes 1001-4999/5000", "bytes 1000-4998/5000",
+        "", "1000-4999"}) {
+    ServeInTurn(
+        {{.headers = {{"Content-Length", "5000"}},
+          .body = blob.substr(0, 1000),
+          .then = Then::kClose},
+         {.status = 206, .headers = {{"Content-Range", range}}, .body = blob.substr(1000)}});
+    RegistrySource source = Open();
+    EXPECT_THAT(ReadAll(source.OpenBlob(BlobOf(blob))),
+                StatusIs(absl::StatusCode::kDataLoss, HasSubstr("another range")))
+        << range;
+  }
+}
+
+TEST_F(RegistrySourceTest, RegistryThatCannotContinueIsUnavailable) {
+  ServeInTurn({{.headers = {{"Content-Length", "500"}}, .body = "abc", .then = Then::kClose}});
+  RegistrySource source = Open();
+  EXPECT_THAT(ReadAll(source.OpenBlob(BlobOf(std::string(500, 'x')))),
+              StatusIs(absl::StatusCode::kUnavailable, HasSubstr("cannot continue")));
+}
+
+TEST_F(RegistrySourceTest, StalledBlobIsUnavailable) {
+  ServeInTurn({{.headers = {{"Content-Length", "500"}}, .body = "abc", .then = Then::kStall}});
+  RegistrySource source = Open();
+  const absl::Status status = ReadAll(source.OpenBlob(BlobOf(std::string(500, 'x')))).status();
+  EXPECT_THAT(status, StatusIs(absl::StatusCode::kUnavailable, HasSubstr("no byte for")));
+  EXPECT_EQ(ErrorReason(status), "REGISTRY_UNAVAILABLE");
+}
+
+TEST_F(RegistrySourceTest, RefusedTagListIsAWarning) {
+  ServeInTurn({{.status = 403, .body = ErrorBody("DENIED", "no")}});
+  std::vector<std::string> warnings;
+  EXPECT_THAT(Open().ListTags(warnings), IsOkAndHolds(IsEmpty()));
+  EXPECT_THAT(warnings, ElementsAre("Registry disallows tag list retrieval; skipping"));
+}
+
+TEST_F(RegistrySourceTest, InspectingTakesThreeRequestsOnOneConnection) {
+  Serve([](const ScriptedRequest& request) {
+    return ScriptedReply{.body =
+                             request.target.ends_with("tags/list") ? R"({"tags":["a"]})" : "{}"};
+  });
+  RegistrySource source = Open();
+  std::vector<std::string> warnings;
+  ASSERT_OK(source.ReadManifest(std::nullopt));
+  ASSERT_OK(ReadAll(source.OpenBlob(BlobOf("{}"))));
+  ASSERT_OK(source.ListTags(warnings));
+  EXPECT_EQ(server_->requests().size(), 3u);
+  EXPECT_EQ(server_->connections(), 2);  // the first said that there is no TLS
+}
+
+}  // namespace
+}  // namespace holkas
