@@ -5,15 +5,19 @@
 #include <grpcpp/server_posix.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
 #include <string>
+#include <thread>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -178,6 +182,53 @@ void Drain(grpc::Server& server, Acceptor& acceptor, JobRunner& runner, WakeUps&
   server.Wait();
 }
 
+// The only caller is gone, or somebody wants this process to end: gRPC sees the end of `connection`,
+// and its jobs are cancelled. False where one does not end.
+bool EndPrivateJobs(int connection, JobRunner& runner) {
+  shutdown(connection, SHUT_RDWR);
+  runner.Drain();
+  return runner.WaitUntilIdle(absl::Now() + kShortDrain);
+}
+
+// gRPC and the zygote need some milliseconds each, and the command line waits for both: gRPC starts on
+// a thread of its own. No connection reaches `service` before `parts` are complete.
+class GrpcStart {
+ public:
+  GrpcStart(ImageService& service, const GrpcServerOptions& options)
+      : thread_([this, &service, options] { server_ = StartGrpcServer(service, options); }) {}
+  ~GrpcStart() {
+    if (thread_.joinable()) {
+      thread_.join();
+    }
+  }
+
+  absl::StatusOr<std::unique_ptr<grpc::Server>> Wait() {
+    thread_.join();
+    return std::move(server_);
+  }
+
+ private:
+  absl::StatusOr<std::unique_ptr<grpc::Server>> server_ = absl::UnknownError("not started");
+  std::thread thread_;
+};
+
+ZygoteLauncher::Options LauncherOptionsOf(const Flags& flags, const ServerConfig& config,
+                                          Logger& logger) {
+  ZygoteLauncher::Options options;
+  options.worker_path = flags.worker_binary;
+  options.required_tier = TierOf(config.sandbox().required_tier());
+  options.log = [&logger](absl::string_view line) {
+    logger.Log(LogLevel::kWarning, "worker", {{"line", line}});
+  };
+  return options;
+}
+
+std::string AddressesOf(const std::vector<Listener>& listeners) {
+  return absl::StrJoin(listeners, " ", [](std::string* out, const Listener& listener) {
+    out->append(listener.address());
+  });
+}
+
 absl::Status Serve(const Flags& flags, const ServerConfig& config, Logger& logger) {
   const bool is_private = flags.connection_fd.has_value();
   UniqueFd connection(flags.connection_fd.value_or(-1));
@@ -190,34 +241,26 @@ absl::Status Serve(const Flags& flags, const ServerConfig& config, Logger& logge
   if (!is_private) {
     ASSIGN_OR_RETURN(listeners, OpenListeners(config));
   }
-
-  // The zygote comes before all threads: it starts as a fork.
-  ZygoteLauncher::Options launcher_options;
-  launcher_options.worker_path = flags.worker_binary;
-  launcher_options.required_tier = TierOf(config.sandbox().required_tier());
-  launcher_options.log = [&logger](absl::string_view line) {
-    logger.Log(LogLevel::kWarning, "worker", {{"line", line}});
-  };
-  ASSIGN_OR_RETURN(const std::unique_ptr<ZygoteLauncher> launcher,
-                   ZygoteLauncher::Start(std::move(launcher_options)));
-
   SendGrpcLogTo(logger);
+
   const config::v1::Limits& limits = config.limits();
   const int max_concurrent = static_cast<int>(limits.max_concurrent_requests());
   const int max_queued = static_cast<int>(limits.max_queued_requests());
-  JobRunner runner(*launcher, logger, max_concurrent, max_queued);
-  const ServerParts parts = {
-      runner, RegistrySettingsOf(config), LocalPathSettingsOf(config, is_private),
-      TimeoutsOf(config, is_private),
-      MakeServerInfo(launcher->tier(), launcher->landlock_abi(), max_concurrent)};
+  ServerParts parts;
+  parts.registries = RegistrySettingsOf(config);
+  parts.local_paths = LocalPathSettingsOf(config, is_private);
+  parts.timeouts = TimeoutsOf(config, is_private);
   ConnectionTable connections(limits.max_connections(), limits.max_connections_per_user());
   ImageService service(parts, connections);
-  GrpcServerOptions server_options;
-  server_options.max_requests = max_concurrent + max_queued;
-  server_options.longest_request = parts.timeouts.longest;
-  server_options.is_private = is_private;
-  ASSIGN_OR_RETURN(const std::unique_ptr<grpc::Server> server,
-                   StartGrpcServer(service, server_options));
+  GrpcStart grpc_start(service, {.max_requests = max_concurrent + max_queued,
+                                 .longest_request = parts.timeouts.longest,
+                                 .is_private = is_private});
+  ASSIGN_OR_RETURN(std::unique_ptr<ZygoteLauncher> launcher,
+                   ZygoteLauncher::Start(LauncherOptionsOf(flags, config, logger)));
+  JobRunner runner(*launcher, logger, max_concurrent, max_queued);
+  parts.runner = &runner;
+  parts.info = MakeServerInfo(launcher->tier(), launcher->landlock_abi(), max_concurrent);
+  ASSIGN_OR_RETURN(const std::unique_ptr<grpc::Server> server, grpc_start.Wait());
 
   Acceptor::Options acceptor_options;
   acceptor_options.allowed_users.insert(config.access().allowed_user_ids().begin(),
@@ -225,12 +268,9 @@ absl::Status Serve(const Flags& flags, const ServerConfig& config, Logger& logge
   acceptor_options.serve = [&server](int fd) { grpc::AddInsecureChannelFromFd(server.get(), fd); };
   acceptor_options.on_private_end = [&wake_ups] { wake_ups.EndOfConnection(); };
   Acceptor acceptor(connections, logger, std::move(acceptor_options));
-  const std::string addresses =
-      is_private ? "private"
-                 : absl::StrJoin(listeners, " ", [](std::string* out, const Listener& listener) {
-                     out->append(listener.address());
-                   });
+  const std::string addresses = is_private ? "private" : AddressesOf(listeners);
   RETURN_IF_ERROR(acceptor.Start(std::move(listeners)));
+  const UniqueFd private_connection(is_private ? fcntl(connection.get(), F_DUPFD_CLOEXEC, 0) : -1);
   if (is_private) {
     RETURN_IF_ERROR(acceptor.AddPrivate(std::move(connection)));
   }
@@ -245,8 +285,13 @@ absl::Status Serve(const Flags& flags, const ServerConfig& config, Logger& logge
   logger.Log(LogLevel::kInfo, "draining",
              {{"reason", reason == WakeUps::Reason::kSignal ? "signal" : "connection ended"},
               {"running", runner.running()}});
-  Drain(*server, acceptor, runner, wake_ups,
-        is_private ? absl::Now() : absl::Now() + ToDuration(config.drain_timeout()));
+  if (is_private && EndPrivateJobs(private_connection.get(), runner)) {
+    launcher.reset();
+    // The command line waits for this process; gRPC has nothing left to say to anybody, but takes its
+    // time to shut down.
+    _exit(EXIT_SUCCESS);
+  }
+  Drain(*server, acceptor, runner, wake_ups, absl::Now() + ToDuration(config.drain_timeout()));
   acceptor.Stop();
   logger.Log(LogLevel::kInfo, "stopped");
   return absl::OkStatus();

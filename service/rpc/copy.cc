@@ -67,7 +67,7 @@ class CopyStream {
   }
 
   void RunJob(JobRunner::Call call) {
-    status_ = server_.runner.Run(std::move(call)).status();
+    status_ = server_.runner->Run(std::move(call)).status();
     if (overflow_) {
       status_ = MakeError(absl::StatusCode::kResourceExhausted, "LIMIT_EXCEEDED",
                           absl::StrCat("send events: more than ", kMaxWaitingEvents,

@@ -8,7 +8,7 @@ namespace holkas {
 
 v1::GetServerInfoResponse GetServerInfo(const ServerParts& server) {
   v1::GetServerInfoResponse response = server.info;
-  response.set_running_requests(server.runner.running());
+  response.set_running_requests(server.runner->running());
   return response;
 }
 

@@ -20,6 +20,7 @@ constexpr int kMaxStreamsPerConnection = 100;
 constexpr size_t kMemoryQuotaBytes = 256 << 20;
 // For GetServerInfo, health, reflection and requests about to be refused.
 constexpr int kSpareThreads = 64;
+constexpr int kPollMilliseconds = 500;
 
 int Milliseconds(absl::Duration duration) {
   const int64_t value = absl::ToInt64Milliseconds(duration);
@@ -66,6 +67,8 @@ absl::StatusOr<std::unique_ptr<grpc::Server>> StartGrpcServer(ImageService& serv
   quota.Resize(kMemoryQuotaBytes);
   quota.SetMaxThreads(options.max_requests + kSpareThreads);
   builder.SetResourceQuota(quota);
+  // Shutting down waits, at times, for a poller that sleeps this long.
+  builder.SetSyncServerOption(grpc::ServerBuilder::CQ_TIMEOUT_MSEC, kPollMilliseconds);
   builder.SetSyncServerOption(grpc::ServerBuilder::NUM_CQS, 1);
   builder.SetSyncServerOption(grpc::ServerBuilder::MIN_POLLERS, 1);
   builder.SetSyncServerOption(grpc::ServerBuilder::MAX_POLLERS, 2);

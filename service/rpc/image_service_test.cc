@@ -57,7 +57,7 @@ class ImageServiceTest : public testing::Test {
     runner_ = std::make_unique<JobRunner>(*launcher_, logger_, 4, 4);
     LocalPathSettings paths;
     paths.working_directory = "/work";
-    parts_.reset(new ServerParts{*runner_, {}, paths, timeouts_,
+    parts_.reset(new ServerParts{runner_.get(), {}, paths, timeouts_,
                                  MakeServerInfo(v1::SANDBOX_TIER_FULL, 6, 4)});
     service_ = std::make_unique<ImageService>(*parts_, connections_);
     server_ = StartGrpcServer(*service_, {}).value();
@@ -233,7 +233,7 @@ TEST_F(ImageServiceTest, OmittedProgressIsNotSent) {
 }
 
 TEST_F(ImageServiceTest, ASlowReaderDelaysNoJobAndSeesTheNewestProgress) {
-  constexpr int kEvents = 50000;
+  constexpr int kEvents = 10000;
   absl::Notification job_done;
   Start([&job_done](FakeWorkerSide& worker) {
     worker.Begin();

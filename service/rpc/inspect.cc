@@ -17,7 +17,7 @@ absl::StatusOr<v1::InspectResponse> Inspect(const ServerParts& server,
   const absl::Time deadline = DeadlineOf(context, server.timeouts.inspect, server.timeouts);
   ASSIGN_OR_RETURN(JobRunner::Call call,
                    MakeCall(server, context, "Inspect", std::move(job), deadline));
-  ASSIGN_OR_RETURN(const std::string result, server.runner.Run(std::move(call)));
+  ASSIGN_OR_RETURN(const std::string result, server.runner->Run(std::move(call)));
   v1::InspectResponse response;
   if (!response.ParseFromString(result)) {
     return MakeError(absl::StatusCode::kInternal, "WORKER_VIOLATION",

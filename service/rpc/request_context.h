@@ -49,7 +49,8 @@ struct LocalPathSettings {
 
 // The server that serves the request.
 struct ServerParts {
-  JobRunner& runner;
+  // Set before the first request comes.
+  JobRunner* runner = nullptr;
   RegistrySettings registries;
   LocalPathSettings local_paths;
   Timeouts timeouts;
