@@ -30,6 +30,10 @@ std::string RealPath(const std::string& path) {
   return realpath(path.c_str(), resolved) == nullptr ? "" : resolved;
 }
 
+std::string PrefixBeside(const std::string& name) {
+  return absl::StrCat(".", name.substr(0, kMaxNameInPrefix), ".holkas-");
+}
+
 absl::StatusOr<Destination> Missing(const std::string& path) {
   return DestinationConflict(absl::StrCat("lstat ", path, ": no such file or directory"));
 }
@@ -88,11 +92,14 @@ bool Destination::IsMountPoint() const {
 
 absl::StatusOr<std::unique_ptr<StagingDirectory>> Destination::StageBeside() const {
   ASSIGN_OR_RETURN(UniqueFd directory, OpenRoot(parent));
-  return StagingDirectory::Create(
-      std::move(directory), absl::StrCat(".", name.substr(0, kMaxNameInPrefix), ".holkas-"));
+  return StagingDirectory::Create(std::move(directory), PrefixBeside(name));
 }
 
 absl::StatusOr<std::unique_ptr<StagingDirectory>> Destination::StageWithin() const {
+  // When there was nothing to stage in yet, somebody may have staged beside it and been killed.
+  if (absl::StatusOr<UniqueFd> beside = OpenRoot(parent); beside.ok()) {
+    SweepStaging(beside->get(), PrefixBeside(name));
+  }
   ASSIGN_OR_RETURN(UniqueFd directory, OpenRoot(path()));
   return StagingDirectory::Create(std::move(directory), absl::StrCat(kOwnPrefix, "-"));
 }

@@ -56,19 +56,6 @@ bool IsStagingName(absl::string_view name, absl::string_view prefix) {
          std::all_of(name.begin() + prefix.size(), name.end(), absl::ascii_isxdigit);
 }
 
-// Removes the staging directories whose owner is gone.
-void Sweep(int parent, absl::string_view prefix) {
-  for (const std::string& name : EntriesOf(parent)) {
-    if (!IsStagingName(name, prefix)) {
-      continue;
-    }
-    UniqueFd directory = OpenDirectory(parent, name);
-    if (directory.valid() && flock(directory.get(), LOCK_EX | LOCK_NB) == 0) {
-      RemoveTree(parent, name);
-    }
-  }
-}
-
 // Locks a new staging directory. False where a sweep by somebody else came between making it and
 // locking it: then that has the lock, or the directory has no name any more. Where the file system
 // knows no such locks, no sweep removes anything.
@@ -112,9 +99,21 @@ void RemoveTree(int parent, const std::string& name) {
   RemoveTreeOn(DeviceOf(parent), parent, name, 0);
 }
 
+void SweepStaging(int parent, absl::string_view prefix) {
+  for (const std::string& name : EntriesOf(parent)) {
+    if (!IsStagingName(name, prefix)) {
+      continue;
+    }
+    UniqueFd directory = OpenDirectory(parent, name);
+    if (directory.valid() && flock(directory.get(), LOCK_EX | LOCK_NB) == 0) {
+      RemoveTree(parent, name);
+    }
+  }
+}
+
 absl::StatusOr<std::unique_ptr<StagingDirectory>> StagingDirectory::Create(
     UniqueFd parent, absl::string_view prefix) {
-  Sweep(parent.get(), prefix);
+  SweepStaging(parent.get(), prefix);
   for (int i = 0; i < kCreateTries; ++i) {
     std::string name = RandomName(prefix);
     if (mkdirat(parent.get(), name.c_str(), 0755) != 0) {

@@ -1,0 +1,438 @@
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <memory>
+#include <set>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "absl/synchronization/notification.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "proto/wire/error.h"
+#include "proto/wire/status_matchers.h"
+#include "service/broker/image_writer.h"
+#include "service/broker/test_files.h"
+#include "service/broker/violation.h"
+
+namespace holkas {
+namespace {
+
+namespace fs = std::filesystem;
+using ::testing::Contains;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Key;
+using ::testing::Not;
+using ::testing::Pair;
+using ::testing::UnorderedElementsAre;
+
+constexpr broker::FileKind kBlob = broker::FILE_KIND_BLOB;
+const char kLayoutText[] = R"({"imageLayoutVersion":"1.0.0"})";
+
+std::string BlobPath(absl::string_view content) {
+  return absl::StrCat("blobs/sha256/", Digest::Sha256Of(content).hex());
+}
+
+class OciWriterTest : public testing::Test {
+ protected:
+  std::unique_ptr<ImageWriter> NewWriter() { return NewOciWriter(layout_, 32, locks_); }
+
+  // Waits for the lock as a session does.
+  static absl::StatusOr<ImageWriter::PublishStart> Lock(ImageWriter& writer) {
+    absl::Status begun = writer.BeginPublish([] {});
+    while (begun.ok()) {
+      absl::StatusOr<std::optional<ImageWriter::PublishStart>> start = writer.TryLock();
+      if (!start.ok()) {
+        return start.status();
+      }
+      if (start->has_value()) {
+        return **std::move(start);
+      }
+      std::this_thread::yield();
+    }
+    return begun;
+  }
+
+  // Adds a line to the list of images, which need not be JSON for the service.
+  absl::Status PublishLine(ImageWriter& writer, const std::string& line) {
+    absl::StatusOr<ImageWriter::PublishStart> start = Lock(writer);
+    if (!start.ok()) {
+      return start.status();
+    }
+    std::string list = start->current.has_value() ? ReadTestFd(*start->current) : "";
+    WriteAndClose(std::move(start->next.fd), list + line + "\n");
+    return writer.Publish(start->next.id, never_);
+  }
+
+  TestDirectory directory_;
+  std::string layout_ = directory_ / "layout";
+  LayoutLocks locks_;
+  Cancellation never_;
+};
+
+TEST_F(OciWriterTest, PublishMakesALayoutWhereThereIsNone) {
+  std::unique_ptr<ImageWriter> writer = NewWriter();
+  ASSERT_OK(writer->Check());
+  ASSERT_OK(PutFile(*writer, kBlob, "layer"));
+  ASSERT_OK(PutFile(*writer, broker::FILE_KIND_MANIFEST, "manifest"));
+  ASSERT_OK(PublishLine(*writer, "one"));
+  writer.reset();
+  EXPECT_THAT(directory_.Tree(),
+              UnorderedElementsAre(
+                  Pair("layout", "<dir>"), Pair("layout/oci-layout", kLayoutText),
+                  Pair("layout/index.json", "one\n"), Pair("layout/blobs", "<dir>"),
+                  Pair("layout/blobs/sha256", "<dir>"),
+                  Pair("layout/" + BlobPath("layer"), "layer"),
+                  Pair("layout/" + BlobPath("manifest"), "manifest")));
+}
+
+TEST_F(OciWriterTest, NothingIsVisibleBeforePublishAndNothingIsLeftWithoutIt) {
+  std::unique_ptr<ImageWriter> writer = NewWriter();
+  ASSERT_OK(PutFile(*writer, kBlob, "layer"));
+  EXPECT_FALSE(fs::exists(layout_));
+  ASSERT_OK(Lock(*writer).status());
+  writer.reset();
+  EXPECT_THAT(directory_.Tree(), IsEmpty());
+}
+
+TEST_F(OciWriterTest, ExistingLayoutIsAsItWasWithoutPublish) {
+  MakeTestLayout(layout_, "old\n");
+  auto before = directory_.Tree();
+  std::unique_ptr<ImageWriter> writer = NewWriter();
+  ASSERT_OK(PutFile(*writer, kBlob, "layer"));
+  ASSERT_OK(writer->CreateFile(10).status());
+  ASSERT_OK(Lock(*writer).status());
+  writer.reset();
+  EXPECT_EQ(directory_.Tree(), before);
+}
+
+TEST_F(OciWriterTest, ImagesAreAddedToTheListThatIsThere) {
+  MakeTestLayout(layout_, "old\n");
+  std::unique_ptr<ImageWriter> writer = NewWriter();
+  ASSERT_OK(PublishLine(*writer, "new"));
+  EXPECT_EQ(ReadTestFile(layout_ + "/index.json"), "old\nnew\n");
+}
+
+TEST_F(OciWriterTest, DirectoryThatIsNoLayoutIsRefused) {
+  fs::create_directory(layout_);
+  WriteTestFile(layout_ + "/thesis.tex", "important");
+  absl::Status status = NewWriter()->Check();
+  EXPECT_THAT(status, StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("not empty")));
+  EXPECT_EQ(ErrorReason(status), "DESTINATION_CONFLICT");
+}
+
+TEST_F(OciWriterTest, EmptyDirectoryAndLinkToALayoutAreFine) {
+  fs::create_directory(layout_);
+  EXPECT_OK(NewWriter()->Check());
+  fs::create_directory_symlink(layout_, directory_ / "link");
+  std::unique_ptr<ImageWriter> writer = NewOciWriter(directory_ / "link", 32, locks_);
+  ASSERT_OK(writer->Check());
+  ASSERT_OK(PutFile(*writer, kBlob, "x"));
+  ASSERT_OK(PublishLine(*writer, "one"));
+  EXPECT_EQ(ReadTestFile(layout_ + "/index.json"), "one\n");
+  EXPECT_TRUE(fs::is_symlink(directory_ / "link"));
+}
+
+TEST_F(OciWriterTest, MissingParentAndLinkToNothingAreRefused) {
+  absl::Status status = NewOciWriter(directory_ / "a/b", 32, locks_)->Check();
+  EXPECT_THAT(status, StatusIs(absl::StatusCode::kFailedPrecondition,
+                               HasSubstr("/a: no such file or directory")));
+  fs::create_symlink("nowhere", directory_ / "dangling");
+  EXPECT_THAT(NewOciWriter(directory_ / "dangling", 32, locks_)->Check(),
+              StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("dangling")));
+}
+
+TEST_F(OciWriterTest, FileInTheLayoutsPlaceIsRefused) {
+  WriteTestFile(layout_, "a file");
+  EXPECT_THAT(NewWriter()->Check(), StatusIs(absl::StatusCode::kFailedPrecondition));
+}
+
+TEST_F(OciWriterTest, WrongDigestOrSizeIsDataLossAndLeavesNothing) {
+  MakeTestLayout(layout_, "old\n");
+  auto before = directory_.Tree();
+  std::unique_ptr<ImageWriter> writer = NewWriter();
+  for (auto [size, content] : {std::pair(3, "bad"), std::pair(4, "short"), std::pair(9, "long")}) {
+    ASSERT_OK_AND_ASSIGN(CreatedFile file, writer->CreateFile(-1));
+    WriteAndClose(std::move(file.fd), content);
+    absl::Status status =
+        writer->CommitFile(file.id, kBlob, Digest::Sha256Of("good"), size, never_);
+    EXPECT_THAT(status, StatusIs(absl::StatusCode::kDataLoss,
+                                 HasSubstr(Digest::Sha256Of("good").ToString())));
+    EXPECT_EQ(ErrorReason(status), "CONTENT_MISMATCH");
+  }
+  ASSERT_OK_AND_ASSIGN(CreatedFile file, writer->CreateFile(2));
+  WriteAndClose(std::move(file.fd), "good");
+  EXPECT_THAT(writer->CommitFile(file.id, kBlob, Digest::Sha256Of("good"), 4, never_),
+              StatusIs(absl::StatusCode::kDataLoss, HasSubstr("got 4 bytes, want 2")));
+  writer.reset();
+  EXPECT_EQ(directory_.Tree(), before);
+}
+
+TEST_F(OciWriterTest, FileThatAWriterStillHasOpenIsAViolation) {
+  std::unique_ptr<ImageWriter> writer = NewWriter();
+  ASSERT_OK_AND_ASSIGN(CreatedFile file, writer->CreateFile(4));
+  UniqueFd kept(dup(file.fd.get()));
+  WriteAndClose(std::move(file.fd), "good");
+  absl::Status status = writer->CommitFile(file.id, kBlob, Digest::Sha256Of("good"), 4, never_);
+  EXPECT_TRUE(IsViolation(status)) << status;
+  EXPECT_THAT(status.message(), HasSubstr("still open for writing"));
+}
+
+TEST_F(OciWriterTest, FileThatAWriterStillHasMappedIsAViolation) {
+  std::unique_ptr<ImageWriter> writer = NewWriter();
+  ASSERT_OK_AND_ASSIGN(CreatedFile file, writer->CreateFile(4));
+  // A shared mapping needs the file open for reading as well, which no honest worker can have.
+  UniqueFd both(open(absl::StrCat("/proc/self/fd/", file.fd.get()).c_str(), O_RDWR));
+  WriteAndClose(std::move(file.fd), "good");
+  void* mapped = mmap(nullptr, 4, PROT_READ | PROT_WRITE, MAP_SHARED, both.get(), 0);
+  ASSERT_NE(mapped, MAP_FAILED);
+  both.reset();
+  absl::Status status = writer->CommitFile(file.id, kBlob, Digest::Sha256Of("good"), 4, never_);
+  munmap(mapped, 4);
+  EXPECT_TRUE(IsViolation(status)) << status;
+}
+
+TEST_F(OciWriterTest, FilesThatNeverWereAreViolationsAndOldOnesAreForgotten) {
+  std::unique_ptr<ImageWriter> writer = NewWriter();
+  EXPECT_TRUE(IsViolation(writer->CommitFile(1, kBlob, Digest::Sha256Of(""), 0, never_)));
+  EXPECT_TRUE(IsViolation(writer->DropFile(1)));
+  ASSERT_OK_AND_ASSIGN(CreatedFile file, writer->CreateFile(4));
+  EXPECT_OK(writer->DropFile(file.id));
+  EXPECT_OK(writer->DropFile(file.id));
+  EXPECT_TRUE(IsViolation(writer->CommitFile(file.id, kBlob, Digest::Sha256Of(""), 0, never_)));
+  EXPECT_TRUE(
+      IsViolation(writer->CommitFile(file.id, broker::FILE_KIND_ROOT, Digest::Sha256Of(""), 0,
+                                     never_)));
+}
+
+TEST_F(OciWriterTest, MoreFilesThanGrantedAtOnceAreRefused) {
+  std::unique_ptr<ImageWriter> writer = NewOciWriter(layout_, 2, locks_);
+  ASSERT_OK_AND_ASSIGN(CreatedFile first, writer->CreateFile(1));
+  ASSERT_OK(writer->CreateFile(1).status());
+  EXPECT_THAT(writer->CreateFile(1).status(), StatusIs(absl::StatusCode::kResourceExhausted));
+  ASSERT_OK(writer->DropFile(first.id));
+  EXPECT_OK(writer->CreateFile(1).status());
+}
+
+TEST_F(OciWriterTest, BlobIsThereWhenItsContentIs) {
+  MakeTestLayout(layout_, "old\n");
+  WriteTestFile(layout_ + "/" + BlobPath("layer"), "layer");
+  WriteTestFile(layout_ + "/" + BlobPath("other"), "0ther");
+  std::unique_ptr<ImageWriter> writer = NewWriter();
+  EXPECT_THAT(writer->HasBlob(Digest::Sha256Of("layer"), 5, never_), IsOkAndHolds(true));
+  EXPECT_THAT(writer->HasBlob(Digest::Sha256Of("layer"), 6, never_), IsOkAndHolds(false));
+  EXPECT_THAT(writer->HasBlob(Digest::Sha256Of("other"), 5, never_), IsOkAndHolds(false));
+  EXPECT_THAT(writer->HasBlob(Digest::Sha256Of("none"), 4, never_), IsOkAndHolds(false));
+  ASSERT_OK(PutFile(*writer, kBlob, "mine"));
+  EXPECT_THAT(writer->HasBlob(Digest::Sha256Of("mine"), 4, never_), IsOkAndHolds(true));
+}
+
+TEST_F(OciWriterTest, CorruptBlobAtTheDestinationIsRepairedByPublish) {
+  MakeTestLayout(layout_, "old\n");
+  WriteTestFile(layout_ + "/" + BlobPath("layer"), "lAyer");
+  std::unique_ptr<ImageWriter> writer = NewWriter();
+  ASSERT_OK(PutFile(*writer, kBlob, "layer"));
+  EXPECT_EQ(ReadTestFile(layout_ + "/" + BlobPath("layer")), "lAyer");
+  ASSERT_OK(PublishLine(*writer, "new"));
+  EXPECT_EQ(ReadTestFile(layout_ + "/" + BlobPath("layer")), "layer");
+}
+
+TEST_F(OciWriterTest, LinkOrFifoInABlobsPlaceIsAbsentAndReplaced) {
+  MakeTestLayout(layout_, "old\n");
+  WriteTestFile(directory_ / "outside", "layer");
+  std::string link = layout_ + "/" + BlobPath("layer");
+  std::string fifo = layout_ + "/" + BlobPath("other");
+  fs::create_symlink(directory_ / "outside", link);
+  ASSERT_EQ(mkfifo(fifo.c_str(), 0600), 0);
+  std::unique_ptr<ImageWriter> writer = NewWriter();
+  EXPECT_THAT(writer->HasBlob(Digest::Sha256Of("layer"), 5, never_), IsOkAndHolds(false));
+  EXPECT_THAT(writer->HasBlob(Digest::Sha256Of("other"), 5, never_), IsOkAndHolds(false));
+  ASSERT_OK(PutFile(*writer, kBlob, "layer"));
+  ASSERT_OK(PutFile(*writer, kBlob, "other"));
+  ASSERT_OK(PublishLine(*writer, "new"));
+  EXPECT_FALSE(fs::is_symlink(link));
+  EXPECT_EQ(ReadTestFile(link), "layer");
+  EXPECT_EQ(ReadTestFile(fifo), "other");
+  EXPECT_EQ(ReadTestFile(directory_ / "outside"), "layer");
+}
+
+TEST_F(OciWriterTest, BlobsDirectoryThatIsALinkIsRefused) {
+  MakeTestLayout(layout_, "old\n");
+  fs::remove_all(layout_ + "/blobs");
+  fs::create_directory(directory_ / "elsewhere");
+  fs::create_directory_symlink(directory_ / "elsewhere", layout_ + "/blobs");
+  std::unique_ptr<ImageWriter> writer = NewWriter();
+  ASSERT_OK(PutFile(*writer, kBlob, "layer"));
+  EXPECT_FALSE(PublishLine(*writer, "new").ok());
+  EXPECT_TRUE(fs::is_empty(directory_ / "elsewhere"));
+  EXPECT_EQ(ReadTestFile(layout_ + "/index.json"), "old\n");
+}
+
+TEST_F(OciWriterTest, CommittedFileCanBeReadBeforePublishAndAfterIt) {
+  std::unique_ptr<ImageWriter> writer = NewWriter();
+  ASSERT_OK(PutFile(*writer, broker::FILE_KIND_MANIFEST, "manifest"));
+  Digest digest = Digest::Sha256Of("manifest");
+  ASSERT_OK_AND_ASSIGN(UniqueFd before, writer->OpenFile(broker::FILE_KIND_MANIFEST, digest));
+  EXPECT_EQ(ReadTestFd(before), "manifest");
+  ASSERT_OK(PublishLine(*writer, "new"));
+  ASSERT_OK_AND_ASSIGN(UniqueFd after, writer->OpenFile(broker::FILE_KIND_MANIFEST, digest));
+  EXPECT_EQ(ReadTestFd(after), "manifest");
+}
+
+TEST_F(OciWriterTest, ForeignWriterThatComesBetweenIsNotOverwritten) {
+  MakeTestLayout(layout_, "old\n");
+  std::unique_ptr<ImageWriter> writer = NewWriter();
+  ASSERT_OK_AND_ASSIGN(ImageWriter::PublishStart start, Lock(*writer));
+  WriteAndClose(std::move(start.next.fd), "old\nours\n");
+  WriteTestFile(layout_ + "/index.json", "old\ntheirs\n");
+  EXPECT_THAT(writer->Publish(start.next.id, never_), StatusIs(absl::StatusCode::kAborted));
+  EXPECT_EQ(ReadTestFile(layout_ + "/index.json"), "old\ntheirs\n");
+  ASSERT_OK(PublishLine(*writer, "ours"));
+  EXPECT_EQ(ReadTestFile(layout_ + "/index.json"), "old\ntheirs\nours\n");
+}
+
+TEST_F(OciWriterTest, PublishAfterTheLockWasLostIsAborted) {
+  std::unique_ptr<ImageWriter> writer = NewWriter();
+  ASSERT_OK_AND_ASSIGN(ImageWriter::PublishStart start, Lock(*writer));
+  writer->GiveUpLock();
+  WriteAndClose(std::move(start.next.fd), "ours\n");
+  EXPECT_THAT(writer->Publish(start.next.id, never_), StatusIs(absl::StatusCode::kAborted));
+  EXPECT_OK(PublishLine(*writer, "ours"));
+}
+
+TEST_F(OciWriterTest, PublishWithoutBeginPublishIsAViolation) {
+  std::unique_ptr<ImageWriter> writer = NewWriter();
+  EXPECT_TRUE(IsViolation(writer->Publish(0, never_)));
+  ASSERT_OK_AND_ASSIGN(CreatedFile file, writer->CreateFile(4));
+  EXPECT_TRUE(IsViolation(writer->Publish(file.id, never_)));
+}
+
+TEST_F(OciWriterTest, ListThatIsStillOpenForWritingIsAViolation) {
+  std::unique_ptr<ImageWriter> writer = NewWriter();
+  ASSERT_OK_AND_ASSIGN(ImageWriter::PublishStart start, Lock(*writer));
+  EXPECT_TRUE(IsViolation(writer->Publish(start.next.id, never_)));
+  EXPECT_FALSE(fs::exists(layout_ + "/index.json"));
+}
+
+TEST_F(OciWriterTest, DroppingTheListLetsOthersHaveTheLock) {
+  std::unique_ptr<ImageWriter> writer = NewWriter();
+  ASSERT_OK_AND_ASSIGN(ImageWriter::PublishStart start, Lock(*writer));
+  std::unique_ptr<ImageWriter> other = NewWriter();
+  bool woken = false;
+  ASSERT_OK(other->BeginPublish([&woken] { woken = true; }));
+  ASSERT_OK_AND_ASSIGN(auto nothing, other->TryLock());
+  EXPECT_FALSE(nothing.has_value());
+  ASSERT_OK(writer->DropFile(start.next.id));
+  EXPECT_FALSE(writer->has_lock());
+  EXPECT_TRUE(woken);
+  ASSERT_OK_AND_ASSIGN(auto something, other->TryLock());
+  EXPECT_TRUE(something.has_value());
+}
+
+TEST_F(OciWriterTest, LockOfAnotherProcessIsRespected) {
+  MakeTestLayout(layout_, "old\n");
+  UniqueFd theirs(open(layout_.c_str(), O_RDONLY | O_DIRECTORY));
+  ASSERT_EQ(flock(theirs.get(), LOCK_EX), 0);
+  std::unique_ptr<ImageWriter> writer = NewWriter();
+  ASSERT_OK(writer->BeginPublish([] {}));
+  ASSERT_OK_AND_ASSIGN(auto nothing, writer->TryLock());
+  EXPECT_FALSE(nothing.has_value());
+  theirs.reset();
+  ASSERT_OK_AND_ASSIGN(auto something, writer->TryLock());
+  EXPECT_TRUE(something.has_value());
+}
+
+TEST_F(OciWriterTest, HundredCopiesAtOnceAllEndInTheList) {
+  constexpr int kCopies = 100;
+  std::vector<std::thread> threads;
+  for (int i = 0; i < kCopies; ++i) {
+    threads.emplace_back([this, i] {
+      std::unique_ptr<ImageWriter> writer = NewWriter();
+      ASSERT_OK(writer->Check());
+      ASSERT_OK(PutFile(*writer, kBlob, "shared layer"));
+      ASSERT_OK(PutFile(*writer, broker::FILE_KIND_MANIFEST, absl::StrCat("manifest ", i)));
+      ASSERT_OK(PublishLine(*writer, absl::StrCat("image ", i)));
+    });
+  }
+  for (std::thread& thread : threads) {
+    thread.join();
+  }
+  std::vector<std::string> lines =
+      absl::StrSplit(ReadTestFile(layout_ + "/index.json"), '\n', absl::SkipEmpty());
+  EXPECT_EQ(lines.size(), static_cast<size_t>(kCopies));
+  EXPECT_EQ(std::set<std::string>(lines.begin(), lines.end()).size(), lines.size());
+  EXPECT_EQ(directory_.Tree().size(), 4u + 1u + 1u + kCopies);  // no residue
+}
+
+// Runs `work` in a process of its own that dies by SIGKILL at its end.
+template <typename Work>
+void InKilledProcess(Work work) {
+  pid_t child = fork();
+  if (child == 0) {
+    work();
+    kill(getpid(), SIGKILL);
+  }
+  int status = 0;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  ASSERT_TRUE(WIFSIGNALED(status));
+}
+
+TEST_F(OciWriterTest, WhatAKilledProcessLeftIsGoneAfterTheNextCopy) {
+  for (bool existing : {false, true}) {
+    fs::remove_all(layout_);
+    if (existing) {
+      MakeTestLayout(layout_, "");
+    }
+    InKilledProcess([this] {
+      ImageWriter* writer = NewWriter().release();
+      if (!PutFile(*writer, kBlob, "lost layer").ok() || !Lock(*writer).ok()) {
+        _exit(1);
+      }
+    });
+    EXPECT_FALSE(fs::exists(layout_ + "/index.json") && !existing);
+    std::unique_ptr<ImageWriter> writer = NewWriter();
+    ASSERT_OK(writer->Check());
+    ASSERT_OK(PutFile(*writer, kBlob, "layer"));
+    ASSERT_OK(PublishLine(*writer, "one"));
+    writer.reset();
+    EXPECT_THAT(directory_.Tree(), Not(Contains(Key(HasSubstr(".holkas")))));
+    EXPECT_EQ(ReadTestFile(layout_ + "/index.json"), "one\n");
+  }
+}
+
+TEST_F(OciWriterTest, StagingOfALivingJobIsNotSwept) {
+  MakeTestLayout(layout_, "");
+  std::unique_ptr<ImageWriter> first = NewWriter();
+  ASSERT_OK(PutFile(*first, kBlob, "first"));
+  std::unique_ptr<ImageWriter> second = NewWriter();
+  ASSERT_OK(PutFile(*second, kBlob, "second"));
+  EXPECT_OK(PublishLine(*first, "1"));
+  EXPECT_OK(PublishLine(*second, "2"));
+  EXPECT_EQ(ReadTestFile(layout_ + "/" + BlobPath("first")), "first");
+}
+
+TEST_F(OciWriterTest, CancelledHashingEnds) {
+  Cancellation cancelled;
+  cancelled.Cancel();
+  std::unique_ptr<ImageWriter> writer = NewWriter();
+  ASSERT_OK_AND_ASSIGN(CreatedFile file, writer->CreateFile(4));
+  WriteAndClose(std::move(file.fd), "good");
+  EXPECT_THAT(writer->CommitFile(file.id, kBlob, Digest::Sha256Of("good"), 4, cancelled),
+              StatusIs(absl::StatusCode::kCancelled));
+}
+
+}  // namespace
+}  // namespace holkas
