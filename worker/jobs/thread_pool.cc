@@ -19,6 +19,14 @@ namespace {
 // Address space, of which a thread touches what it needs; TLS and zlib need far less.
 constexpr size_t kStackBytes = 1 << 20;
 
+// absl::Mutex asks for the priority of a thread that waits, now and then; glibc asks the kernel the
+// first time alone, which is no longer possible when the sandbox has closed.
+void LearnPriority() {
+  int policy = 0;
+  sched_param parameters = {};
+  (void)pthread_getschedparam(pthread_self(), &policy, &parameters);
+}
+
 class FixedThreadPool : public ThreadPool {
  public:
   ~FixedThreadPool() override {
@@ -32,6 +40,7 @@ class FixedThreadPool : public ThreadPool {
   }
 
   absl::Status Start(int size) {
+    LearnPriority();
     pthread_attr_t attributes;
     pthread_attr_init(&attributes);
     pthread_attr_setstacksize(&attributes, kStackBytes);
@@ -61,6 +70,7 @@ class FixedThreadPool : public ThreadPool {
 
  private:
   static void* Main(void* pool) {
+    LearnPriority();
     static_cast<FixedThreadPool*>(pool)->Loop();
     return nullptr;
   }
