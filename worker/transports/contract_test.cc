@@ -1,0 +1,443 @@
+// What every transport promises (image_source.h, image_destination.h), on real files and, where it
+// is installed, a real registry.
+
+#include <filesystem>
+#include <fstream>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "broker/broker.pb.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "proto/wire/digest.h"
+#include "proto/wire/error.h"
+#include "proto/wire/status_macros.h"
+#include "proto/wire/status_matchers.h"
+#include "worker/blob/read_all.h"
+#include "worker/broker/fake_broker.h"
+#include "worker/image/manifest.h"
+#include "worker/image/media_types.h"
+#include "worker/transports/docker_registry.h"
+#include "worker/transports/transport.h"
+
+namespace holkas {
+namespace {
+
+using ::testing::AnyOf;
+using ::testing::HasSubstr;
+using Reuse = ImageDestination::Reuse;
+
+Descriptor DescriptorOf(absl::string_view media_type, const std::string& content) {
+  return {std::string(media_type),
+          Digest::Sha256Of(content),
+          static_cast<int64_t>(content.size()),
+          {},
+          {}};
+}
+
+std::string Json(const Descriptor& descriptor, absl::string_view more = "") {
+  return absl::StrCat(R"({"mediaType":")", descriptor.media_type, R"(","digest":")",
+                      descriptor.digest.ToString(), R"(","size":)", descriptor.size_bytes, more,
+                      "}");
+}
+
+Manifest Parse(const std::string& bytes) {
+  return *Manifest::Parse({bytes, Digest::Sha256Of(bytes), ""});
+}
+
+// An image with two layers that `seed` makes different from others.
+struct TestImage {
+  explicit TestImage(const std::string& seed)
+      : contents{absl::StrCat("base layer of ", seed), absl::StrCat("second layer of ", seed),
+                 absl::StrCat(R"({"architecture":"amd64","os":"linux","author":")", seed, "\"}")},
+        blobs{DescriptorOf(kOciLayerGzipType, contents[0]),
+              DescriptorOf(kOciLayerGzipType, contents[1]),
+              DescriptorOf(kOciConfigType, contents[2])},
+        manifest(Parse(absl::StrCat(
+            R"({"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json",)",
+            R"("config":)", Json(blobs[2]), R"(,"layers":[)", Json(blobs[0]), ",", Json(blobs[1]),
+            "]}"))) {}
+
+  std::vector<std::string> contents;
+  std::vector<Descriptor> blobs;
+  Manifest manifest;
+};
+
+Manifest IndexOf(const TestImage& first, const TestImage& second) {
+  return Parse(absl::StrCat(
+      R"({"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[)",
+      Json(first.manifest.ToDescriptor(), R"(,"platform":{"os":"linux","architecture":"amd64"})"),
+      ",",
+      Json(second.manifest.ToDescriptor(), R"(,"platform":{"os":"linux","architecture":"arm64"})"),
+      "]}"));
+}
+
+// One place of the transport under test, where one image has its name. Each session is what one
+// worker does: it has its own broker.
+class Place {
+ public:
+  virtual ~Place() = default;
+  virtual broker::ImageLocation Location() const = 0;
+  virtual std::unique_ptr<FakeBroker> NewBroker() const = 0;
+  // The file that holds the bytes of a blob that was published.
+  virtual std::string BlobPath(const Digest& digest) const = 0;
+  virtual std::string ManifestPath(const Digest& digest) const { return BlobPath(digest); }
+  // Whether the place itself looks after what is damaged: it does not serve a damaged manifest, and
+  // ReuseBlob need not find a damaged blob.
+  virtual bool looks_after_itself() const { return false; }
+};
+
+class OciPlace : public Place {
+ public:
+  explicit OciPlace(std::string path) : path_(std::move(path)) {}
+  broker::ImageLocation Location() const override {
+    broker::ImageLocation location;
+    location.mutable_oci()->set_reference("name");
+    return location;
+  }
+  std::unique_ptr<FakeBroker> NewBroker() const override {
+    FakeBroker::Directory directory{FakeBroker::Kind::kOci, path_};
+    return std::make_unique<FakeBroker>(directory, directory);
+  }
+  std::string BlobPath(const Digest& digest) const override {
+    return absl::StrCat(path_, "/blobs/sha256/", digest.hex());
+  }
+
+ private:
+  const std::string path_;
+};
+
+class DirPlace : public Place {
+ public:
+  explicit DirPlace(std::string path) : path_(std::move(path)) {}
+  broker::ImageLocation Location() const override {
+    broker::ImageLocation location;
+    location.mutable_dir();
+    return location;
+  }
+  std::unique_ptr<FakeBroker> NewBroker() const override {
+    FakeBroker::Directory directory{FakeBroker::Kind::kDir, path_};
+    return std::make_unique<FakeBroker>(directory, directory);
+  }
+  std::string BlobPath(const Digest& digest) const override {
+    return absl::StrCat(path_, "/", digest.hex());
+  }
+  std::string ManifestPath(const Digest& digest) const override {
+    return absl::StrCat(path_, "/", digest.hex(), ".manifest.json");
+  }
+
+ private:
+  const std::string path_;
+};
+
+class RegistryPlace : public Place {
+ public:
+  explicit RegistryPlace(std::unique_ptr<DockerRegistry> registry)
+      : registry_(std::move(registry)) {}
+  broker::ImageLocation Location() const override {
+    broker::ImageLocation location;
+    broker::RegistryImage& image = *location.mutable_registry();
+    image.set_host("127.0.0.1");
+    image.set_api_host("127.0.0.1");
+    image.set_port(registry_->port());
+    image.set_repository("some/image");
+    image.set_tag("name");
+    image.set_plain_http_allowed(true);
+    image.set_display_name(absl::StrCat("127.0.0.1:", registry_->port(), "/some/image:name"));
+    return location;
+  }
+  std::unique_ptr<FakeBroker> NewBroker() const override {
+    auto broker = std::make_unique<FakeBroker>(FakeBroker::Directory{}, FakeBroker::Directory{});
+    broker->Route("127.0.0.1", registry_->port(), registry_->port());
+    return broker;
+  }
+  std::string BlobPath(const Digest& digest) const override { return registry_->BlobPath(digest); }
+  bool looks_after_itself() const override { return true; }
+
+ private:
+  const std::unique_ptr<DockerRegistry> registry_;
+};
+
+// What one worker does with the place.
+class Session {
+ public:
+  explicit Session(const Place& place) : broker_(place.NewBroker()), location_(place.Location()) {
+    *job_.mutable_source() = location_;
+    *job_.mutable_destination() = location_;
+    job_.set_threads(1);
+  }
+
+  absl::StatusOr<std::unique_ptr<ImageSource>> Source() {
+    ASSIGN_OR_RETURN(const Transport* transport, FindTransport(location_));
+    return transport->open_source({*broker_, job_}, location_);
+  }
+  absl::StatusOr<std::unique_ptr<ImageDestination>> Destination() {
+    ASSIGN_OR_RETURN(const Transport* transport, FindTransport(location_));
+    return transport->open_destination({*broker_, job_}, location_);
+  }
+
+ private:
+  std::unique_ptr<FakeBroker> broker_;
+  broker::ImageLocation location_;
+  broker::JobSpec job_;
+};
+
+absl::Status WriteBlob(ImageDestination& to, const Descriptor& blob, const std::string& content) {
+  ASSIGN_OR_RETURN(std::unique_ptr<ByteSink> sink, to.CreateBlob(blob));
+  RETURN_IF_ERROR(sink->Append(content));
+  return sink->Finish(blob.digest, blob.size_bytes);
+}
+
+absl::Status WriteBlobs(ImageDestination& to, const TestImage& image) {
+  for (size_t i = 0; i < image.blobs.size(); ++i) {
+    RETURN_IF_ERROR(WriteBlob(to, image.blobs[i], image.contents[i]));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status WriteImage(const Place& place, const TestImage& image) {
+  Session session(place);
+  ASSIGN_OR_RETURN(auto to, session.Destination());
+  RETURN_IF_ERROR(WriteBlobs(*to, image));
+  RETURN_IF_ERROR(to->WriteManifest(image.manifest, /*is_top=*/true));
+  return to->Publish(image.manifest);
+}
+
+absl::StatusOr<RawManifest> ReadTop(const Place& place) {
+  Session session(place);
+  ASSIGN_OR_RETURN(auto from, session.Source());
+  return from->ReadManifest(std::nullopt);
+}
+
+absl::StatusOr<std::string> ReadBlob(const Place& place, const Descriptor& blob) {
+  Session session(place);
+  ASSIGN_OR_RETURN(auto from, session.Source());
+  ASSIGN_OR_RETURN(auto bytes, from->OpenBlob(blob));
+  return ReadAll(std::move(bytes), blob.digest, blob.size_bytes, kMaxConfigBytes);
+}
+
+void Overwrite(const std::string& path, const std::string& content) {
+  ASSERT_TRUE(std::filesystem::exists(path)) << path;
+  std::filesystem::permissions(path, std::filesystem::perms::owner_write,
+                               std::filesystem::perm_options::add);
+  std::ofstream(path, std::ios::binary | std::ios::trunc) << content;
+}
+
+class TransportContract : public testing::TestWithParam<std::string> {
+ protected:
+  void SetUp() override {
+    std::string name = testing::UnitTest::GetInstance()->current_test_info()->name();
+    std::string path =
+        absl::StrCat(testing::TempDir(), "/", name.substr(0, name.find('/')), "-", GetParam());
+    std::filesystem::remove_all(path);
+    if (GetParam() == "oci") {
+      place_ = std::make_unique<OciPlace>(path);
+    } else if (GetParam() == "dir") {
+      place_ = std::make_unique<DirPlace>(path);
+    } else if (!DockerRegistry::Installed()) {
+      GTEST_SKIP() << "docker-registry is not installed";
+    } else {
+      std::filesystem::create_directories(path);
+      ASSERT_OK_AND_ASSIGN(auto registry, DockerRegistry::Start(path));
+      place_ = std::make_unique<RegistryPlace>(std::move(registry));
+    }
+  }
+
+  const Place& place() { return *place_; }
+
+  const TestImage image_{"image"};
+  const TestImage other_{"other"};
+
+ private:
+  std::unique_ptr<Place> place_;
+};
+
+INSTANTIATE_TEST_SUITE_P(Transports, TransportContract, testing::Values("oci", "dir", "docker"),
+                         [](const auto& info) { return info.param; });
+
+TEST_P(TransportContract, RoundTripKeepsBytesAndDigests) {
+  ASSERT_OK(WriteImage(place(), image_));
+  ASSERT_OK_AND_ASSIGN(RawManifest top, ReadTop(place()));
+  EXPECT_EQ(top.bytes, image_.manifest.bytes());
+  EXPECT_EQ(top.digest, image_.manifest.digest());
+  for (size_t i = 0; i < image_.blobs.size(); ++i) {
+    EXPECT_THAT(ReadBlob(place(), image_.blobs[i]), IsOkAndHolds(image_.contents[i]));
+  }
+}
+
+TEST_P(TransportContract, RoundTripOfAnIndexKeepsItsImages) {
+  Manifest index = IndexOf(image_, other_);
+  Session writing(place());
+  ASSERT_OK_AND_ASSIGN(auto to, writing.Destination());
+  for (const TestImage* image : {&image_, &other_}) {
+    ASSERT_OK(WriteBlobs(*to, *image));
+    ASSERT_OK(to->WriteManifest(image->manifest, /*is_top=*/false));
+  }
+  ASSERT_OK(to->WriteManifest(index, /*is_top=*/true));
+  ASSERT_OK(to->Publish(index));
+
+  Session reading(place());
+  ASSERT_OK_AND_ASSIGN(auto from, reading.Source());
+  ASSERT_OK_AND_ASSIGN(RawManifest top, from->ReadManifest(std::nullopt));
+  EXPECT_EQ(top.bytes, index.bytes());
+  for (const TestImage* image : {&image_, &other_}) {
+    ASSERT_OK_AND_ASSIGN(RawManifest member, from->ReadManifest(image->manifest.digest()));
+    EXPECT_EQ(member.bytes, image->manifest.bytes());
+    EXPECT_EQ(member.digest, image->manifest.digest());
+  }
+}
+
+TEST_P(TransportContract, WhatIsMissingIsNotFound) {
+  EXPECT_THAT(ReadTop(place()), StatusIs(absl::StatusCode::kNotFound));
+  ASSERT_OK(WriteImage(place(), image_));
+  absl::Status blob = ReadBlob(place(), other_.blobs[0]).status();
+  EXPECT_THAT(blob, StatusIs(absl::StatusCode::kNotFound));
+  EXPECT_EQ(ErrorReason(blob), "BLOB_UNKNOWN");
+  Session session(place());
+  ASSERT_OK_AND_ASSIGN(auto from, session.Source());
+  absl::Status manifest = from->ReadManifest(other_.manifest.digest()).status();
+  EXPECT_THAT(manifest, StatusIs(absl::StatusCode::kNotFound));
+  EXPECT_EQ(ErrorReason(manifest), "MANIFEST_UNKNOWN");
+}
+
+TEST_P(TransportContract, ABlobThatIsShortAtTheSourceIsDataLoss) {
+  ASSERT_OK(WriteImage(place(), image_));
+  Overwrite(place().BlobPath(image_.blobs[0].digest), image_.contents[0].substr(1));
+  absl::Status status = ReadBlob(place(), image_.blobs[0]).status();
+  EXPECT_THAT(status, StatusIs(absl::StatusCode::kDataLoss));
+  EXPECT_EQ(ErrorReason(status), "CONTENT_MISMATCH");
+}
+
+TEST_P(TransportContract, ABlobThatIsLongAtTheSourceIsRefused) {
+  ASSERT_OK(WriteImage(place(), image_));
+  Overwrite(place().BlobPath(image_.blobs[0].digest), image_.contents[0] + "x");
+  EXPECT_THAT(
+      ReadBlob(place(), image_.blobs[0]),
+      AnyOf(StatusIs(absl::StatusCode::kDataLoss), StatusIs(absl::StatusCode::kResourceExhausted)));
+}
+
+TEST_P(TransportContract, AnAlteredBlobIsDataLoss) {
+  ASSERT_OK(WriteImage(place(), image_));
+  std::string altered = image_.contents[0];
+  altered[0] ^= 1;
+  Overwrite(place().BlobPath(image_.blobs[0].digest), altered);
+  EXPECT_THAT(ReadBlob(place(), image_.blobs[0]), StatusIs(absl::StatusCode::kDataLoss));
+}
+
+TEST_P(TransportContract, AnAlteredManifestIsDataLoss) {
+  if (place().looks_after_itself()) {
+    GTEST_SKIP() << "a registry does not serve a damaged manifest";
+  }
+  Manifest index = IndexOf(image_, other_);
+  Session writing(place());
+  ASSERT_OK_AND_ASSIGN(auto to, writing.Destination());
+  for (const TestImage* image : {&image_, &other_}) {
+    ASSERT_OK(WriteBlobs(*to, *image));
+    ASSERT_OK(to->WriteManifest(image->manifest, /*is_top=*/false));
+  }
+  ASSERT_OK(to->WriteManifest(index, /*is_top=*/true));
+  ASSERT_OK(to->Publish(index));
+  std::string altered = image_.manifest.bytes();
+  altered.back() = ' ';
+  Overwrite(place().ManifestPath(image_.manifest.digest()), altered);
+
+  Session reading(place());
+  ASSERT_OK_AND_ASSIGN(auto from, reading.Source());
+  absl::Status status = from->ReadManifest(image_.manifest.digest()).status();
+  EXPECT_THAT(status, StatusIs(absl::StatusCode::kDataLoss,
+                               HasSubstr(image_.manifest.digest().ToString())));
+  EXPECT_EQ(ErrorReason(status), "CONTENT_MISMATCH");
+}
+
+TEST_P(TransportContract, ABlobOfAnotherDigestIsNotTaken) {
+  Session session(place());
+  ASSERT_OK_AND_ASSIGN(auto to, session.Destination());
+  std::string altered = image_.contents[0];
+  altered[0] ^= 1;
+  absl::Status status = WriteBlob(*to, image_.blobs[0], altered);
+  EXPECT_THAT(status, StatusIs(absl::StatusCode::kDataLoss));
+  EXPECT_EQ(ErrorReason(status), "CONTENT_MISMATCH");
+  EXPECT_THAT(to->ReuseBlob(image_.blobs[0]), IsOkAndHolds(Reuse::kAbsent));
+}
+
+TEST_P(TransportContract, AnAbandonedBlobLeavesNothing) {
+  Session session(place());
+  ASSERT_OK_AND_ASSIGN(auto to, session.Destination());
+  ASSERT_OK_AND_ASSIGN(auto sink, to->CreateBlob(image_.blobs[0]));
+  ASSERT_OK(sink->Append(image_.contents[0]));
+  sink.reset();
+  EXPECT_THAT(to->ReuseBlob(image_.blobs[0]), IsOkAndHolds(Reuse::kAbsent));
+  to.reset();
+  EXPECT_THAT(ReadTop(place()), StatusIs(absl::StatusCode::kNotFound));
+}
+
+TEST_P(TransportContract, ACopyThatWasNotPublishedKeepsTheOldImage) {
+  ASSERT_OK(WriteImage(place(), image_));
+  {
+    Session session(place());
+    ASSERT_OK_AND_ASSIGN(auto to, session.Destination());
+    ASSERT_OK(WriteBlobs(*to, other_));
+    ASSERT_OK(to->WriteManifest(other_.manifest, /*is_top=*/true));
+  }
+  ASSERT_OK_AND_ASSIGN(RawManifest top, ReadTop(place()));
+  EXPECT_EQ(top.digest, image_.manifest.digest());
+  for (size_t i = 0; i < image_.blobs.size(); ++i) {
+    EXPECT_THAT(ReadBlob(place(), image_.blobs[i]), IsOkAndHolds(image_.contents[i]));
+  }
+}
+
+TEST_P(TransportContract, PublishMovesTheName) {
+  ASSERT_OK(WriteImage(place(), image_));
+  ASSERT_OK(WriteImage(place(), other_));
+  ASSERT_OK_AND_ASSIGN(RawManifest top, ReadTop(place()));
+  EXPECT_EQ(top.digest, other_.manifest.digest());
+  EXPECT_THAT(ReadBlob(place(), other_.blobs[0]), IsOkAndHolds(other_.contents[0]));
+}
+
+TEST_P(TransportContract, ABlobThatIsThereNeedsNotBeSent) {
+  ASSERT_OK(WriteImage(place(), image_));
+  Session session(place());
+  ASSERT_OK_AND_ASSIGN(auto to, session.Destination());
+  EXPECT_THAT(to->ReuseBlob(image_.blobs[0]), IsOkAndHolds(Reuse::kPresent));
+  EXPECT_THAT(to->ReuseBlob(other_.blobs[0]), IsOkAndHolds(Reuse::kAbsent));
+}
+
+TEST_P(TransportContract, ADamagedBlobIsRepaired) {
+  if (place().looks_after_itself()) {
+    GTEST_SKIP() << "a registry looks after its blobs itself";
+  }
+  ASSERT_OK(WriteImage(place(), image_));
+  std::string altered = image_.contents[0];
+  altered[0] ^= 1;
+  Overwrite(place().BlobPath(image_.blobs[0].digest), altered);
+  {
+    Session session(place());
+    ASSERT_OK_AND_ASSIGN(auto to, session.Destination());
+    EXPECT_THAT(to->ReuseBlob(image_.blobs[0]), IsOkAndHolds(Reuse::kAbsent));
+  }
+  ASSERT_OK(WriteImage(place(), image_));
+  EXPECT_THAT(ReadBlob(place(), image_.blobs[0]), IsOkAndHolds(image_.contents[0]));
+}
+
+TEST_P(TransportContract, OciManifestsAreTaken) {
+  Session session(place());
+  ASSERT_OK_AND_ASSIGN(auto to, session.Destination());
+  EXPECT_TRUE(to->AcceptsManifestType(kOciManifestType));
+  EXPECT_TRUE(to->AcceptsManifestType(kOciIndexType));
+  EXPECT_EQ(to->AcceptsManifestType(kDockerManifestType), GetParam() != "oci");
+  EXPECT_EQ(to->AcceptsManifestType(kDockerListType), GetParam() != "oci");
+}
+
+TEST(FindTransport, LocationOfNoTransportIsUnimplemented) {
+  absl::Status status = FindTransport(broker::ImageLocation()).status();
+  EXPECT_THAT(status, StatusIs(absl::StatusCode::kUnimplemented));
+  EXPECT_EQ(ErrorReason(status), "TRANSPORT_UNIMPLEMENTED");
+}
+
+}  // namespace
+}  // namespace holkas

@@ -1,0 +1,89 @@
+#include "worker/transports/dir/dir.h"
+
+#include <filesystem>
+#include <fstream>
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "proto/wire/digest.h"
+#include "proto/wire/error.h"
+#include "proto/wire/status_matchers.h"
+#include "worker/broker/fake_broker.h"
+
+namespace holkas {
+namespace {
+
+using ::testing::HasSubstr;
+
+class DirTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    path_ = absl::StrCat(testing::TempDir(), "/",
+                         testing::UnitTest::GetInstance()->current_test_info()->name());
+    std::filesystem::remove_all(path_);
+    std::filesystem::create_directories(path_);
+    broker_ = std::make_unique<FakeBroker>(FakeBroker::Directory{FakeBroker::Kind::kDir, path_},
+                                           FakeBroker::Directory{});
+    job_.mutable_source()->mutable_dir();
+  }
+
+  void WriteFile(absl::string_view name, const std::string& content) {
+    std::ofstream(absl::StrCat(path_, "/", name), std::ios::binary) << content;
+  }
+  absl::StatusOr<std::unique_ptr<ImageSource>> Source() {
+    return OpenDirSource({*broker_, job_}, job_.source());
+  }
+
+  std::string path_;
+  std::unique_ptr<FakeBroker> broker_;
+  broker::JobSpec job_;
+};
+
+TEST_F(DirTest, ManifestIsWhateverTheFileHolds) {
+  WriteFile("manifest.json", "{}");
+  ASSERT_OK_AND_ASSIGN(auto source, Source());
+  ASSERT_OK_AND_ASSIGN(RawManifest manifest, source->ReadManifest(std::nullopt));
+  EXPECT_EQ(manifest.bytes, "{}");
+  EXPECT_EQ(manifest.digest, Digest::Sha256Of("{}"));
+  EXPECT_EQ(manifest.media_type, "");
+}
+
+TEST_F(DirTest, MissingManifestIsNotFound) {
+  ASSERT_OK_AND_ASSIGN(auto source, Source());
+  absl::Status status = source->ReadManifest(std::nullopt).status();
+  EXPECT_THAT(status, StatusIs(absl::StatusCode::kNotFound,
+                               "open manifest.json: no such file or directory"));
+  EXPECT_EQ(ErrorReason(status), "REPOSITORY_UNKNOWN");
+}
+
+TEST_F(DirTest, KnownVersionsAreRead) {
+  for (const char* version : {"1.0", "1.1", "1.2"}) {
+    WriteFile("version", absl::StrCat("Directory Transport Version: ", version, "\n"));
+    EXPECT_OK(Source()) << version;
+  }
+}
+
+TEST_F(DirTest, OtherVersionsAreUnsupported) {
+  for (const char* text :
+       {"Directory Transport Version: 1.3\n", "Directory Transport Version: 1.1", "\x1b[31m", ""}) {
+    WriteFile("version", text);
+    absl::Status status = Source().status();
+    EXPECT_THAT(status, StatusIs(absl::StatusCode::kUnimplemented,
+                                 HasSubstr("unsupported directory transport version")));
+    EXPECT_EQ(ErrorReason(status), "MEDIA_TYPE_UNSUPPORTED");
+  }
+}
+
+TEST_F(DirTest, ManifestThatIsTooLargeIsRefused) {
+  WriteFile("manifest.json", std::string(kMaxManifestBytes + 1, ' '));
+  ASSERT_OK_AND_ASSIGN(auto source, Source());
+  EXPECT_THAT(source->ReadManifest(std::nullopt),
+              StatusIs(absl::StatusCode::kResourceExhausted, HasSubstr("4194304")));
+}
+
+}  // namespace
+}  // namespace holkas
