@@ -102,7 +102,8 @@ absl::Status ZygoteLauncher::TryOut() {
   broker::ServiceFrame job;
   job.mutable_job();
   ASSIGN_OR_RETURN(const std::unique_ptr<Worker> worker, Launch(false));
-  RETURN_IF_ERROR(worker->channel().Send(job));
+  // A worker that could not be confined is gone already: Receive and Wait tell.
+  worker->channel().Send(job).IgnoreError();
   broker::WorkerFrame frame;
   const auto received = worker->channel().Receive(frame, absl::Now() + kLaunchTimeout);
   if (!received.ok() || !frame.has_ready() || frame.ready().tier() != tier_) {

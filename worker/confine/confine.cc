@@ -17,6 +17,7 @@
 #include "absl/strings/str_cat.h"
 #include "proto/wire/error.h"
 #include "proto/wire/status_macros.h"
+#include "proto/wire/unique_fd.h"
 #include "worker/confine/capabilities.h"
 #include "worker/confine/limits.h"
 #include "worker/confine/syscall_policy.h"
@@ -102,14 +103,18 @@ absl::Status Landlock(const ConfinePlan& plan) {
 }
 
 absl::Status CloseFilter(const ConfinePlan& plan) {
-  // From here on nobody hears of a failure: the process just ends.
-  if (dup2(STDIN_FILENO, STDERR_FILENO) < 0) {
+  // The zygote's standard error is left for /dev/null now, because the filter forbids it later, but
+  // kept aside for a failure to be told.
+  UniqueFd told(fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, kChannelFd + 1));
+  if (!told.valid() || dup2(STDIN_FILENO, STDERR_FILENO) < 0) {
     return ErrnoError(errno, "open /dev/null as standard error");
   }
   const sock_fprog program = {static_cast<unsigned short>(plan.filter.size()),
                               const_cast<sock_filter*>(plan.filter.data())};
   if (syscall(__NR_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, &program) != 0) {
-    return ErrnoError(errno, "seccomp");
+    const int error = errno;
+    dup2(told.get(), STDERR_FILENO);
+    return ErrnoError(error, "seccomp");
   }
   return absl::OkStatus();
 }

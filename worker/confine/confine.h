@@ -52,7 +52,8 @@ struct ConfinePlan {
 // zygote's standard error remains open at 2 until Confine closes it. `uid`: 0 to keep the zygote's.
 absl::Status DetachFromZygote(const ConfinePlan& plan, int channel, unsigned uid);
 
-// The other steps. The result is the job's threads (none for jobs that need none).
+// The other steps. The result is the job's threads (none for jobs that need none). Standard
+// error is /dev/null afterwards.
 absl::StatusOr<std::unique_ptr<ThreadPool>> Confine(const ConfinePlan& plan,
                                                     const broker::JobSpec& job);
 

@@ -1,0 +1,92 @@
+// The system calls that a worker has, three ways: as the checked-in table says, as the program
+// evaluates, and as the kernel answers.
+
+#include "tests/sandbox/seccomp_table.h"
+
+#include <linux/audit.h>
+#include <linux/seccomp.h>
+
+#include <fstream>
+#include <set>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "proto/wire/status_matchers.h"
+#include "tests/sandbox/bpf_evaluator.h"
+#include "tests/sandbox/driver_process.h"
+#include "worker/confine/bpf_program.h"
+#include "worker/confine/syscall_policy.h"
+
+namespace holkas {
+namespace {
+
+TEST(SeccompTable, IsTheCheckedInOne) {
+  std::ostringstream table;
+  table << std::ifstream("tests/sandbox/seccomp_table.txt").rdbuf();
+  EXPECT_EQ(RenderSeccompTable(AssembleFilter(SyscallPolicy())), table.str())
+      << "where the change is meant: bazel run //tests/sandbox:print_seccomp_table > "
+         "tests/sandbox/seccomp_table.txt";
+}
+
+TEST(SeccompTable, KillsWhatAnEmptyPolicyDoesNotName) {
+  const std::string table = RenderSeccompTable(AssembleFilter({}));
+  EXPECT_THAT(table, testing::HasSubstr("the other 1024 numbers"));
+  EXPECT_THAT(table, testing::HasSubstr("i386 and x32: 0 answers"));
+}
+
+TEST(SeccompTable, TellsAWeakerPolicyApart) {
+  std::vector<SyscallRule> weaker(SyscallPolicy().begin(), SyscallPolicy().end());
+  for (SyscallRule& rule : weaker) {
+    if (std::string(rule.name) == "sendto") {
+      rule.checks = {};
+    }
+  }
+  EXPECT_NE(RenderSeccompTable(AssembleFilter(weaker)),
+            RenderSeccompTable(AssembleFilter(SyscallPolicy())));
+}
+
+TEST(SyscallPolicy, KeepsRowsOfANumberTogetherAndSaysWhoNeedsThem) {
+  std::set<int> seen;
+  int last = -1;
+  for (const SyscallRule& rule : SyscallPolicy()) {
+    EXPECT_TRUE(rule.number == last || seen.insert(rule.number).second) << rule.name;
+    EXPECT_STRNE(rule.needed_by, "") << rule.name;
+    last = rule.number;
+  }
+}
+
+TEST(BpfEvaluator, RefusesWhatTheKernelWould) {
+  const seccomp_data data = {};
+  EXPECT_THAT(EvaluateFilter({}, data), StatusIs(absl::StatusCode::kInvalidArgument));
+  const sock_filter load_outside[] = {BPF_STMT(BPF_LD | BPF_W | BPF_ABS, sizeof(data))};
+  EXPECT_THAT(EvaluateFilter(load_outside, data), StatusIs(absl::StatusCode::kInvalidArgument));
+}
+
+// Each number in a worker of its own, with null arguments: the kernel kills it where the program
+// says so, and only there.
+TEST(SeccompTable, IsWhatTheKernelDoes) {
+  constexpr int kNumbers = 500;
+#ifdef __SANITIZE_ADDRESS__
+  GTEST_SKIP() << "the address sanitizer needs what the sandbox forbids";
+#endif
+  const As user = Can(As::kRoot) ? As::kRoot : As::kNobody;
+  DriverProcess driver(user, {"--tier=seccomp", "syscalls", absl::StrCat(kNumbers)});
+  const auto program = AssembleFilter(SyscallPolicy());
+  for (int number = 0; number < kNumbers; ++number) {
+    const std::string line = driver.ReadLine();
+    ASSERT_THAT(line, testing::StartsWith(absl::StrCat(number, " ")));
+    seccomp_data data = {};
+    data.nr = number;
+    data.arch = AUDIT_ARCH_X86_64;
+    ASSERT_OK_AND_ASSIGN(const uint32_t action, EvaluateFilter(program, data));
+    const bool killed = line.substr(line.find(' ') + 1) == "SIGSYS";
+    EXPECT_EQ(killed, action == SECCOMP_RET_KILL_PROCESS) << line;
+  }
+}
+
+}  // namespace
+}  // namespace holkas
