@@ -27,9 +27,8 @@ absl::Status WaitFor(int fd, short events, absl::Time deadline) {
     int timeout_ms = -1;
     if (deadline != absl::InfiniteFuture()) {
       absl::Duration left = std::max(deadline - absl::Now(), absl::ZeroDuration());
-      timeout_ms = static_cast<int>(
-          std::min<int64_t>(absl::ToInt64Milliseconds(absl::Ceil(left, absl::Milliseconds(1))),
-                            INT_MAX));
+      timeout_ms = static_cast<int>(std::min<int64_t>(
+          absl::ToInt64Milliseconds(absl::Ceil(left, absl::Milliseconds(1))), INT_MAX));
     }
     pollfd entry = {fd, events, 0};
     int ready = poll(&entry, 1, timeout_ms);

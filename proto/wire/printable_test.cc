@@ -30,7 +30,10 @@ TEST(Printable, MalformedUtf8IsEscaped) {
 TEST(Printable, LongTextIsCutBetweenCharacters) {
   EXPECT_EQ(Printable("0123456789", 10), "0123456789");
   EXPECT_EQ(Printable("0123456789a", 10), "0123456...");
-  EXPECT_EQ(Printable("01234\x01" "abcdef", 10), "01234...");
+  EXPECT_EQ(Printable("01234\x01"
+                      "abcdef",
+                      10),
+            "01234...");
   EXPECT_EQ(Printable("abc", 2), "..");
 }
 

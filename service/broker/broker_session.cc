@@ -104,8 +104,7 @@ BrokerSession::State::State(FrameChannel& channel, Options options)
     : channel_(channel),
       options_(std::move(options)),
       deadline_(std::min(options_.deadline, absl::Now() + options_.grants.max_run_time)),
-      own_resources_(options_.resources == nullptr ? std::make_unique<BrokerResources>()
-                                                   : nullptr),
+      own_resources_(options_.resources == nullptr ? std::make_unique<BrokerResources>() : nullptr),
       resources_(options_.resources == nullptr ? *own_resources_ : *options_.resources),
       calls_(options_.grants, options_.job, resources_, cancellation_,
              {options_.on_event, options_.on_log}),
@@ -162,11 +161,11 @@ void BrokerSession::State::CheckTime() {
   if (options_.cancelled && options_.cancelled()) {
     End(absl::CancelledError("the caller cancelled the call"), false);
   } else if (absl::Now() >= deadline_) {
-    End(absl::DeadlineExceededError(deadline_ == options_.deadline
-                                        ? "the caller's deadline passed"
-                                        : absl::StrCat("the job took longer than the limit of ",
-                                                       absl::FormatDuration(
-                                                           options_.grants.max_run_time))),
+    End(absl::DeadlineExceededError(
+            deadline_ == options_.deadline
+                ? "the caller's deadline passed"
+                : absl::StrCat("the job took longer than the limit of ",
+                               absl::FormatDuration(options_.grants.max_run_time))),
         false);
   }
   if (!ended_ && absl::Now() >= lock_until_) {
@@ -372,7 +371,7 @@ void BrokerSession::State::End(absl::Status status, bool worker_is_suspect) {
 }
 
 JobOutcome BrokerSession::State::CleanUp() {
-  if (options_.kill && !calls_.finished().has_value()) {
+  if (options_.kill && (outcome_.worker_is_suspect || !calls_.finished().has_value())) {
     options_.kill();
   }
   cancellation_.Cancel();

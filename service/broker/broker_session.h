@@ -17,8 +17,8 @@ namespace holkas {
 // What a job gave when its worker said Finish.
 struct JobOutcome {
   // What the worker said, or why it was not believed: a violation of the protocol is INTERNAL
-  // (WORKER_VIOLATION); the channel's end before Finish is INTERNAL (WORKER_DIED); a passed deadline
-  // or a cancelled call is DEADLINE_EXCEEDED or CANCELLED.
+  // (WORKER_VIOLATION); the channel's end before Finish is INTERNAL (WORKER_DIED); a passed
+  // deadline or a cancelled call is DEADLINE_EXCEEDED or CANCELLED.
   absl::Status status;
   // The serialised response, for jobs that have one.
   std::string result;
@@ -43,8 +43,8 @@ class BrokerSession {
     // Gets the worker's log lines, on the session's thread, fit to be written; must not block. May
     // be null. `severity` as in broker.Log.
     std::function<void(int severity, std::string line)> on_log;
-    // Called where the job ends otherwise than by Finish, before its tasks are waited for: should
-    // kill the worker. May be null; then the worker dies when whoever made it kills it.
+    // Called where the job ends otherwise than by a valid Finish, before its tasks are waited for:
+    // should kill the worker. May be null; then the worker dies when whoever made it kills it.
     std::function<void()> kill;
     // What all sessions share. Where it is null, the session has its own.
     BrokerResources* resources = nullptr;

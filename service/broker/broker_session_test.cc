@@ -41,7 +41,7 @@ const char kDigest[] = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca
 // Listens on 127.0.0.1.
 class TestListener {
  public:
-  TestListener() : socket_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+  TestListener() : socket_(socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)) {
     sockaddr_in address = {};
     address.sin_family = AF_INET;
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
@@ -54,7 +54,7 @@ class TestListener {
   uint16_t port() const { return port_; }
   // Whether nobody has connected so far.
   bool Untouched() {
-    UniqueFd peer(accept4(socket_.get(), nullptr, nullptr, SOCK_NONBLOCK));
+    UniqueFd peer(accept4(socket_.get(), nullptr, nullptr, SOCK_CLOEXEC));
     return !peer.valid();
   }
 
@@ -418,18 +418,16 @@ INSTANTIATE_TEST_SUITE_P(
                   f.mutable_open_file()->set_digest("sha256:../../../../etc/passwd");
                 }),
                 "malformed digest"},
-        Misdeed{"HasBlobOutside", kCopy, true, Calls([](Frame& f) {
-                  f.mutable_has_blob()->set_digest("sha256:..");
-                }),
+        Misdeed{"HasBlobOutside", kCopy, true,
+                Calls([](Frame& f) { f.mutable_has_blob()->set_digest("sha256:.."); }),
                 "malformed digest"},
         Misdeed{"HasBlobOfNegativeSize", kCopy, true, Calls([](Frame& f) {
                   FillHasBlob(f);
                   f.mutable_has_blob()->set_size_bytes(-1);
                 }),
                 "negative size"},
-        Misdeed{"CreateFileOfNegativeSize", kCopy, true, Calls([](Frame& f) {
-                  f.mutable_create_file()->set_size_bytes(-2);
-                }),
+        Misdeed{"CreateFileOfNegativeSize", kCopy, true,
+                Calls([](Frame& f) { f.mutable_create_file()->set_size_bytes(-2); }),
                 "negative size"},
         Misdeed{"CommitOfNoDigest", kCopy, true, Calls(FillCommit), "malformed digest"},
         Misdeed{"CommitOfNoFile", kCopy, true, Calls([](Frame& f) {
@@ -470,7 +468,8 @@ INSTANTIATE_TEST_SUITE_P(
                   }
                 }),
                 "no known form"},
-        Misdeed{"ResultTooLarge", kInspect, true, [](TestSession& s) {
+        Misdeed{"ResultTooLarge", kInspect, true,
+                [](TestSession& s) {
                   Frame frame;
                   frame.mutable_result_chunk()->set_data(std::string(64000, 'x'));
                   for (int i = 0; i < 164; ++i) {
@@ -580,8 +579,8 @@ TEST_F(BrokerSessionTest, ConnectGivesASocketThatWorks) {
   TestSession session(CopyJob());
   session.Ready();
   std::vector<UniqueFd> fds;
-  broker::Reply reply = session.Call(
-      ConnectFrame(broker::PURPOSE_REGISTRY, "127.0.0.1", listener_.port()), &fds);
+  broker::Reply reply =
+      session.Call(ConnectFrame(broker::PURPOSE_REGISTRY, "127.0.0.1", listener_.port()), &fds);
   ASSERT_EQ(reply.code(), 0) << reply.message();
   int flags = fcntl(fds.at(0).get(), F_GETFL);
   EXPECT_EQ(flags & O_NONBLOCK, 0);
@@ -623,9 +622,9 @@ TEST_F(BrokerSessionTest, ConnectionsElsewhereAreDeniedWithoutBeingTried) {
   }
   EXPECT_TRUE(other.Untouched());
   EXPECT_TRUE(listener_.Untouched());
-  EXPECT_EQ(session.Call(ConnectFrame(broker::PURPOSE_REDIRECT, "127.0.0.1", listener_.port()))
-                .code(),
-            0);
+  EXPECT_EQ(
+      session.Call(ConnectFrame(broker::PURPOSE_REDIRECT, "127.0.0.1", listener_.port())).code(),
+      0);
 }
 
 TEST_F(BrokerSessionTest, NameThatLeadsInsideIsDeniedEvenWhereOneAddressIsPublic) {
@@ -683,8 +682,8 @@ TEST_F(BrokerSessionTest, FilesOfTheSourceAreOpenedAndLinksAndDevicesAreNot) {
   session.Ready();
   std::vector<UniqueFd> fds;
   auto open = [&](const std::string& hex) {
-    return session.Call(
-        OpenFrame(broker::PLACE_SOURCE, broker::FILE_KIND_BLOB, "sha256:" + hex), &fds);
+    return session.Call(OpenFrame(broker::PLACE_SOURCE, broker::FILE_KIND_BLOB, "sha256:" + hex),
+                        &fds);
   };
   for (char name : {'a', 'b', 'c'}) {
     broker::Reply reply = open(std::string(64, name));

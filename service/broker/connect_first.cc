@@ -108,10 +108,9 @@ UniqueFd Race::WaitForOne() {
   }
   entries.push_back({cancellation_.fd(), POLLIN, 0});
   absl::Time until = next_ < endpoints_.size() ? std::min(begin_next_, deadline_) : deadline_;
-  absl::Duration wait =
-      std::clamp(until - absl::Now(), absl::ZeroDuration(), absl::Minutes(1));
-  int wait_ms = static_cast<int>(
-      absl::ToInt64Milliseconds(absl::Ceil(wait, absl::Milliseconds(1))));
+  absl::Duration wait = std::clamp(until - absl::Now(), absl::ZeroDuration(), absl::Minutes(1));
+  int wait_ms =
+      static_cast<int>(absl::ToInt64Milliseconds(absl::Ceil(wait, absl::Milliseconds(1))));
   if (poll(entries.data(), entries.size(), wait_ms) <= 0) {
     return UniqueFd();
   }

@@ -91,16 +91,17 @@ bool Destination::IsMountPoint() const {
 }
 
 absl::StatusOr<std::unique_ptr<StagingDirectory>> Destination::StageBeside() const {
-  ASSIGN_OR_RETURN(UniqueFd directory, OpenRoot(parent));
+  ASSIGN_OR_RETURN(UniqueFd directory, OpenRoot(parent, "the directory of the destination"));
   return StagingDirectory::Create(std::move(directory), PrefixBeside(name));
 }
 
 absl::StatusOr<std::unique_ptr<StagingDirectory>> Destination::StageWithin() const {
   // When there was nothing to stage in yet, somebody may have staged beside it and been killed.
-  if (absl::StatusOr<UniqueFd> beside = OpenRoot(parent); beside.ok()) {
+  if (absl::StatusOr<UniqueFd> beside = OpenRoot(parent, "the directory of the destination");
+      beside.ok()) {
     SweepStaging(beside->get(), PrefixBeside(name));
   }
-  ASSIGN_OR_RETURN(UniqueFd directory, OpenRoot(path()));
+  ASSIGN_OR_RETURN(UniqueFd directory, OpenRoot(path(), "the destination"));
   return StagingDirectory::Create(std::move(directory), absl::StrCat(kOwnPrefix, "-"));
 }
 

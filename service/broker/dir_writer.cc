@@ -91,7 +91,7 @@ absl::Status DirWriter::Check() {
   if (!destination.exists) {
     return absl::OkStatus();
   }
-  ASSIGN_OR_RETURN(UniqueFd root, OpenRoot(path_));
+  ASSIGN_OR_RETURN(UniqueFd root, OpenRoot(path_, path_));
   return CheckIsImageDirectory(root.get());
 }
 
@@ -122,7 +122,7 @@ absl::StatusOr<UniqueFd> DirWriter::OpenFile(broker::FileKind kind,
       return OpenRegularBeneath(staged_->directory().fd(), name);
     }
   }
-  ASSIGN_OR_RETURN(UniqueFd root, OpenRoot(path_));
+  ASSIGN_OR_RETURN(UniqueFd root, OpenRoot(path_, name));
   return OpenRegularBeneath(root.get(), name);
 }
 
@@ -133,9 +133,8 @@ absl::StatusOr<bool> DirWriter::HasBlob(const Digest& digest, int64_t size_bytes
   if (staged->Has(name)) {
     return true;
   }
-  absl::StatusOr<UniqueFd> root = OpenRoot(path_);
-  absl::StatusOr<UniqueFd> file =
-      root.ok() ? OpenRegularBeneath(root->get(), name) : root.status();
+  absl::StatusOr<UniqueFd> root = OpenRoot(path_, name);
+  absl::StatusOr<UniqueFd> file = root.ok() ? OpenRegularBeneath(root->get(), name) : root.status();
   if (!file.ok()) {
     return false;
   }

@@ -116,8 +116,8 @@ TEST_F(DirWriterTest, ImportantDataThatAppearsMeanwhileIsNotOverwritten) {
   WriteTestFile(image_ + "/thesis.tex", "important");
   EXPECT_THAT(writer->Publish(0, never_), StatusIs(absl::StatusCode::kFailedPrecondition));
   writer.reset();
-  EXPECT_THAT(directory_.Tree(), UnorderedElementsAre(Pair("image", "<dir>"),
-                                                      Pair("image/thesis.tex", "important")));
+  EXPECT_THAT(directory_.Tree(),
+              UnorderedElementsAre(Pair("image", "<dir>"), Pair("image/thesis.tex", "important")));
 }
 
 TEST_F(DirWriterTest, EmptyDirectoryIsFilledAndLinkIsFollowed) {

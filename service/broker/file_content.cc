@@ -113,10 +113,9 @@ absl::Status CheckContent(int read_fd, const Digest& digest, int64_t size_bytes,
 absl::Status CopyContent(int from, int to, int64_t size_bytes, const Cancellation& cancellation) {
   auto take = [to](absl::string_view piece) { return WriteAll(to, piece); };
   ASSIGN_OR_RETURN(int64_t done, ReadPieces(from, size_bytes, cancellation, take));
-  return done == size_bytes
-             ? absl::OkStatus()
-             : absl::DataLossError(absl::StrCat("copy file: got ", done, " bytes, want ",
-                                                size_bytes));
+  return done == size_bytes ? absl::OkStatus()
+                            : absl::DataLossError(absl::StrCat("copy file: got ", done,
+                                                               " bytes, want ", size_bytes));
 }
 
 }  // namespace holkas

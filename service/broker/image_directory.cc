@@ -69,10 +69,10 @@ absl::StatusOr<std::string> FileName(PathKind path_kind, broker::FileKind kind,
   }
 }
 
-absl::StatusOr<UniqueFd> OpenRoot(const std::string& path) {
+absl::StatusOr<UniqueFd> OpenRoot(const std::string& path, absl::string_view shown) {
   UniqueFd root(open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!root.valid()) {
-    return FileError(errno, "open", path);
+    return FileError(errno, "open", shown);
   }
   return root;
 }
@@ -96,8 +96,8 @@ absl::StatusOr<UniqueFd> OpenRegularBeneath(int root, const std::string& name) {
   if (!S_ISREG(status.st_mode)) {
     return PathDenied(name, "not a regular file");
   }
-  UniqueFd file(open(absl::StrCat("/proc/self/fd/", path.get()).c_str(),
-                     O_RDONLY | O_NONBLOCK | O_CLOEXEC));
+  UniqueFd file(
+      open(absl::StrCat("/proc/self/fd/", path.get()).c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
   if (!file.valid()) {
     return FileError(errno, "open", name);
   }

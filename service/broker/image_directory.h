@@ -25,9 +25,10 @@ using PathKind = ReadPathGrant::Kind;
 absl::StatusOr<std::string> FileName(PathKind path_kind, broker::FileKind kind,
                                      const std::optional<Digest>& digest);
 
-// Opens the directory `path`.
+// Opens the directory `path`. Messages say that `shown` could not be opened: a worker is not told
+// paths.
 // Errors: NOT_FOUND, PERMISSION_DENIED (PATH_DENIED), FAILED_PRECONDITION where it is a file.
-absl::StatusOr<UniqueFd> OpenRoot(const std::string& path);
+absl::StatusOr<UniqueFd> OpenRoot(const std::string& path, absl::string_view shown);
 
 // Opens the regular file `name` below `root` for reading. A device or FIFO is never opened.
 // Errors: NOT_FOUND; PERMISSION_DENIED (PATH_DENIED) where it is not a regular file, or a symbolic

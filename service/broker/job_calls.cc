@@ -213,8 +213,8 @@ absl::StatusOr<Answer> JobCalls::HasBlob(const broker::WorkerFrame& frame) {
 absl::StatusOr<Answer> JobCalls::CommitFile(const broker::WorkerFrame& frame) {
   const broker::CommitFile& commit = frame.commit_file();
   ASSIGN_OR_RETURN(Digest digest, ParseDigest(commit.digest()));
-  RETURN_IF_ERROR(writer_->CommitFile(commit.file_id(), commit.kind(), digest,
-                                      commit.size_bytes(), cancellation_));
+  RETURN_IF_ERROR(writer_->CommitFile(commit.file_id(), commit.kind(), digest, commit.size_bytes(),
+                                      cancellation_));
   return Answer();
 }
 
@@ -237,7 +237,7 @@ absl::StatusOr<Answer> JobCalls::OpenFile(const broker::WorkerFrame& frame) {
   }
   ASSIGN_OR_RETURN(std::string name, FileName(grants_.source_path->kind, open.kind(), digest));
   if (!source_root_.valid()) {
-    ASSIGN_OR_RETURN(source_root_, OpenRoot(grants_.source_path->path));
+    ASSIGN_OR_RETURN(source_root_, OpenRoot(grants_.source_path->path, name));
   }
   ASSIGN_OR_RETURN(UniqueFd file, OpenRegularBeneath(source_root_.get(), name));
   answer.fds.push_back(std::move(file));

@@ -46,8 +46,8 @@ IndexVersion VersionOfIndex(int layout) {
     return {};
   }
   auto ns = [](const timespec& time) { return time.tv_sec * 1'000'000'000LL + time.tv_nsec; };
-  return {true, status.st_dev, status.st_ino, status.st_size, ns(status.st_mtim),
-          ns(status.st_ctim)};
+  return {true,           status.st_dev,      status.st_ino,
+          status.st_size, ns(status.st_mtim), ns(status.st_ctim)};
 }
 
 // Whether `directory` is a layout, or nothing yet.
@@ -133,7 +133,7 @@ absl::Status OciWriter::Check() {
   if (!destination.exists) {
     return absl::OkStatus();
   }
-  ASSIGN_OR_RETURN(UniqueFd root, OpenRoot(path_));
+  ASSIGN_OR_RETURN(UniqueFd root, OpenRoot(path_, path_));
   return CheckIsLayout(root.get());
 }
 
@@ -157,7 +157,7 @@ absl::StatusOr<UniqueFd> OciWriter::OpenFile(broker::FileKind kind,
       return OpenRegularBeneath(staged_->directory().fd(), StagedName(*digest));
     }
   }
-  ASSIGN_OR_RETURN(UniqueFd root, OpenRoot(path_));
+  ASSIGN_OR_RETURN(UniqueFd root, OpenRoot(path_, name));
   return OpenRegularBeneath(root.get(), name);
 }
 
@@ -209,7 +209,7 @@ absl::Status OciWriter::BeginPublish(std::function<void()> wake) {
   } else if (errno != EEXIST) {
     return FileError(errno, "mkdir", "the layout");
   }
-  ASSIGN_OR_RETURN(layout_, OpenRoot(path_));
+  ASSIGN_OR_RETURN(layout_, OpenRoot(path_, "the layout"));
   UniqueFd to_lock(openat(layout_.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!to_lock.valid()) {
     return FileError(errno, "open", "the layout");
@@ -340,7 +340,7 @@ absl::Status OciWriter::ReplaceIndex(StagedFiles& staged) {
   made_layout_ = false;
   RETURN_IF_ERROR(SyncDirectory(layout_.get()));
   ASSIGN_OR_RETURN(Destination destination, Destination::Resolve(path_));
-  ASSIGN_OR_RETURN(UniqueFd parent, OpenRoot(destination.parent));
+  ASSIGN_OR_RETURN(UniqueFd parent, OpenRoot(destination.parent, "the directory of the layout"));
   return SyncDirectory(parent.get());
 }
 

@@ -90,13 +90,13 @@ TEST_F(OciWriterTest, PublishMakesALayoutWhereThereIsNone) {
   ASSERT_OK(PutFile(*writer, broker::FILE_KIND_MANIFEST, "manifest"));
   ASSERT_OK(PublishLine(*writer, "one"));
   writer.reset();
-  EXPECT_THAT(directory_.Tree(),
-              UnorderedElementsAre(
-                  Pair("layout", "<dir>"), Pair("layout/oci-layout", kLayoutText),
-                  Pair("layout/index.json", "one\n"), Pair("layout/blobs", "<dir>"),
-                  Pair("layout/blobs/sha256", "<dir>"),
-                  Pair("layout/" + BlobPath("layer"), "layer"),
-                  Pair("layout/" + BlobPath("manifest"), "manifest")));
+  EXPECT_THAT(
+      directory_.Tree(),
+      UnorderedElementsAre(Pair("layout", "<dir>"), Pair("layout/oci-layout", kLayoutText),
+                           Pair("layout/index.json", "one\n"), Pair("layout/blobs", "<dir>"),
+                           Pair("layout/blobs/sha256", "<dir>"),
+                           Pair("layout/" + BlobPath("layer"), "layer"),
+                           Pair("layout/" + BlobPath("manifest"), "manifest")));
 }
 
 TEST_F(OciWriterTest, NothingIsVisibleBeforePublishAndNothingIsLeftWithoutIt) {
@@ -213,9 +213,8 @@ TEST_F(OciWriterTest, FilesThatNeverWereAreViolationsAndOldOnesAreForgotten) {
   EXPECT_OK(writer->DropFile(file.id));
   EXPECT_OK(writer->DropFile(file.id));
   EXPECT_TRUE(IsViolation(writer->CommitFile(file.id, kBlob, Digest::Sha256Of(""), 0, never_)));
-  EXPECT_TRUE(
-      IsViolation(writer->CommitFile(file.id, broker::FILE_KIND_ROOT, Digest::Sha256Of(""), 0,
-                                     never_)));
+  EXPECT_TRUE(IsViolation(
+      writer->CommitFile(file.id, broker::FILE_KIND_ROOT, Digest::Sha256Of(""), 0, never_)));
 }
 
 TEST_F(OciWriterTest, MoreFilesThanGrantedAtOnceAreRefused) {

@@ -21,8 +21,7 @@ void EscapeStrings(Message& message, const FieldDescriptor* field, size_t max_by
   }
   for (int i = 0; i < reflection.FieldSize(message, field); ++i) {
     reflection.SetRepeatedString(
-        &message, field, i,
-        Printable(reflection.GetRepeatedString(message, field, i), max_bytes));
+        &message, field, i, Printable(reflection.GetRepeatedString(message, field, i), max_bytes));
   }
 }
 

@@ -37,8 +37,8 @@ absl::StatusOr<std::vector<Endpoint>> LookUpBySystem(const std::string& host, ui
   addrinfo* list = nullptr;
   int error = getaddrinfo(host.c_str(), absl::StrCat(port).c_str(), &hints, &list);
   if (error != 0) {
-    return Unavailable(host, error == EAI_NONAME || error == EAI_NODATA ? "no such host"
-                                                                        : gai_strerror(error));
+    return Unavailable(
+        host, error == EAI_NONAME || error == EAI_NODATA ? "no such host" : gai_strerror(error));
   }
   std::vector<Endpoint> endpoints;
   for (addrinfo* entry = list; entry != nullptr && endpoints.size() < kMaxAddresses;

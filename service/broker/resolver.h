@@ -21,9 +21,9 @@ class Resolver {
   // `limit`: how many look-ups may be under way.
   explicit Resolver(int limit = 32);
   // For tests: answers with what `look_up` gives.
-  Resolver(int limit,
-           std::function<absl::StatusOr<std::vector<Endpoint>>(const std::string&, uint16_t)>
-               look_up);
+  Resolver(
+      int limit,
+      std::function<absl::StatusOr<std::vector<Endpoint>>(const std::string&, uint16_t)> look_up);
   ~Resolver();
 
   // The addresses of `host`, in the order in which they should be tried (RFC 6724); at least one.

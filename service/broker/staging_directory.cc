@@ -29,8 +29,7 @@ constexpr int kCreateTries = 16;
 constexpr int kMaxTreeDepth = 64;
 
 UniqueFd OpenDirectory(int parent, const std::string& name) {
-  return UniqueFd(
-      openat(parent, name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  return UniqueFd(openat(parent, name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
 }
 
 dev_t DeviceOf(int fd) {

@@ -23,8 +23,7 @@ void WorkPool::PutInLine(Client& client) {
   }
   client.in_line_ = true;
   line_.push_back(&client);
-  if (idle_ < static_cast<int>(line_.size()) &&
-      static_cast<int>(threads_.size()) < max_threads_) {
+  if (idle_ < static_cast<int>(line_.size()) && static_cast<int>(threads_.size()) < max_threads_) {
     threads_.emplace_back([this] { ThreadMain(); });
   }
 }
@@ -32,9 +31,8 @@ void WorkPool::PutInLine(Client& client) {
 void WorkPool::ThreadMain() {
   absl::MutexLock lock(&mutex_);
   while (true) {
-    auto ready = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-      return stopping_ || !line_.empty();
-    };
+    auto ready = [this]()
+                     ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return stopping_ || !line_.empty(); };
     ++idle_;
     mutex_.Await(absl::Condition(&ready));
     --idle_;

@@ -202,8 +202,7 @@ absl::Status CheckNotOwnAddress(const sockaddr& address) {
   std::string text = ToText(address);
   bool own = false;
   for (const ifaddrs* entry = list; entry != nullptr; entry = entry->ifa_next) {
-    own = own || (entry->ifa_addr != nullptr &&
-                  entry->ifa_addr->sa_family == address.sa_family &&
+    own = own || (entry->ifa_addr != nullptr && entry->ifa_addr->sa_family == address.sa_family &&
                   ToText(*entry->ifa_addr) == text);
   }
   freeifaddrs(list);

@@ -176,8 +176,8 @@ absl::StatusOr<Broker::NewFile> BrokerClient::CreateFile(int64_t size_bytes) {
   return NewFile{answer.reply.file_id(), std::move(answer.fds[0])};
 }
 
-absl::Status BrokerClient::CommitFile(uint32_t file_id, broker::FileKind kind,
-                                      const Digest& digest, int64_t size_bytes) {
+absl::Status BrokerClient::CommitFile(uint32_t file_id, broker::FileKind kind, const Digest& digest,
+                                      int64_t size_bytes) {
   broker::WorkerFrame frame;
   frame.mutable_commit_file()->set_file_id(file_id);
   frame.mutable_commit_file()->set_kind(kind);

@@ -61,8 +61,8 @@ TEST_F(BrokerClientTest, ConnectSendsWhatItWasGivenAndReturnsTheSocket) {
     EXPECT_EQ(call.connect().place(), broker::PLACE_SOURCE);
     Answer(ReplyTo(call), {0});
   });
-  absl::StatusOr<UniqueFd> fd = broker_->Connect(broker::PLACE_SOURCE, broker::PURPOSE_REGISTRY,
-                                                 "registry.example", 443);
+  absl::StatusOr<UniqueFd> fd =
+      broker_->Connect(broker::PLACE_SOURCE, broker::PURPOSE_REGISTRY, "registry.example", 443);
   service.join();
   ASSERT_OK(fd.status());
   EXPECT_GT(fd->get(), 2);
@@ -113,9 +113,8 @@ TEST_F(BrokerClientTest, RepliesFindTheirCallsInAnyOrder) {
 TEST_F(BrokerClientTest, LostServiceFailsAllCallsThatWaitAndAllLaterOnes) {
   std::vector<std::thread> threads;
   for (int i = 0; i < 4; ++i) {
-    threads.emplace_back([this] {
-      EXPECT_THAT(broker_->DropFile(1), StatusIs(absl::StatusCode::kUnavailable));
-    });
+    threads.emplace_back(
+        [this] { EXPECT_THAT(broker_->DropFile(1), StatusIs(absl::StatusCode::kUnavailable)); });
   }
   for (int i = 0; i < 4; ++i) {
     NextCall();

@@ -184,8 +184,8 @@ absl::StatusOr<Broker::NewFile> FakeBroker::NewStagedFile() {
   return NewFile{id, std::move(fd)};
 }
 
-absl::StatusOr<UniqueFd> FakeBroker::Connect(broker::Place, broker::Purpose,
-                                             absl::string_view host, uint16_t port) {
+absl::StatusOr<UniqueFd> FakeBroker::Connect(broker::Place, broker::Purpose, absl::string_view host,
+                                             uint16_t port) {
   uint16_t port_here = 0;
   {
     absl::MutexLock lock(&mutex_);
@@ -261,9 +261,8 @@ absl::Status FakeBroker::CommitFile(uint32_t file_id, broker::FileKind kind, con
   std::string path = found->second;
   writing_.erase(found);
   bool root = kind == broker::FILE_KIND_ROOT && destination_.kind == Kind::kDir;
-  ASSIGN_OR_RETURN(std::string name,
-                   NameOf(destination_.kind, kind,
-                          root ? std::nullopt : std::optional<Digest>(digest)));
+  ASSIGN_OR_RETURN(std::string name, NameOf(destination_.kind, kind,
+                                            root ? std::nullopt : std::optional<Digest>(digest)));
   if (!IsContent(path, digest, size_bytes)) {
     fs::remove(path);
     return MakeError(absl::StatusCode::kDataLoss, "CONTENT_MISMATCH",
