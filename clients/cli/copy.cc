@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "clients/cli/copy_flags.h"
 #include "clients/cli/copy_progress.h"
+#include "clients/cli/error_context.h"
 #include "clients/cli/go_text.h"
 #include "proto/wire/status_macros.h"
 #include "proto/wire/unique_fd.h"
@@ -60,12 +61,13 @@ absl::Status RunCopy(const FlagSet& flags, const std::vector<std::string>& argum
       context.console);
   CopyResult result;
   RETURN_IF_ERROR(WithClient(flags, context, [&](ImageClient& client) {
-    return client.Copy(order.request, deadline, [&](const CopyResponse& event) {
+    absl::Status status = client.Copy(order.request, deadline, [&](const CopyResponse& event) {
       progress->Show(event);
       if (event.has_result()) {
         result = event.result();
       }
     });
+    return WithCopyContext(status, order.request.source(), order.request.destination());
   }));
   for (const std::string& warning : result.warnings()) {
     context.console.Log(LogLevel::kWarning, warning);

@@ -3,6 +3,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "clients/cli/certificates.h"
+#include "clients/cli/error_context.h"
 #include "clients/cli/go_json.h"
 #include "clients/cli/go_text.h"
 #include "clients/cli/image_name.h"
@@ -100,10 +101,7 @@ absl::Status RunInspect(const FlagSet& flags, const std::vector<std::string>& ar
   return WithClient(flags, context, [&](ImageClient& client) -> absl::Status {
     absl::StatusOr<InspectResponse> image = client.Inspect(request, deadline);
     if (!image.ok()) {
-      return ErrorReason(image.status()).empty()
-                 ? image.status()
-                 : WithContext(image.status(),
-                               absl::StrCat("Error parsing image name ", GoQuote(arguments[0])));
+      return WithInspectContext(image.status(), arguments[0]);
     }
     for (const std::string& warning : image->warnings()) {
       context.console.Log(LogLevel::kWarning, warning);

@@ -92,10 +92,10 @@ std::string InspectJson(const InspectResponse& image) {
   json.Key("LayersData");
   WriteLayersData(json, image);
   json.Key("Env");
-  if (image.env().empty()) {
-    json.Null();
-  } else {
+  if (image.has_env()) {
     json.Strings({image.env().begin(), image.env().end()});
+  } else {
+    json.Null();
   }
   json.EndObject();
   return json.text();

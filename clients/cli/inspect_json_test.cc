@@ -27,6 +27,7 @@ TEST(InspectJson, HasSkopeosKeysInItsOrder) {
   layer->set_digest("sha256:cc");
   (*layer->mutable_annotations())["k"] = "v";
   image.add_env("PATH=/bin");
+  image.set_has_env(true);
   EXPECT_EQ(InspectJson(image), R"({
     "Name": "registry.example.com/app",
     "Digest": "sha256:aa",
@@ -83,7 +84,9 @@ TEST(InspectJson, AbsentPartsAreNullOrLeftOut) {
     "Env": null
 })");
   image.set_has_labels(true);
+  image.set_has_env(true);
   EXPECT_NE(InspectJson(image).find("\"Labels\": {},"), std::string::npos);
+  EXPECT_NE(InspectJson(image).find("\"Env\": []\n"), std::string::npos);
 }
 
 }  // namespace

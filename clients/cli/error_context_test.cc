@@ -1,0 +1,60 @@
+#include "clients/cli/error_context.h"
+
+#include "absl/status/status.h"
+#include "gtest/gtest.h"
+#include "proto/wire/error.h"
+#include "proto/wire/status_matchers.h"
+
+namespace holkas {
+namespace {
+
+using absl::StatusCode;
+
+TEST(WithInspectContext, TellsTheStepThatFailed) {
+  absl::Status missing = MakeError(StatusCode::kNotFound, "MANIFEST_UNKNOWN", "manifest unknown");
+  absl::Status status = WithInspectContext(missing, "docker://a.example/b");
+  EXPECT_THAT(status,
+              StatusIs(StatusCode::kNotFound,
+                       "Error parsing image name \"docker://a.example/b\": manifest unknown"));
+  EXPECT_EQ(ErrorReason(status), "MANIFEST_UNKNOWN");
+  EXPECT_THAT(
+      WithInspectContext(missing, "dir:/x"),
+      StatusIs(StatusCode::kNotFound, "Error retrieving manifest for image: manifest unknown"));
+  EXPECT_THAT(
+      WithInspectContext(MakeError(StatusCode::kNotFound, "PLATFORM_NOT_FOUND", "no image found"),
+                         "oci:x"),
+      StatusIs(StatusCode::kNotFound, "Error parsing manifest for image: no image found"));
+}
+
+TEST(WithInspectContext, OtherFailuresStandAlone) {
+  EXPECT_OK(WithInspectContext(absl::OkStatus(), "oci:x"));
+  EXPECT_THAT(
+      WithInspectContext(MakeError(StatusCode::kInternal, "WORKER_DIED", "killed"), "oci:x"),
+      StatusIs(StatusCode::kInternal, "killed"));
+}
+
+TEST(WithCopyContext, NamesTheSourceInFull) {
+  EXPECT_THAT(WithCopyContext(MakeError(StatusCode::kNotFound, "MANIFEST_UNKNOWN", "unknown"),
+                              "docker://busybox", "dir:/x"),
+              StatusIs(StatusCode::kNotFound,
+                       "initializing source docker://docker.io/library/busybox:latest: unknown"));
+  EXPECT_THAT(
+      WithCopyContext(MakeError(StatusCode::kNotFound, "PLATFORM_NOT_FOUND", "none"), "oci:/l:x",
+                      "dir:/x"),
+      StatusIs(StatusCode::kNotFound, "choosing an image from manifest list oci:/l:x: none"));
+}
+
+TEST(WithCopyContext, TellsTheRegistriesApart) {
+  absl::Status refused = MakeError(StatusCode::kUnavailable, "REGISTRY_UNAVAILABLE",
+                                   "pinging container registry a.example:5000: connection refused");
+  EXPECT_THAT(WithCopyContext(refused, "docker://a.example:5000/x:1", "docker://b.example/x"),
+              StatusIs(StatusCode::kUnavailable,
+                       "initializing source docker://a.example:5000/x:1: "
+                       "pinging container registry a.example:5000: connection refused"));
+  for (const char* source : {"docker://b.example/x", "oci:/l:x", "docker://a.example:5000/y"}) {
+    EXPECT_EQ(WithCopyContext(refused, source, "docker://a.example:5000/x"), refused);
+  }
+}
+
+}  // namespace
+}  // namespace holkas
