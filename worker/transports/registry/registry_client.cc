@@ -191,11 +191,10 @@ RegistryClient::Attempt RegistryClient::TryHop(const RegistryRequest& request, c
 }
 
 absl::StatusOr<std::unique_ptr<RegistryAnswer>> RegistryClient::StartUpload(
-    const RegistryRequest& request, int64_t size_bytes) {
+    const RegistryRequest& request) {
   const Url url = UrlFor(request, scheme_ != Scheme::kHttp);
   HttpRequest http = MakeHttpRequest(request, url);
   http.body = HttpRequest::Body::kStream;
-  http.stream_size_bytes = size_bytes;
   return Start(std::move(http), url);
 }
 

@@ -87,10 +87,9 @@ class RegistryClient {
   // RESOURCE_EXHAUSTED (LIMIT_EXCEEDED).
   absl::StatusOr<std::unique_ptr<RegistryAnswer>> Send(const RegistryRequest& request);
 
-  // Begins a request with a streamed body, `request.body` not set: nothing is awaited or repeated.
-  // After at least one Send. `size_bytes` -1: not known.
-  absl::StatusOr<std::unique_ptr<RegistryAnswer>> StartUpload(const RegistryRequest& request,
-                                                              int64_t size_bytes);
+  // Begins a request whose body is streamed in chunks, `request.body` not set: nothing is awaited
+  // or repeated. After at least one Send.
+  absl::StatusOr<std::unique_ptr<RegistryAnswer>> StartUpload(const RegistryRequest& request);
 
   // Where an upload continues, by the Location of an answer.
   // Errors: UNAVAILABLE for a malformed one and for one that leads from HTTPS to HTTP.

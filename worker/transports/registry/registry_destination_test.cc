@@ -122,7 +122,7 @@ TEST_F(RegistryDestinationTest, UploadsInOneStream) {
                                        std::string(Digest::Sha256Of(kBlob).hex()))));
   const ScriptedRequest patch = server_->requests().at(1);
   EXPECT_EQ(patch.body, kBlob);
-  EXPECT_EQ(patch.headers.at("content-length"), "10");
+  EXPECT_EQ(patch.headers.at("transfer-encoding"), "chunked");
   EXPECT_EQ(patch.headers.at("content-type"), "application/octet-stream");
   EXPECT_EQ(server_->connections(), 2);  // the first said that there is no TLS
 }
@@ -136,7 +136,7 @@ TEST_F(RegistryDestinationTest, AbandonedUploadIsDeleted) {
     ASSERT_OK_AND_ASSIGN(auto sink, destination.CreateBlob(BlobOf(kBlob)));
     ASSERT_OK(sink->Append("some "));
   }
-  EXPECT_EQ(Requests().back(), absl::StrCat("DELETE ", kSession));
+  EXPECT_EQ(Requests().back(), "DELETE /v2/lib/app/blobs/uploads/1?state=b");
 }
 
 TEST_F(RegistryDestinationTest, MoreOrFewerBytesThanAnnouncedAreDataLoss) {

@@ -30,11 +30,28 @@ absl::StatusOr<std::unique_ptr<ByteSink>> RegistryUpload::Open(RegistryClient& c
 }
 
 RegistryUpload::~RegistryUpload() {
-  const bool stalled = patch_ != nullptr && patch_->exchange().failure() == HttpFailure::kStall;
-  patch_.reset();  // breaks the connection where the body is not complete
-  if (session_.has_value() && !stalled) {
+  const bool deletable = patch_ == nullptr || EndEarly();
+  patch_.reset();
+  if (session_.has_value() && deletable) {
     DeleteUploadSession(client_, *session_);
   }
+}
+
+// A body in chunks can end anywhere, and a session can be deleted by the location that the answer
+// gives; docker-registry does not know a session any more whose body broke off.
+bool RegistryUpload::EndEarly() {
+  if (patch_->exchange().failure() != HttpFailure::kNone) {
+    return patch_->exchange().failure() != HttpFailure::kStall;
+  }
+  patch_->exchange().EndBody();
+  if (!patch_->Await().ok()) {
+    return false;
+  }
+  if (IsSuccess(patch_->head().status)) {
+    patch_->Discard();
+    (void)TakeLocation(*patch_);
+  }
+  return true;
 }
 
 std::string RegistryUpload::Context() const {
@@ -66,8 +83,7 @@ absl::Status RegistryUpload::Send(absl::string_view data) {
     ASSIGN_OR_RETURN(
         patch_, client_.StartUpload({.method = "PATCH",
                                      .url = session_,
-                                     .headers = {{"Content-Type", "application/octet-stream"}}},
-                                    blob_.size_bytes));
+                                     .headers = {{"Content-Type", "application/octet-stream"}}}));
   }
   sent_bytes_ += static_cast<int64_t>(data.size());
   if (blob_.size_bytes >= 0 && sent_bytes_ > blob_.size_bytes) {

@@ -29,6 +29,8 @@ class RegistryUpload : public ByteSink {
 
   absl::Status OpenSession();
   absl::Status Send(absl::string_view data);
+  // Ends a body that is not complete; whether the session may be deleted now.
+  bool EndEarly();
   absl::Status EndBody(int64_t size_bytes);
   absl::Status Close(const Digest& digest);
   // Keeps where the session continues.
