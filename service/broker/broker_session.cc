@@ -371,7 +371,9 @@ void BrokerSession::State::End(absl::Status status, bool worker_is_suspect) {
 }
 
 JobOutcome BrokerSession::State::CleanUp() {
-  if (options_.kill && (outcome_.worker_is_suspect || !calls_.finished().has_value())) {
+  // One that died tells by its exit status why.
+  bool died = ErrorReason(outcome_.status) == "WORKER_DIED";
+  if (options_.kill && !died && (outcome_.worker_is_suspect || !calls_.finished().has_value())) {
     options_.kill();
   }
   cancellation_.Cancel();

@@ -9,6 +9,7 @@
 #include "absl/time/clock.h"
 #include "proto/wire/error.h"
 #include "proto/wire/status_macros.h"
+#include "service/broker/broker_resources.h"
 #include "service/broker/broker_session.h"
 #include "service/jobs/admission.h"
 
@@ -90,6 +91,7 @@ class JobRunner::State {
   Launcher& launcher_;
   Logger& logger_;
   Admission admission_;
+  BrokerResources broker_resources_;
 };
 
 absl::StatusOr<std::string> JobRunner::State::Run(Call call) {
@@ -120,6 +122,12 @@ absl::StatusOr<std::string> JobRunner::State::RunAdmitted(Call& call, Summary& s
       call.on_event(std::move(event));
     }
   };
+  options.on_log = [this, &call](int severity, std::string line) {
+    logger_.Log(severity == 0 ? LogLevel::kInfo : LogLevel::kWarning, "worker says",
+                {{"request", call.number}, {"line", WithoutSecrets(line, call.job)}});
+  };
+  options.kill = [&worker] { worker->Kill(); };
+  options.resources = &broker_resources_;
   JobOutcome outcome = BrokerSession(worker->channel(), std::move(options)).Run();
 
   const absl::StatusOr<WorkerExit> exit = AwaitExit(*worker, outcome);
