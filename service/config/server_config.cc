@@ -104,7 +104,7 @@ void FillDefaults(ServerConfig& config) {
     limits.set_max_connections(4096);
   }
   if (limits.max_connections_per_user() == 0) {
-    limits.set_max_connections_per_user(64);
+    limits.set_max_connections_per_user(1024);
   }
   DefaultTo(*limits.mutable_inspect_timeout(), 60);
   DefaultTo(*limits.mutable_copy_timeout(), 60 * 60);

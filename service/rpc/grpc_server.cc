@@ -8,6 +8,7 @@
 #include <limits>
 
 #include "grpc/health/v1/health.pb.h"
+#include "holkas/v1/image_service.grpc.pb.h"
 
 namespace holkas {
 namespace {
@@ -77,6 +78,7 @@ absl::StatusOr<std::unique_ptr<grpc::Server>> StartGrpcServer(ImageService& serv
   if (server == nullptr) {
     return absl::InternalError("gRPC does not start");
   }
+  server->GetHealthCheckService()->SetServingStatus(v1::ImageService::service_full_name(), true);
   return server;
 }
 

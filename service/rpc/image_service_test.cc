@@ -4,6 +4,7 @@
 #include <grpcpp/create_channel_posix.h>
 #include <grpcpp/health_check_service_interface.h>
 #include <grpcpp/server_posix.h>
+#include <grpcpp/impl/codegen/client_unary_call.h>
 #include <sys/socket.h>
 
 #include <atomic>
@@ -16,6 +17,7 @@
 #include "absl/synchronization/notification.h"
 #include "absl/time/clock.h"
 #include "gmock/gmock.h"
+#include "grpc/health/v1/health.pb.h"
 #include "gtest/gtest.h"
 #include "proto/wire/error.h"
 #include "proto/wire/status_matchers.h"
@@ -370,6 +372,28 @@ TEST_F(ImageServiceTest, ServerInfoStartsNoWorker) {
   EXPECT_EQ(info.running_requests(), 0);
   EXPECT_THAT(info.version(), testing::Not(testing::IsEmpty()));
   EXPECT_EQ(launcher_->launched(), 0);
+}
+
+TEST_F(ImageServiceTest, HealthIsTold) {
+  Start([](FakeWorkerSide&) { return CleanExit(); });
+  const auto check = [channel = Connect(Peer::Kind::kUnix)](const std::string& service) {
+    grpc::health::v1::HealthCheckRequest request;
+    request.set_service(service);
+    grpc::ClientContext context;
+    grpc::health::v1::HealthCheckResponse response;
+    const grpc::Status status = grpc::internal::BlockingUnaryCall(
+        channel.get(),
+        grpc::internal::RpcMethod("/grpc.health.v1.Health/Check",
+                                  grpc::internal::RpcMethod::NORMAL_RPC),
+        &context, request, &response);
+    return status.ok() ? static_cast<int>(response.status()) : -1;
+  };
+  using grpc::health::v1::HealthCheckResponse;
+  EXPECT_EQ(check(""), HealthCheckResponse::SERVING);
+  EXPECT_EQ(check("holkas.v1.ImageService"), HealthCheckResponse::SERVING);
+  EXPECT_EQ(check("holkas.v1.Other"), -1);
+  server_->GetHealthCheckService()->SetServingStatus(false);
+  EXPECT_EQ(check("holkas.v1.ImageService"), HealthCheckResponse::NOT_SERVING);
 }
 
 TEST_F(ImageServiceTest, RequestsLargerThanAMebibyteAreRefused) {
