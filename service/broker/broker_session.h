@@ -44,7 +44,8 @@ class BrokerSession {
     // be null. `severity` as in broker.Log.
     std::function<void(int severity, std::string line)> on_log;
     // Called where the session ends a job whose worker is alive and did not say a valid Finish,
-    // before tasks are waited for: should kill the worker. May be null; then the worker dies when whoever made it kills it.
+    // before tasks are waited for: should kill the worker. May be null; then the worker dies when
+    // whoever made it kills it.
     std::function<void()> kill;
     // What all sessions share. Where it is null, the session has its own.
     BrokerResources* resources = nullptr;

@@ -10,7 +10,6 @@
 #include "absl/strings/str_cat.h"
 #include "proto/wire/error.h"
 #include "proto/wire/status_macros.h"
-#include "service/broker/file_content.h"
 #include "service/broker/image_directory.h"
 #include "service/broker/violation.h"
 
@@ -39,8 +38,9 @@ absl::Status Sync(int fd) {
 
 }  // namespace
 
-StagedFiles::StagedFiles(std::unique_ptr<StagingDirectory> directory, int max_open)
-    : directory_(std::move(directory)), max_open_(max_open) {}
+StagedFiles::StagedFiles(std::unique_ptr<StagingDirectory> directory, int max_open,
+                         WriterCheck has_writer)
+    : directory_(std::move(directory)), max_open_(max_open), has_writer_(has_writer) {}
 
 StagedFiles::~StagedFiles() = default;
 
@@ -68,7 +68,7 @@ absl::StatusOr<StagedFiles::Writing> StagedFiles::Take(uint32_t id) {
 
 absl::Status StagedFiles::Seal(Writing& writing, int64_t size_bytes,
                                const Cancellation& cancellation) {
-  absl::StatusOr<bool> has_writer = HasWriter(writing.file.read.get());
+  absl::StatusOr<bool> has_writer = has_writer_(writing.file.read.get());
   if (has_writer.ok()) {
     return *has_writer ? Violation("a file is committed that is still open for writing")
                        : absl::OkStatus();

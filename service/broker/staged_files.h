@@ -15,6 +15,7 @@
 #include "proto/wire/digest.h"
 #include "proto/wire/unique_fd.h"
 #include "service/broker/cancellation.h"
+#include "service/broker/file_content.h"
 #include "service/broker/staging_directory.h"
 
 namespace holkas {
@@ -30,8 +31,12 @@ struct CreatedFile {
 // that was not checked. Thread-safe; the long part of Commit holds no lock.
 class StagedFiles {
  public:
-  // `max_open`: how many files may be written at once.
-  StagedFiles(std::unique_ptr<StagingDirectory> directory, int max_open);
+  // As HasWriter in file_content.h.
+  using WriterCheck = absl::StatusOr<bool> (*)(int read_fd);
+
+  // `max_open`: how many files may be written at once. Tests give another `has_writer`.
+  StagedFiles(std::unique_ptr<StagingDirectory> directory, int max_open,
+              WriterCheck has_writer = HasWriter);
   ~StagedFiles();
 
   // A new file to write. `size_bytes` -1: of any size.
@@ -84,6 +89,7 @@ class StagedFiles {
 
   const std::unique_ptr<StagingDirectory> directory_;
   const int max_open_;
+  const WriterCheck has_writer_;
   mutable absl::Mutex mutex_;
   uint32_t last_id_ ABSL_GUARDED_BY(mutex_) = 0;
   std::map<uint32_t, Writing> writing_ ABSL_GUARDED_BY(mutex_);

@@ -1,0 +1,77 @@
+#include "service/broker/resolver.h"
+
+#include <string>
+#include <vector>
+
+#include "absl/synchronization/notification.h"
+#include "absl/time/clock.h"
+#include "gtest/gtest.h"
+#include "proto/wire/error.h"
+#include "proto/wire/status_matchers.h"
+
+namespace holkas {
+namespace {
+
+using ::testing::HasSubstr;
+using Endpoints = absl::StatusOr<std::vector<Endpoint>>;
+
+TEST(Resolver, AddressesNeedNoLookUp) {
+  Resolver resolver(0, [](const std::string&, uint16_t) -> Endpoints {
+    ADD_FAILURE();
+    return absl::InternalError("");
+  });
+  Cancellation never;
+  for (const char* host : {"127.0.0.1", "::1"}) {
+    ASSERT_OK_AND_ASSIGN(std::vector<Endpoint> endpoints,
+                         resolver.Resolve(host, 443, absl::Seconds(1), never));
+    EXPECT_EQ(endpoints.size(), 1u);
+  }
+}
+
+TEST(Resolver, SystemKnowsLocalhost) {
+  Resolver resolver;
+  Cancellation never;
+  ASSERT_OK_AND_ASSIGN(std::vector<Endpoint> endpoints,
+                       resolver.Resolve("localhost", 443, absl::Seconds(5), never));
+  EXPECT_THAT(endpoints.at(0).ToString(), testing::AnyOf("127.0.0.1:443", "[::1]:443"));
+}
+
+TEST(Resolver, NameWithoutAddressIsUnavailableInGosWords) {
+  Resolver resolver(
+      1, [](const std::string&, uint16_t) { return Endpoints(std::vector<Endpoint>()); });
+  Cancellation never;
+  absl::Status status = resolver.Resolve("no.example", 443, absl::Seconds(1), never).status();
+  EXPECT_THAT(status, StatusIs(absl::StatusCode::kUnavailable,
+                               "dial tcp: lookup no.example: no such host"));
+  EXPECT_EQ(ErrorReason(status), "REGISTRY_UNAVAILABLE");
+}
+
+TEST(Resolver, SlowLookUpIsLeftBehindAndCounts) {
+  absl::Notification done;
+  Resolver resolver(1, [&done](const std::string&, uint16_t) {
+    done.WaitForNotification();
+    return Endpoints(std::vector<Endpoint>());
+  });
+  Cancellation never;
+  EXPECT_THAT(resolver.Resolve("slow.example", 443, absl::Milliseconds(10), never).status(),
+              StatusIs(absl::StatusCode::kUnavailable, HasSubstr("i/o timeout")));
+  EXPECT_THAT(resolver.Resolve("slow.example", 443, absl::Milliseconds(10), never).status(),
+              StatusIs(absl::StatusCode::kUnavailable, HasSubstr("too many look-ups")));
+  done.Notify();
+}
+
+TEST(Resolver, CancelledLookUpIsLeftBehind) {
+  absl::Notification done;
+  Resolver resolver(1, [&done](const std::string&, uint16_t) {
+    done.WaitForNotification();
+    return Endpoints(std::vector<Endpoint>());
+  });
+  Cancellation cancelled;
+  cancelled.Cancel();
+  EXPECT_THAT(resolver.Resolve("slow.example", 443, absl::Seconds(60), cancelled).status(),
+              StatusIs(absl::StatusCode::kCancelled));
+  done.Notify();
+}
+
+}  // namespace
+}  // namespace holkas

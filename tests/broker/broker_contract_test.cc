@@ -1,0 +1,262 @@
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <memory>
+#include <string>
+#include <tuple>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "gtest/gtest.h"
+#include "proto/wire/digest.h"
+#include "proto/wire/error.h"
+#include "proto/wire/status_matchers.h"
+#include "tests/broker/served_broker.h"
+#include "worker/broker/fake_broker.h"
+
+// What every Broker does, the real one (client, frames, session, writers) and the transports' fake.
+
+namespace holkas {
+namespace {
+
+namespace fs = std::filesystem;
+using ::testing::HasSubstr;
+
+enum class Which { kReal, kFake };
+enum class Layout { kOci, kDir };
+
+std::string ReadFd(const UniqueFd& fd) {
+  std::ifstream file(absl::StrCat("/proc/self/fd/", fd.get()), std::ios::binary);
+  return std::string((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+}
+
+class BrokerContract : public testing::TestWithParam<std::tuple<Which, Layout>> {
+ protected:
+  BrokerContract() {
+    fs::remove_all(root_);
+    fs::create_directories(root_ + "/source");
+    if (is_oci()) {
+      fs::create_directories(root_ + "/source/blobs/sha256");
+    }
+    Write("source/" + std::string(is_oci() ? "index.json" : "manifest.json"), "root");
+    Write("source/" + NameOf("layer"), "layer");
+    Open();
+  }
+
+  bool is_oci() const { return std::get<1>(GetParam()) == Layout::kOci; }
+  bool is_fake() const { return std::get<0>(GetParam()) == Which::kFake; }
+  Broker& broker() { return is_fake() ? *fake_ : served_->broker(); }
+
+  void Open() {
+    std::string source = root_ + "/source";
+    std::string destination = root_ + "/destination";
+    if (is_fake()) {
+      auto kind = is_oci() ? FakeBroker::Kind::kOci : FakeBroker::Kind::kDir;
+      fake_ = std::make_unique<FakeBroker>(FakeBroker::Directory{kind, source},
+                                           FakeBroker::Directory{kind, destination});
+      fake_->Route("127.0.0.1", port_, port_);
+      return;
+    }
+    BrokerSession::Options options;
+    auto kind = is_oci() ? ReadPathGrant::Kind::kOci : ReadPathGrant::Kind::kDir;
+    options.grants.source_registry = RegistryGrant{"127.0.0.1", {port_}};
+    options.grants.source_path = ReadPathGrant{kind, source};
+    options.grants.destination_path = WritePathGrant{kind, destination};
+    options.job.mutable_copy();
+    options.deadline = absl::Now() + absl::Seconds(60);
+    served_ = std::make_unique<ServedBroker>(std::move(options));
+  }
+  // Ends the job as one that failed, or whose worker died.
+  void Close() {
+    fake_.reset();
+    served_.reset();
+  }
+
+  std::string NameOf(absl::string_view content) const {
+    return absl::StrCat(is_oci() ? "blobs/sha256/" : "", Digest::Sha256Of(content).hex());
+  }
+  void Write(const std::string& name, absl::string_view content) {
+    std::ofstream(root_ + "/" + name, std::ios::binary) << content;
+  }
+  std::string Read(const std::string& name) {
+    std::ifstream file(root_ + "/" + name, std::ios::binary);
+    return file ? std::string((std::istreambuf_iterator<char>(file)),
+                              std::istreambuf_iterator<char>())
+                : "<missing>";
+  }
+
+  absl::Status Put(broker::FileKind kind, absl::string_view content, absl::string_view claimed) {
+    absl::StatusOr<Broker::NewFile> file = broker().CreateFile(-1);
+    if (!file.ok()) {
+      return file.status();
+    }
+    EXPECT_EQ(write(file->fd.get(), content.data(), content.size()),
+              static_cast<ssize_t>(content.size()));
+    file->fd.reset();
+    return broker().CommitFile(file->id, kind, Digest::Sha256Of(claimed),
+                               static_cast<int64_t>(claimed.size()));
+  }
+  absl::Status Put(broker::FileKind kind, absl::string_view content) {
+    return Put(kind, content, content);
+  }
+
+  // Publishes an image whose list, or manifest, is `root`.
+  absl::Status PublishImage(absl::string_view root) {
+    if (!is_oci()) {
+      absl::Status put = Put(broker::FILE_KIND_ROOT, root);
+      return put.ok() ? broker().Publish(0) : put;
+    }
+    absl::StatusOr<Broker::PublishLock> lock = broker().BeginPublish();
+    if (!lock.ok()) {
+      return lock.status();
+    }
+    EXPECT_EQ(write(lock->next.fd.get(), root.data(), root.size()),
+              static_cast<ssize_t>(root.size()));
+    lock->next.fd.reset();
+    return broker().Publish(lock->next.id);
+  }
+  std::string RootName() const {
+    return is_oci() ? "destination/index.json" : "destination/manifest.json";
+  }
+
+  const uint16_t port_ = 1;
+  const std::string root_ = testing::TempDir() + "/broker_contract";
+  std::unique_ptr<FakeBroker> fake_;
+  std::unique_ptr<ServedBroker> served_;
+};
+
+TEST_P(BrokerContract, FilesOfTheSourceAreRead) {
+  ASSERT_OK_AND_ASSIGN(
+      UniqueFd root, broker().OpenFile(broker::PLACE_SOURCE, broker::FILE_KIND_ROOT, std::nullopt));
+  EXPECT_EQ(ReadFd(root), "root");
+  ASSERT_OK_AND_ASSIGN(
+      UniqueFd blob,
+      broker().OpenFile(broker::PLACE_SOURCE, broker::FILE_KIND_BLOB, Digest::Sha256Of("layer")));
+  EXPECT_EQ(ReadFd(blob), "layer");
+}
+
+TEST_P(BrokerContract, MissingFileIsNotFound) {
+  EXPECT_THAT(
+      broker()
+          .OpenFile(broker::PLACE_SOURCE, broker::FILE_KIND_BLOB, Digest::Sha256Of("missing"))
+          .status(),
+      StatusIs(absl::StatusCode::kNotFound));
+  EXPECT_THAT(
+      broker().OpenFile(broker::PLACE_DESTINATION, broker::FILE_KIND_ROOT, std::nullopt).status(),
+      StatusIs(absl::StatusCode::kNotFound));
+}
+
+TEST_P(BrokerContract, LinkInABlobsPlaceIsDenied) {
+  fs::create_symlink("/etc/passwd", root_ + "/source/" + NameOf("link"));
+  absl::Status status =
+      broker()
+          .OpenFile(broker::PLACE_SOURCE, broker::FILE_KIND_BLOB, Digest::Sha256Of("link"))
+          .status();
+  EXPECT_THAT(status, StatusIs(absl::StatusCode::kPermissionDenied));
+  EXPECT_EQ(ErrorReason(status), "PATH_DENIED");
+}
+
+TEST_P(BrokerContract, PublishedImageIsThere) {
+  ASSERT_OK(Put(broker::FILE_KIND_BLOB, "layer"));
+  ASSERT_OK(Put(broker::FILE_KIND_MANIFEST, "manifest"));
+  EXPECT_EQ(Read(RootName()), "<missing>");
+  ASSERT_OK(PublishImage("new"));
+  if (served_ != nullptr) {
+    EXPECT_OK(served_->Finish(absl::OkStatus()).status);
+  }
+  EXPECT_EQ(Read(RootName()), "new");
+  EXPECT_EQ(Read("destination/" + NameOf("layer")), "layer");
+}
+
+TEST_P(BrokerContract, ImageThatWasNotPublishedLeavesNothing) {
+  ASSERT_OK(Put(broker::FILE_KIND_BLOB, "layer"));
+  ASSERT_OK(broker().CreateFile(5).status());
+  Close();
+  EXPECT_EQ(std::distance(fs::directory_iterator(root_), fs::directory_iterator()), 1);
+}
+
+TEST_P(BrokerContract, ContentThatDiffersIsDataLoss) {
+  for (const char* content : {"lAyer", "laye", "layers", ""}) {
+    absl::Status status = Put(broker::FILE_KIND_BLOB, content, "layer");
+    EXPECT_THAT(status, StatusIs(absl::StatusCode::kDataLoss,
+                                 HasSubstr(Digest::Sha256Of("layer").ToString())));
+    EXPECT_EQ(ErrorReason(status), "CONTENT_MISMATCH");
+  }
+}
+
+TEST_P(BrokerContract, CommittedBlobIsPresentAndCanBeRead) {
+  Digest digest = Digest::Sha256Of("layer");
+  EXPECT_THAT(broker().HasBlob(digest, 5), IsOkAndHolds(false));
+  ASSERT_OK(Put(broker::FILE_KIND_BLOB, "layer"));
+  EXPECT_THAT(broker().HasBlob(digest, 5), IsOkAndHolds(true));
+  ASSERT_OK_AND_ASSIGN(
+      UniqueFd blob, broker().OpenFile(broker::PLACE_DESTINATION, broker::FILE_KIND_BLOB, digest));
+  EXPECT_EQ(ReadFd(blob), "layer");
+}
+
+TEST_P(BrokerContract, CorruptBlobAtTheDestinationIsAbsentAndRepaired) {
+  ASSERT_OK(Put(broker::FILE_KIND_BLOB, "layer"));
+  ASSERT_OK(PublishImage("old"));
+  Close();
+  Write("destination/" + NameOf("layer"), "lAyer");
+  Open();
+  EXPECT_THAT(broker().HasBlob(Digest::Sha256Of("layer"), 5), IsOkAndHolds(false));
+  ASSERT_OK(Put(broker::FILE_KIND_BLOB, "layer"));
+  ASSERT_OK(PublishImage("new"));
+  EXPECT_EQ(Read("destination/" + NameOf("layer")), "layer");
+  EXPECT_EQ(Read(RootName()), "new");
+}
+
+TEST_P(BrokerContract, DroppedFileCanBeDroppedAgainAndNotCommitted) {
+  ASSERT_OK_AND_ASSIGN(Broker::NewFile file, broker().CreateFile(5));
+  file.fd.reset();
+  EXPECT_OK(broker().DropFile(file.id));
+  EXPECT_OK(broker().DropFile(file.id));
+  EXPECT_FALSE(broker().CommitFile(file.id, broker::FILE_KIND_BLOB, Digest::Sha256Of(""), 0).ok());
+}
+
+TEST_P(BrokerContract, ConnectionElsewhereIsDeniedAndRefusedOneIsUnavailable) {
+  absl::Status status =
+      broker()
+          .Connect(broker::PLACE_SOURCE, broker::PURPOSE_REGISTRY, "elsewhere.example", 443)
+          .status();
+  EXPECT_THAT(status, StatusIs(absl::StatusCode::kPermissionDenied));
+  EXPECT_EQ(ErrorReason(status), "ADDRESS_DENIED");
+  status =
+      broker().Connect(broker::PLACE_SOURCE, broker::PURPOSE_REGISTRY, "127.0.0.1", port_).status();
+  EXPECT_THAT(status,
+              StatusIs(absl::StatusCode::kUnavailable, HasSubstr("dial tcp 127.0.0.1:1: connect")));
+  EXPECT_EQ(ErrorReason(status), "REGISTRY_UNAVAILABLE");
+}
+
+TEST_P(BrokerContract, EventsArriveInTheirOrder) {
+  for (int i = 0; i < 3; ++i) {
+    v1::CopyResponse event;
+    event.mutable_image_started()->set_number(i);
+    ASSERT_OK(broker().SendEvent(event));
+  }
+  if (served_ != nullptr) {
+    served_->Finish(absl::UnknownError("done"));
+  }
+  const auto& events = is_fake() ? fake_->events() : served_->events();
+  ASSERT_EQ(events.size(), 3u);
+  EXPECT_EQ(events[2].image_started().number(), 2);
+}
+
+INSTANTIATE_TEST_SUITE_P(All, BrokerContract,
+                         testing::Combine(testing::Values(Which::kReal, Which::kFake),
+                                          testing::Values(Layout::kOci, Layout::kDir)),
+                         [](const auto& info) {
+                           return absl::StrCat(
+                               std::get<0>(info.param) == Which::kReal ? "Real" : "Fake",
+                               std::get<1>(info.param) == Layout::kOci ? "Oci" : "Dir");
+                         });
+
+}  // namespace
+}  // namespace holkas
