@@ -87,7 +87,9 @@ absl::StatusOr<std::unique_ptr<HttpExchange>> HttpClient::Start(const HttpReques
   }
   HttpExchange::Peer peer = {options_.broker, options_.place, request.purpose,
                              request.url.origin()};
-  return std::make_unique<HttpExchange>(multi_, easy_, std::move(peer), options_.patience,
+  PeerPatience patience = options_.patience;
+  patience.idle += request.extra_patience;
+  return std::make_unique<HttpExchange>(multi_, easy_, std::move(peer), patience,
                                         request.stream_size_bytes);
 }
 

@@ -30,6 +30,18 @@ bool WantsTls(const HttpResponse& head) {
          !absl::StartsWithIgnoreCase(head.Header("Content-Type"), "application/json");
 }
 
+// Whether a 401 asks for credentials of the scheme.
+bool HasChallenge(const HttpResponse& head, absl::string_view scheme) {
+  for (const absl::string_view header : head.Headers("WWW-Authenticate")) {
+    for (const Challenge& challenge : ParseChallenges(header)) {
+      if (challenge.scheme == scheme) {
+        return true;
+      }
+    }
+  }
+  return false;
+}
+
 bool IsFollowed(const RegistryRequest& request) {
   return request.method == "GET" || request.method == "HEAD";
 }
@@ -63,7 +75,9 @@ void RegistryAnswer::Discard() { (void)exchange_->ReadAll(kMaxErrorBodyBytes); }
 
 absl::Status RegistryAnswer::Error(RegistryObject object) {
   const absl::StatusOr<std::string> body = exchange_->ReadAll(kMaxErrorBodyBytes);
-  return RegistryAnswerError(object, head_->status, body.ok() ? *body : "");
+  const absl::Status error = RegistryAnswerError(object, head_->status, body.ok() ? *body : "");
+  const bool wants_token = head_->status == 401 && HasChallenge(*head_, "bearer");
+  return wants_token ? WithContext(error, "the registry wants a bearer token") : error;
 }
 
 absl::StatusOr<std::unique_ptr<RegistryClient>> RegistryClient::New(Options options) {
@@ -207,6 +221,7 @@ absl::StatusOr<std::unique_ptr<RegistryAnswer>> RegistryClient::Start(HttpReques
 
 HttpRequest RegistryClient::MakeHttpRequest(const RegistryRequest& request, const Url& url) const {
   HttpRequest http = {.method = request.method, .url = url, .headers = request.headers};
+  http.extra_patience = request.extra_patience;
   if (request.body.has_value()) {
     http.body = HttpRequest::Body::kBytes;
     http.bytes = *request.body;
@@ -251,19 +266,12 @@ absl::StatusOr<Url> RegistryClient::ResolveLocation(const RegistryAnswer& answer
 }
 
 bool RegistryClient::LearnCredentials(const RegistryAnswer& answer) {
-  if (!options_.image.has_basic()) {
+  if (!options_.image.has_basic() || !HasChallenge(answer.head(), "basic")) {
     return false;
   }
-  for (const absl::string_view header : answer.head().Headers("WWW-Authenticate")) {
-    for (const Challenge& challenge : ParseChallenges(header)) {
-      if (challenge.scheme == "basic") {
-        absl::MutexLock lock(&mutex_);
-        authorization_ = BasicAuthorization(options_.image.basic());
-        return true;
-      }
-    }
-  }
-  return false;
+  absl::MutexLock lock(&mutex_);
+  authorization_ = BasicAuthorization(options_.image.basic());
+  return true;
 }
 
 std::string RegistryClient::Authorization() const {

@@ -13,6 +13,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
 #include "broker/broker.pb.h"
 #include "worker/broker/broker.h"
 #include "worker/http/http_client.h"
@@ -35,6 +36,8 @@ struct RegistryRequest {
   // Outlives the call. Every request with a body that is not streamed may be repeated.
   std::optional<absl::string_view> body = std::nullopt;
   int attempts = 3;
+  // As in HttpRequest.
+  absl::Duration extra_patience = absl::ZeroDuration();
 };
 
 // The head of a registry's answer, with the rest to be read. Holds a client of the pool.

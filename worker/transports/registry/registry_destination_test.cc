@@ -171,6 +171,18 @@ TEST_F(RegistryDestinationTest, RegistrysVerdictOnTheBlobIsTheError) {
   }
 }
 
+TEST_F(RegistryDestinationTest, LostAnswerToTheLastRequestIsNoFailure) {
+  Serve([puts = 0, taking = TakingRegistry()](const ScriptedRequest& request) mutable {
+    if (request.method == "PUT") {
+      return ++puts == 1 ? ScriptedReply{.cut_after = 0, .then = Then::kReset}
+                         : ScriptedReply{.status = 404};
+    }
+    return request.method == "HEAD" ? ScriptedReply{.body = kBlob} : taking(request);
+  });
+  RegistryDestination destination = Open();
+  EXPECT_OK(Upload(destination));
+}
+
 TEST_F(RegistryDestinationTest, LocationElsewhereGetsNoCredentials) {
   image_.set_bearer_token("canary");
   ScriptedServer store{TakingRegistry()};

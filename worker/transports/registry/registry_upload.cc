@@ -4,11 +4,15 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
+#include "absl/time/time.h"
 #include "proto/wire/error.h"
 #include "proto/wire/status_macros.h"
 
 namespace holkas {
 namespace {
+
+// Some registries copy a blob, or hash it, before they answer that they have it.
+constexpr int64_t kSlowestCommitBytes = 32 << 20;  // a second
 
 bool IsSuccess(int status) { return status >= 200 && status < 300; }
 
@@ -127,15 +131,27 @@ absl::Status RegistryUpload::EndBody(int64_t size_bytes) {
 }
 
 absl::Status RegistryUpload::Close(const Digest& digest) {
-  ASSIGN_OR_RETURN(
-      std::unique_ptr<RegistryAnswer> answer,
-      client_.Send({.method = "PUT", .url = WithDigest(*session_, digest), .body = ""}));
-  if (answer->head().status != 201 && answer->head().status != 204) {
-    return answer->Error(RegistryObject::kUpload);
+  RegistryRequest request = {.method = "PUT", .url = WithDigest(*session_, digest), .body = ""};
+  request.extra_patience = absl::Seconds(sent_bytes_ / kSlowestCommitBytes);
+  ASSIGN_OR_RETURN(std::unique_ptr<RegistryAnswer> answer, client_.Send(request));
+  const int status = answer->head().status;
+  if (status != 201 && status != 204) {
+    const absl::Status error = answer->Error(RegistryObject::kUpload);
+    answer.reset();
+    // Repeated after its answer was lost, the request finds no session, but the blob.
+    RETURN_IF_ERROR(status == 404 && IsStored(digest) ? absl::OkStatus() : error);
+  } else {
+    answer->Discard();
   }
-  answer->Discard();
   session_.reset();
   return absl::OkStatus();
+}
+
+bool RegistryUpload::IsStored(const Digest& digest) {
+  const absl::StatusOr<std::unique_ptr<RegistryAnswer>> answer =
+      client_.Send({.method = "HEAD", .path = absl::StrCat("blobs/", digest.ToString())});
+  return answer.ok() && (*answer)->head().status == 200 &&
+         (*answer)->head().content_length == sent_bytes_;
 }
 
 void DeleteUploadSession(RegistryClient& client, const Url& session) {

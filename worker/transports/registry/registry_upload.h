@@ -33,6 +33,7 @@ class RegistryUpload : public ByteSink {
   bool EndEarly();
   absl::Status EndBody(int64_t size_bytes);
   absl::Status Close(const Digest& digest);
+  bool IsStored(const Digest& digest);
   // Keeps where the session continues.
   absl::Status TakeLocation(const RegistryAnswer& answer);
   std::string Context() const;
