@@ -67,7 +67,7 @@ absl::Status RunCopy(const FlagSet& flags, const std::vector<std::string>& argum
         result = event.result();
       }
     });
-    return WithCopyContext(status, order.request.source(), order.request.destination());
+    return WithCopyContext(status, arguments[0], arguments[1]);
   }));
   for (const std::string& warning : result.warnings()) {
     context.console.Log(LogLevel::kWarning, warning);

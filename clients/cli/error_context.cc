@@ -5,6 +5,8 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+#include "absl/strings/strip.h"
 #include "clients/cli/go_text.h"
 #include "proto/wire/error.h"
 #include "proto/wire/image_reference.h"
@@ -30,6 +32,30 @@ std::string FullName(const std::string& image) {
   return reference.ok() ? reference->ToString() : image;
 }
 
+// The directory of `image`; empty where it has none.
+std::string DirectoryOf(const std::string& image) {
+  absl::StatusOr<ImageReference> reference = ImageReference::Parse(image);
+  if (!reference.ok() || reference->registry() != nullptr) {
+    return "";
+  }
+  return reference->oci() != nullptr ? reference->oci()->path : reference->dir()->path;
+}
+
+// The same with the name of the file that could not be opened as the user knows it: the server
+// tells it without its directory.
+absl::Status WithDirectory(const absl::Status& status, const std::string& image) {
+  std::string directory = DirectoryOf(image);
+  for (absl::string_view file : {"index.json", "manifest.json"}) {
+    absl::string_view rest = status.message();
+    if (!directory.empty() && absl::ConsumePrefix(&rest, absl::StrCat("open ", file, ": "))) {
+      return MakeError(status.code(), ErrorReason(status),
+                       absl::StrCat("open ", directory, "/", file, ": ", rest),
+                       ErrorMetadata(status));
+    }
+  }
+  return status;
+}
+
 // The registry of `image`, `host[:port]`; empty where it has none.
 std::string RegistryOf(const std::string& image) {
   absl::StatusOr<ImageReference> reference = ImageReference::Parse(image);
@@ -51,7 +77,8 @@ bool IsAboutOpeningSource(const absl::Status& status, const std::string& source,
 
 }  // namespace
 
-absl::Status WithInspectContext(const absl::Status& status, absl::string_view image) {
+absl::Status WithInspectContext(const absl::Status& failure, const std::string& image) {
+  absl::Status status = WithDirectory(failure, image);
   std::string reason = ErrorReason(status);
   if (reason == "PLATFORM_NOT_FOUND" || reason == "INVALID_MANIFEST") {
     return WithContext(status, "Error parsing manifest for image");
@@ -65,8 +92,18 @@ absl::Status WithInspectContext(const absl::Status& status, absl::string_view im
   return WithContext(status, absl::StrCat("Error parsing image name ", GoQuote(image)));
 }
 
-absl::Status WithCopyContext(const absl::Status& status, const std::string& source,
+absl::Status WithCopyContext(const absl::Status& failure, const std::string& source,
                              const std::string& destination) {
+  absl::Status status = WithDirectory(failure, source);
+  if (absl::StartsWith(failure.message(), "open manifest.json: ")) {
+    return WithContext(status, absl::StrCat("determining manifest MIME type for ", source));
+  }
+  if (absl::StartsWith(failure.message(), "open index.json: ")) {
+    return WithContext(status, absl::StrCat("initializing source ", source));
+  }
+  if (absl::StartsWith(failure.message(), "not a containers image directory")) {
+    return WithContext(status, absl::StrCat("initializing destination ", destination));
+  }
   std::string reason = ErrorReason(status);
   if (reason == "PLATFORM_NOT_FOUND") {
     return WithContext(status,

@@ -4,7 +4,6 @@
 #include <string>
 
 #include "absl/status/status.h"
-#include "absl/strings/string_view.h"
 
 namespace holkas {
 
@@ -12,9 +11,9 @@ namespace holkas {
 // match them. What Skopeo has no such step for, and OK, stays as it is.
 
 // Of an inspection of `image`, as the user typed it.
-absl::Status WithInspectContext(const absl::Status& status, absl::string_view image);
+absl::Status WithInspectContext(const absl::Status& status, const std::string& image);
 
-// Of a copy. `source` and `destination` are the names that the server was told.
+// Of a copy, with its images as the user typed them.
 absl::Status WithCopyContext(const absl::Status& status, const std::string& source,
                              const std::string& destination);
 

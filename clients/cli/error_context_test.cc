@@ -33,6 +33,31 @@ TEST(WithInspectContext, OtherFailuresStandAlone) {
       StatusIs(StatusCode::kInternal, "killed"));
 }
 
+TEST(WithInspectContext, FilesHaveTheirDirectory) {
+  absl::Status missing = MakeError(StatusCode::kPermissionDenied, "PATH_DENIED",
+                                   "open index.json: no such file or directory");
+  EXPECT_THAT(WithInspectContext(missing, "oci:layout:app"),
+              StatusIs(StatusCode::kPermissionDenied,
+                       "Error parsing image name \"oci:layout:app\": open layout/index.json: "
+                       "no such file or directory"));
+  EXPECT_EQ(ErrorReason(WithInspectContext(missing, "oci:layout:app")), "PATH_DENIED");
+}
+
+TEST(WithCopyContext, FilesHaveTheirDirectoryAndStep) {
+  EXPECT_THAT(WithCopyContext(absl::NotFoundError("open manifest.json: gone"), "dir:in", "dir:out"),
+              StatusIs(StatusCode::kNotFound,
+                       "determining manifest MIME type for dir:in: open in/manifest.json: gone"));
+  EXPECT_THAT(
+      WithCopyContext(absl::NotFoundError("open index.json: gone"), "oci:in:x", "dir:out"),
+      StatusIs(StatusCode::kNotFound, "initializing source oci:in:x: open in/index.json: gone"));
+  EXPECT_THAT(WithCopyContext(absl::FailedPreconditionError(
+                                  "not a containers image directory, don't want to overwrite"),
+                              "oci:in:x", "dir:/tmp"),
+              StatusIs(StatusCode::kFailedPrecondition,
+                       "initializing destination dir:/tmp: not a containers image directory, "
+                       "don't want to overwrite"));
+}
+
 TEST(WithCopyContext, NamesTheSourceInFull) {
   EXPECT_THAT(WithCopyContext(MakeError(StatusCode::kNotFound, "MANIFEST_UNKNOWN", "unknown"),
                               "docker://busybox", "dir:/x"),
