@@ -1,6 +1,8 @@
 #include "worker/image/json_value.h"
 
 #include <string>
+#include <utility>
+#include <variant>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
@@ -72,6 +74,31 @@ void WriteValue(const JsonValue& value, std::string& out) {
 }
 
 }  // namespace
+
+// Here, and not in the header, where JsonMember is not complete yet.
+JsonValue::JsonValue() = default;
+JsonValue::JsonValue(bool value) : value_(value) {}
+JsonValue::JsonValue(int64_t value) : value_(JsonNumber{std::to_string(value)}) {}
+JsonValue::JsonValue(JsonNumber value) : value_(std::move(value)) {}
+JsonValue::JsonValue(std::string value) : value_(std::move(value)) {}
+JsonValue::JsonValue(absl::string_view value) : value_(std::string(value)) {}
+JsonValue::JsonValue(const char* value) : value_(std::string(value)) {}
+JsonValue::JsonValue(JsonArray value) : value_(std::move(value)) {}
+JsonValue::JsonValue(JsonObject value) : value_(std::move(value)) {}
+JsonValue::JsonValue(const JsonValue&) = default;
+JsonValue::JsonValue(JsonValue&&) noexcept = default;
+JsonValue& JsonValue::operator=(const JsonValue&) = default;
+JsonValue& JsonValue::operator=(JsonValue&&) noexcept = default;
+JsonValue::~JsonValue() = default;
+
+bool JsonValue::is_null() const { return std::holds_alternative<std::monostate>(value_); }
+const bool* JsonValue::boolean() const { return std::get_if<bool>(&value_); }
+const JsonNumber* JsonValue::number() const { return std::get_if<JsonNumber>(&value_); }
+const std::string* JsonValue::string() const { return std::get_if<std::string>(&value_); }
+const JsonArray* JsonValue::array() const { return std::get_if<JsonArray>(&value_); }
+JsonArray* JsonValue::array() { return std::get_if<JsonArray>(&value_); }
+const JsonObject* JsonValue::object() const { return std::get_if<JsonObject>(&value_); }
+JsonObject* JsonValue::object() { return std::get_if<JsonObject>(&value_); }
 
 const JsonValue* JsonValue::Find(absl::string_view key) const {
   if (const JsonObject* members = object()) {

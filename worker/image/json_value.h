@@ -3,7 +3,6 @@
 
 #include <cstdint>
 #include <string>
-#include <utility>
 #include <variant>
 #include <vector>
 
@@ -27,26 +26,31 @@ struct JsonNumber {
 // in the order in which its members are added.
 class JsonValue {
  public:
-  JsonValue() = default;  // null
-  explicit JsonValue(bool value) : value_(value) {}
-  explicit JsonValue(int64_t value) : value_(JsonNumber{std::to_string(value)}) {}
-  explicit JsonValue(JsonNumber value) : value_(std::move(value)) {}
-  explicit JsonValue(std::string value) : value_(std::move(value)) {}
-  explicit JsonValue(absl::string_view value) : value_(std::string(value)) {}
-  explicit JsonValue(const char* value) : value_(std::string(value)) {}
-  explicit JsonValue(JsonArray value) : value_(std::move(value)) {}
-  explicit JsonValue(JsonObject value) : value_(std::move(value)) {}
+  JsonValue();  // null
+  explicit JsonValue(bool value);
+  explicit JsonValue(int64_t value);
+  explicit JsonValue(JsonNumber value);
+  explicit JsonValue(std::string value);
+  explicit JsonValue(absl::string_view value);
+  explicit JsonValue(const char* value);
+  explicit JsonValue(JsonArray value);
+  explicit JsonValue(JsonObject value);
+  JsonValue(const JsonValue&);
+  JsonValue(JsonValue&&) noexcept;
+  JsonValue& operator=(const JsonValue&);
+  JsonValue& operator=(JsonValue&&) noexcept;
+  ~JsonValue();
 
-  bool is_null() const { return std::holds_alternative<std::monostate>(value_); }
+  bool is_null() const;
 
   // The value, where it is of the kind; else null.
-  const bool* boolean() const { return std::get_if<bool>(&value_); }
-  const JsonNumber* number() const { return std::get_if<JsonNumber>(&value_); }
-  const std::string* string() const { return std::get_if<std::string>(&value_); }
-  const JsonArray* array() const { return std::get_if<JsonArray>(&value_); }
-  JsonArray* array() { return std::get_if<JsonArray>(&value_); }
-  const JsonObject* object() const { return std::get_if<JsonObject>(&value_); }
-  JsonObject* object() { return std::get_if<JsonObject>(&value_); }
+  const bool* boolean() const;
+  const JsonNumber* number() const;
+  const std::string* string() const;
+  const JsonArray* array() const;
+  JsonArray* array();
+  const JsonObject* object() const;
+  JsonObject* object();
 
   // The member of an object; null where there is none or this is no object.
   const JsonValue* Find(absl::string_view key) const;
