@@ -8,7 +8,7 @@
 #include <set>
 #include <utility>
 
-#include "absl/strings/match.h"
+#include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
 #include "proto/wire/error.h"
 #include "proto/wire/status_macros.h"
@@ -72,8 +72,8 @@ class DirWriter : public ImageWriter {
   // The staging directory, made when it is first needed.
   absl::StatusOr<StagedFiles*> Staged();
   // Puts the staging directory in the place of the destination.
-  absl::Status Exchange(StagedFiles& staged);
-  absl::Status ExchangeOnce(StagedFiles& staged, bool& again);
+  absl::Status Exchange(StagedFiles& staged) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::Status ExchangeOnce(StagedFiles& staged, bool& again) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Moves the files into the destination, the manifest last, where it cannot be renamed itself.
   absl::Status MoveInto(int to, StagedFiles& staged);
 
