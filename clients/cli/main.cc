@@ -1,6 +1,8 @@
 // The command line `holkas`: Skopeo's commands and flags, done by a holkas server.
 
 #include <signal.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -10,6 +12,8 @@
 #include <string>
 #include <vector>
 
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
 #include "clients/cli/command.h"
 #include "clients/cli/connection.h"
 #include "clients/cli/console.h"
@@ -21,6 +25,20 @@ namespace {
 std::string WorkingDirectory() {
   std::array<char, PATH_MAX> path;
   return getcwd(path.data(), path.size()) == nullptr ? "/" : path.data();
+}
+
+// Waits for the processes that a private server left to us when it ended. They are ending too; a
+// process 1 that does not wait for its children, as containers have, would keep their remains.
+void ReapOrphans() {
+  constexpr absl::Duration kPatience = absl::Seconds(1);
+  constexpr absl::Duration kPause = absl::Milliseconds(1);
+  absl::Time deadline = absl::Now() + kPatience;
+  pid_t ended;
+  while ((ended = waitpid(-1, nullptr, WNOHANG)) >= 0 && absl::Now() < deadline) {
+    if (ended == 0) {
+      absl::SleepFor(kPause);
+    }
+  }
 }
 
 int Main(const std::vector<std::string>& arguments) {
@@ -37,7 +55,11 @@ int Main(const std::vector<std::string>& arguments) {
             return address.empty() ? Connection::Private(console.debug()) : Connection::To(address);
           },
   };
-  return RunCommandLine(arguments, context);
+  // Orphans of a private server come to us.
+  prctl(PR_SET_CHILD_SUBREAPER, 1);
+  int exit_code = RunCommandLine(arguments, context);
+  ReapOrphans();
+  return exit_code;
 }
 
 }  // namespace

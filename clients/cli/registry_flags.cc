@@ -70,7 +70,8 @@ std::vector<Flag> RegistryFlags(absl::string_view prefix) {
        usage("certificates (*.crt, *.cert, *.key) for ", "registry are in PATH")},
       {name("tls-verify"), '\0', FlagType::kBool, "",
        usage("require HTTPS with a verified certificate of ", "registry (default true)")},
-      {name("registry-token"), '\0', FlagType::kString, "", "", kNotBuilt},
+      {name("registry-token"), '\0', FlagType::kString, "",
+       usage("present this bearer token to ", "registry")},
       {name("authfile"), '\0', FlagType::kString, "", "", kNotBuilt},
       {name("daemon-host"), '\0', FlagType::kString, "", "", kNotBuilt},
       {name("shared-blob-dir"), '\0', FlagType::kString, "", "", kNotBuilt},
@@ -86,7 +87,10 @@ absl::StatusOr<RegistryAccess> RegistryAccessOf(const FlagSet& flags, absl::stri
   if (flags.IsSet(prefix + "tls-verify")) {
     access.set_tls_verification(TlsVerificationOf(flags, prefix + "tls-verify"));
   }
-  if (flags.IsSet(prefix + "creds")) {
+  // A token goes before credentials, as with Skopeo.
+  if (flags.IsSet(prefix + "registry-token")) {
+    access.set_bearer_token(flags.String(prefix + "registry-token"));
+  } else if (flags.IsSet(prefix + "creds")) {
     ASSIGN_OR_RETURN(*access.mutable_basic(), ParseCredentials(flags.String(prefix + "creds")));
   } else if (flags.IsSet(prefix + "username")) {
     access.mutable_basic()->set_username(flags.String(prefix + "username"));

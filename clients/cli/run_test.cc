@@ -110,6 +110,8 @@ TEST_F(RunTest, InspectSendsWhatItsFlagsSay) {
   EXPECT_EQ(request.registry().tls_verification(), holkas::v1::TLS_VERIFICATION_DISABLED);
   EXPECT_EQ(request.retry().max_retries(), 3);
   EXPECT_EQ(request.retry().delay_seconds(), 1.5);
+  EXPECT_EQ(Run({"inspect", "--registry-token=t", "--no-creds", "docker://fake.example/app"}), 0);
+  EXPECT_EQ(service_.inspect_request().registry().bearer_token(), "t");
 }
 
 TEST_F(RunTest, MissingImageExitsWith2) {
