@@ -77,6 +77,12 @@ def scripted():
     yield registry
 
 
+@pytest.fixture
+def scripted_destination():
+  with ScriptedRegistry() as registry:
+    yield registry
+
+
 @pytest.fixture(scope="session")
 def image_layout(tmp_path_factory):
   """A real image of two platforms, made by umoci of this machine's files: oci:PATH:latest."""

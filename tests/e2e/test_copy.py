@@ -182,7 +182,7 @@ class TestDestination:
     (tmp_path / "to" / "thesis.txt").write_text("years of work")
     result = programs.copy(pushed, "dir:%s" % (tmp_path / "to"), server=shared_server)
     assert result.code == 1
-    assert "is not a containers image directory" in result.stderr
+    assert "not a containers image directory, don't want to overwrite" in result.stderr
     assert tree(tmp_path / "to") == {"thesis.txt": sha256(b"years of work")}
 
   def test_relative_paths_are_the_callers(self, programs, shared_server, pushed, tmp_path):

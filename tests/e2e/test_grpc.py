@@ -32,15 +32,21 @@ def grpcurl():
 INSECURE = {"tlsVerification": "TLS_VERIFICATION_DISABLED"}
 
 
-def stream(text):
-  """The messages of a stream as grpcurl prints them."""
+def stream(result):
+  """The messages that grpcurl printed. gRPC's reflection in C++ leaves out the JSON names of
+  fields, so that grpcurl prints them as the proto has them."""
   decoder, at, found = json.JSONDecoder(), 0, []
-  text = text.strip()
+  text = result.ok().stdout.strip()
   while at < len(text):
     message, end = decoder.raw_decode(text, at)
     found.append(message)
     at = end + len(text[end:]) - len(text[end:].lstrip())
   return found
+
+
+def only(result):
+  message, = stream(result)
+  return message
 
 
 def test_services_are_listed(grpcurl, programs, shared_server):
@@ -57,27 +63,27 @@ def test_every_rpc_is_described(grpcurl, programs, shared_server):
 
 def test_health(grpcurl, programs, shared_server):
   result = grpcurl(shared_server, "grpc.health.v1.Health/Check", request={"service": SERVICE})
-  assert json.loads(result.ok().stdout) == {"status": "SERVING"}
+  assert only(result) == {"status": "SERVING"}
 
 
 def test_inspect_is_typed(grpcurl, programs, shared_server, scripted):
   image = Image(labels={"a": "b"})
   name = scripted.add("app", "v1", image)
-  answer = json.loads(grpcurl(shared_server, SERVICE + "/Inspect",
-                              request={"image": name, "registry": INSECURE}).ok().stdout)
+  answer = only(grpcurl(shared_server, SERVICE + "/Inspect",
+                        request={"image": name, "registry": INSECURE}))
   assert answer["digest"] == image.digest
-  assert answer["createTime"] == "2024-01-02T03:04:05.600Z"
+  assert answer["create_time"] == "2024-01-02T03:04:05.600Z"
   assert answer["labels"] == {"a": "b"}
   assert answer["platform"] == {"os": "linux", "architecture": "amd64"}
   assert [l["digest"] for l in answer["layers"]] == [l["digest"] for l in image.layers]
-  assert answer["repoTags"] == ["v1"]
+  assert answer["repo_tags"] == ["v1"]
 
 
 def test_inspect_gives_the_manifest_as_bytes(grpcurl, programs, shared_server, scripted):
   image = Image()
   name = scripted.add("app", "v1", image)
-  answer = json.loads(grpcurl(shared_server, SERVICE + "/Inspect", request={
-      "image": name, "registry": INSECURE, "view": "INSPECT_VIEW_MANIFEST"}).ok().stdout)
+  answer = only(grpcurl(shared_server, SERVICE + "/Inspect", request={
+      "image": name, "registry": INSECURE, "view": "INSPECT_VIEW_MANIFEST"}))
   assert base64.b64decode(answer["manifest"]) == image.manifest
 
 
@@ -86,9 +92,9 @@ def test_copy_streams_events(grpcurl, programs, shared_server, scripted, tmp_pat
   name = scripted.add("app", "v1", image)
   events = stream(grpcurl(shared_server, SERVICE + "/Copy", request={
       "source": name, "sourceRegistry": INSECURE,
-      "destination": "oci:%s:x" % (tmp_path / "to")}).ok().stdout)
-  assert "imageStarted" in events[0]
-  assert events[-1]["result"]["manifestDigest"] == image.digest
+      "destination": "oci:%s:x" % (tmp_path / "to")}))
+  assert "image_started" in events[0]
+  assert events[-1]["result"]["manifest_digest"] == image.digest
   Layout(tmp_path / "to").check()
 
 
@@ -114,6 +120,6 @@ def test_later_rpcs_say_so(grpcurl, programs, shared_server, rpc):
 
 
 def test_server_info(grpcurl, programs, shared_server):
-  info = json.loads(grpcurl(shared_server, SERVICE + "/GetServerInfo", request={}).ok().stdout)
-  assert info["sandboxTier"].startswith("SANDBOX_TIER_")
+  info = only(grpcurl(shared_server, SERVICE + "/GetServerInfo", request={}))
+  assert info["sandbox_tier"].startswith("SANDBOX_TIER_")
   assert {t["name"] for t in info["transports"]} == {"docker", "oci", "dir"}

@@ -33,8 +33,9 @@ class TestBlobs:
   @pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS.keys())
   @pytest.mark.parametrize("which", ["first layer", "last layer", "config"])
   @pytest.mark.parametrize("destination", ["oci", "dir", "docker"])
-  def test_wrong_blob_fails_and_leaves_nothing(self, programs, shared_server, scripted, tmp_path,
-                                               image, fault, which, destination):
+  def test_wrong_blob_fails_and_leaves_nothing(self, programs, shared_server, scripted,
+                                               scripted_destination, tmp_path, image, fault, which,
+                                               destination):
     if not SOAK and (which, destination) not in (("first layer", "oci"), ("last layer", "dir"),
                                                  ("config", "docker"), ("last layer", "docker")):
       pytest.skip("only with HOLKAS_SOAK=1")
@@ -43,12 +44,12 @@ class TestBlobs:
             "config": image.config}[which]
     scripted.on("GET", blob["digest"], fault)
     to = {"oci": "oci:%s:x" % (tmp_path / "to"), "dir": "dir:%s" % (tmp_path / "to"),
-          "docker": "docker://%s/copy:x" % scripted.address}[destination]
+          "docker": "docker://%s/copy:x" % scripted_destination.address}[destination]
     result = programs.copy(name, to, server=shared_server)
     assert result.code == 1, result
     assert "level=fatal" in result.stderr
-    assert ("copy", "x") not in scripted.manifests
-    assert ("copy", blob["digest"]) not in scripted.blobs
+    assert scripted_destination.manifests == {}
+    assert ("copy", blob["digest"]) not in scripted_destination.blobs
     if destination == "dir":
       assert not (tmp_path / "to").exists()
     if destination == "oci":

@@ -56,20 +56,6 @@ class TestSameResultAsSkopeo:
       assert (tmp_path / "ours" / path.name).read_bytes() == path.read_bytes(), path.name
     assert len(list((tmp_path / "ours").iterdir())) == len(list((tmp_path / "theirs").iterdir()))
 
-  @pytest.mark.parametrize("image_format, manifest_type", [
-      ("oci", "application/vnd.oci.image.manifest.v1+json"),
-      ("v2s2", "application/vnd.docker.distribution.manifest.v2+json")])
-  def test_format(self, programs, shared_server, pushed, scripted, tmp_path, image_format,
-                  manifest_type):
-    source = scripted.add("app", "v1", Image(docker=image_format == "oci"))
-    programs.copy(source, "dir:%s" % (tmp_path / "ours"), "--format", image_format,
-                  server=shared_server).ok()
-    skopeo("copy", "--src-tls-verify=false", "--format", image_format, source,
-           "dir:%s" % (tmp_path / "theirs")).ok()
-    ours = (tmp_path / "ours" / "manifest.json").read_bytes()
-    assert json.loads(ours)["mediaType"] == manifest_type
-    assert ours == (tmp_path / "theirs" / "manifest.json").read_bytes()
-
 
 class TestPeersRead:
 

@@ -110,10 +110,15 @@ class Programs:
         found.append((int(entry), program))
     return found
 
-  def workers(self, zygote_too=False):
-    """The pids of the workers: processes of holkas-worker whose parent is one."""
-    pids = [pid for pid, _ in self.processes("holkas-worker")]
-    return [pid for pid in pids if zygote_too or _parent(pid) in pids]
+  def workers(self):
+    """The pids of the workers; the zygote, their parent, and its keeper are none."""
+    return [pid for pid, _ in self.processes("holkas-worker")
+            if _comm(pid) == "holkas-worker" and _comm(_parent(pid)) == "holkas-zygote"]
+
+  def private_servers(self):
+    """The pids of the servers that command lines started for themselves."""
+    pids = {pid for pid, _ in self.processes()}
+    return [pid for pid, name in self.processes("holkasd") if _parent(pid) in pids]
 
   def wait_for_workers(self, count, timeout=5):
     """Waits until at least so many workers run; `count` 0: until none does."""
@@ -125,27 +130,36 @@ class Programs:
       time.sleep(0.002)
     raise AssertionError("%d workers wanted, %s run" % (count, self.workers()))
 
-  def wait_until_gone(self, timeout=2):
+  def running(self, *names):
+    """As `processes`, without the shared server, its zygote and the zygote's keeper."""
+    server = self.shared_server.process.pid if self.shared_server is not None else None
+    workers = self.workers()
+    return [(pid, name) for pid, name in self.processes() if not names or name in names
+            if pid in workers or server is None or not _descends(pid, server)]
+
+  def wait_until_gone(self, timeout=2, names=()):
     """Waits until none of these programs' processes runs, but the shared server and its zygote."""
     deadline = time.monotonic() + timeout
     while time.monotonic() < deadline:
-      left = self._left()
+      left = self.running(*names)
       if not left:
         return
-      time.sleep(0.005)
+      time.sleep(0.002)
     raise AssertionError("these run still: %s" % left)
-
-  def _left(self):
-    server = self.shared_server.process.pid if self.shared_server is not None else None
-    workers = self.workers()
-    return [(pid, name) for pid, name in self.processes()
-            if pid in workers or server is None or not _descends(pid, server)]
 
 
 def _descends(pid, ancestor):
   while pid > 1 and pid != ancestor:
     pid = _parent(pid)
   return pid == ancestor
+
+
+def _comm(pid):
+  """The name of a process; empty for one that is gone."""
+  try:
+    return pathlib.Path("/proc/%d/comm" % pid).read_text().strip()
+  except OSError:
+    return ""
 
 
 def _parent(pid):
