@@ -65,7 +65,7 @@ std::vector<UniqueFd> TakeFds(msghdr& message) {
 }  // namespace
 
 FrameChannel::FrameChannel(UniqueFd socket, AcceptFds accept_fds)
-    : socket_(std::move(socket)), accept_fds_(accept_fds), buffer_(kMaxFrameBytes, '\0') {}
+    : socket_(std::move(socket)), accept_fds_(accept_fds), buffer_(new char[kMaxFrameBytes]) {}
 
 absl::StatusOr<std::pair<UniqueFd, UniqueFd>> FrameChannel::NewPair() {
   int fds[2];
@@ -116,7 +116,7 @@ absl::Status FrameChannel::Send(const google::protobuf::MessageLite& frame,
 
 absl::StatusOr<std::vector<UniqueFd>> FrameChannel::Receive(google::protobuf::MessageLite& frame,
                                                             absl::Time deadline) {
-  iovec part = {buffer_.data(), buffer_.size()};
+  iovec part = {buffer_.get(), kMaxFrameBytes};
   alignas(cmsghdr) char control[kControlBytes];
   msghdr message;
   ssize_t size = 0;
@@ -154,7 +154,7 @@ absl::StatusOr<std::vector<UniqueFd>> FrameChannel::Receive(google::protobuf::Me
   if (fds.size() > kMaxFrameFds) {
     return absl::InvalidArgumentError("receive frame: too many file descriptors");
   }
-  if (!frame.ParseFromArray(buffer_.data(), static_cast<int>(size))) {
+  if (!frame.ParseFromArray(buffer_.get(), static_cast<int>(size))) {
     return absl::InvalidArgumentError("receive frame: malformed");
   }
   return fds;

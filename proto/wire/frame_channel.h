@@ -1,7 +1,7 @@
 #ifndef HOLKAS_PROTO_WIRE_FRAME_CHANNEL_H_
 #define HOLKAS_PROTO_WIRE_FRAME_CHANNEL_H_
 
-#include <string>
+#include <memory>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -51,7 +51,8 @@ class FrameChannel {
  private:
   UniqueFd socket_;
   AcceptFds accept_fds_;
-  std::string buffer_;
+  // Of kMaxFrameBytes, not initialised: a frame seldom touches more than its first page.
+  std::unique_ptr<char[]> buffer_;
 };
 
 }  // namespace holkas

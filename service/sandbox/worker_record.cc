@@ -42,7 +42,6 @@ int PidOf(const UniqueFd& pidfd) {
 
 void WorkerRecord::SetLaunched(UniqueFd pidfd) {
   absl::MutexLock lock(&mutex_);
-  pid_ = PidOf(pidfd);
   pidfd_ = std::move(pidfd);
   if (kill_sent_) {
     SendKill(pidfd_);
@@ -104,6 +103,9 @@ absl::StatusOr<WorkerExit> WorkerRecord::AwaitEnd(absl::Time deadline) {
 
 int WorkerRecord::pid() const {
   absl::MutexLock lock(&mutex_);
+  if (pid_ < 0 && pidfd_.valid()) {
+    pid_ = PidOf(pidfd_);
+  }
   return pid_;
 }
 

@@ -42,7 +42,7 @@ class WorkerRecord {
   void Kill();
   // Errors: DEADLINE_EXCEEDED.
   absl::StatusOr<WorkerExit> AwaitEnd(absl::Time deadline);
-  // -1 until it was made.
+  // Asked for while the process was there; -1 else.
   int pid() const;
 
  private:
@@ -55,7 +55,7 @@ class WorkerRecord {
   const uint32_t slot_;
   mutable absl::Mutex mutex_;
   UniqueFd pidfd_ ABSL_GUARDED_BY(mutex_);
-  int pid_ ABSL_GUARDED_BY(mutex_) = -1;
+  mutable int pid_ ABSL_GUARDED_BY(mutex_) = -1;  // not needed for every worker: read when asked for
   std::optional<std::string> launch_error_ ABSL_GUARDED_BY(mutex_);
   std::optional<WorkerExit> end_ ABSL_GUARDED_BY(mutex_);
   bool kill_sent_ ABSL_GUARDED_BY(mutex_) = false;

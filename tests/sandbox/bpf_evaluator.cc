@@ -20,6 +20,9 @@ absl::StatusOr<uint32_t> EvaluateFilter(absl::Span<const sock_filter> program,
       case BPF_ALU | BPF_AND | BPF_K:
         accumulator &= instruction.k;
         break;
+      case BPF_JMP | BPF_JA:
+        at += instruction.k;
+        break;
       case BPF_JMP | BPF_JEQ | BPF_K:
         at += accumulator == instruction.k ? instruction.jt : instruction.jf;
         break;

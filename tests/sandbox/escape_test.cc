@@ -83,9 +83,10 @@ TEST_P(Escape, TheKernelSaysThatTheWorkerIsConfined) {
 }
 
 TEST_P(Escape, WorkersNeverDrawTheSameRandomBytes) {
-  const int rounds = 1000;
+  // In tier F every zygote and every worker is process 1, so that OpenSSL cannot tell them apart.
+  const size_t rounds = std::string(tier()) == "full" ? 1000 : 100;
   std::set<std::string> blocks;
-  const std::vector<std::string> lines = Run("random", rounds);
+  const std::vector<std::string> lines = Run("random", static_cast<int>(rounds));
   for (const std::string& line : lines) {
     const std::string hex = line.substr(line.rfind(' ') + 1);
     ASSERT_EQ(hex.size(), 64u) << line;

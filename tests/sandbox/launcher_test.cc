@@ -197,7 +197,12 @@ TEST_F(LauncherTest, ManyLaunchesFromManyThreadsLeaveNothing) {
     thread.join();
   }
   EXPECT_THAT(failures, testing::Each(""));
-  EXPECT_EQ(OpenDescriptors(), before);
+  // The host's echo may still hold its end of the last connection.
+  const absl::Time end = absl::Now() + absl::Seconds(20);
+  while (OpenDescriptors() > before && absl::Now() < end) {
+    absl::SleepFor(absl::Milliseconds(1));
+  }
+  EXPECT_LE(OpenDescriptors(), before);
 }
 
 TEST_F(LauncherTest, TheEndOfTheLauncherIsTheEndOfItsZygote) {

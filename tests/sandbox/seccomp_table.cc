@@ -5,6 +5,7 @@
 #include <linux/seccomp.h>
 #include <string.h>
 
+#include <algorithm>
 #include <array>
 #include <map>
 #include <utility>
@@ -23,6 +24,8 @@ constexpr int kNumbers = 1024;
 constexpr uint32_t kX32Bit = 0x40000000;
 
 using Arguments = std::array<uint64_t, 6>;
+// The names of the patterns that each answer is given to.
+using Answers = std::map<std::string, std::vector<std::string>>;
 
 struct Pattern {
   std::string name;
@@ -117,21 +120,23 @@ const char* NameOf(int number) {
   return "?";
 }
 
-// `9 mmap: allow: zeros; kill: 120 others`: the rarer answers by pattern, the commonest by count.
-std::string RenderNumber(int number, const std::map<std::string, std::vector<std::string>>& answers) {
-  std::string line = absl::StrCat(number, " ", NameOf(number), ":");
+// The rarer answers by pattern, the commonest by count.
+std::string RenderNumber(int number, const Answers& answers) {
+  std::string text = absl::StrCat(number, " ", NameOf(number), ":");
   if (answers.size() == 1) {
-    return absl::StrCat(line, " ", answers.begin()->first, "\n");
+    return absl::StrCat(text, " ", answers.begin()->first, "\n");
   }
-  std::string rest;
+  const auto commonest =
+      std::max_element(answers.begin(), answers.end(), [](const auto& a, const auto& b) {
+        return a.second.size() < b.second.size();
+      });
   for (const auto& [answer, patterns] : answers) {
-    if (answer == "kill") {
-      absl::StrAppend(&rest, "\n    kill: the ", patterns.size(), " others");
-    } else {
-      absl::StrAppend(&line, "\n    ", answer, ": ", absl::StrJoin(patterns, " "));
+    if (answer != commonest->first) {
+      absl::StrAppend(&text, "\n    ", answer, ": ", absl::StrJoin(patterns, " "));
     }
   }
-  return absl::StrCat(line, rest, "\n");
+  return absl::StrCat(text, "\n    ", commonest->first, ": the ", commonest->second.size(),
+                      " others\n");
 }
 
 }  // namespace
@@ -144,7 +149,7 @@ std::string RenderSeccompTable(absl::Span<const sock_filter> program) {
   int killed = 0;
   int other_entries = 0;
   for (int number = 0; number < kNumbers; ++number) {
-    std::map<std::string, std::vector<std::string>> answers;
+    Answers answers;
     for (const Pattern& pattern : patterns) {
       const auto nr = static_cast<uint32_t>(number);
       answers[Evaluate(program, AUDIT_ARCH_X86_64, nr, pattern.arguments)].push_back(pattern.name);

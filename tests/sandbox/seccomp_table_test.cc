@@ -66,6 +66,10 @@ TEST(BpfEvaluator, RefusesWhatTheKernelWould) {
   EXPECT_THAT(EvaluateFilter(load_outside, data), StatusIs(absl::StatusCode::kInvalidArgument));
 }
 
+// Which the kernel answers before it asks any filter: the return of its own probes. Outside of one
+// they fail or end the process.
+bool PassesBesideFilters(int number) { return number == 335 || number == 336; }
+
 // Each number in a worker of its own, with null arguments: the kernel kills it where the program
 // says so, and only there.
 TEST(SeccompTable, IsWhatTheKernelDoes) {
@@ -83,6 +87,10 @@ TEST(SeccompTable, IsWhatTheKernelDoes) {
     data.nr = number;
     data.arch = AUDIT_ARCH_X86_64;
     ASSERT_OK_AND_ASSIGN(const uint32_t action, EvaluateFilter(program, data));
+    if (PassesBesideFilters(number)) {
+      EXPECT_THAT(line, testing::Not(testing::EndsWith(" ok")));
+      continue;
+    }
     const bool killed = line.substr(line.find(' ') + 1) == "SIGSYS";
     EXPECT_EQ(killed, action == SECCOMP_RET_KILL_PROCESS) << line;
   }

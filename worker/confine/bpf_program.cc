@@ -5,6 +5,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <algorithm>
+#include <utility>
+
 namespace holkas {
 namespace {
 
@@ -91,6 +94,48 @@ Program NumberBlock(absl::Span<const SyscallRule> rows) {
   return block;
 }
 
+// The numbers' blocks, in the order of the numbers.
+using Blocks = std::vector<std::pair<uint32_t, Program>>;
+
+Blocks NumberBlocks(absl::Span<const SyscallRule> policy) {
+  Blocks blocks;
+  for (size_t i = 0; i < policy.size();) {
+    size_t end = i + 1;
+    while (end < policy.size() && policy[end].number == policy[i].number) {
+      ++end;
+    }
+    blocks.emplace_back(static_cast<uint32_t>(policy[i].number),
+                        NumberBlock(policy.subspan(i, end - i)));
+    i = end;
+  }
+  std::sort(blocks.begin(), blocks.end(),
+            [](const auto& a, const auto& b) { return a.first < b.first; });
+  return blocks;
+}
+
+// Finds the number by halving: the kernel evaluates the program for every number once per worker,
+// to know which calls need no evaluation later. The number is in the accumulator.
+Program Search(absl::Span<const std::pair<uint32_t, Program>> blocks) {
+  if (blocks.empty()) {
+    return {Return(SECCOMP_RET_KILL_PROCESS)};
+  }
+  Program program;
+  if (blocks.size() == 1) {
+    program = {Jump(BPF_JEQ, blocks[0].first, 1, 0), Return(SECCOMP_RET_KILL_PROCESS)};
+    program.insert(program.end(), blocks[0].second.begin(), blocks[0].second.end());
+    return program;
+  }
+  const size_t middle = blocks.size() / 2;
+  const Program below = Search(blocks.subspan(0, middle));
+  const Program above = Search(blocks.subspan(middle));
+  // A long jump, because a conditional one reaches 255 instructions only.
+  program = {Jump(BPF_JGE, blocks[middle].first, 0, 1),
+             BPF_STMT(BPF_JMP | BPF_JA, static_cast<uint32_t>(below.size()))};
+  program.insert(program.end(), below.begin(), below.end());
+  program.insert(program.end(), above.begin(), above.end());
+  return program;
+}
+
 }  // namespace
 
 Program AssembleFilter(absl::Span<const SyscallRule> policy) {
@@ -102,17 +147,8 @@ Program AssembleFilter(absl::Span<const SyscallRule> policy) {
       Jump(BPF_JGE, kX32Bit, 0, 1),
       Return(SECCOMP_RET_KILL_PROCESS),
   };
-  for (size_t i = 0; i < policy.size();) {
-    size_t end = i + 1;
-    while (end < policy.size() && policy[end].number == policy[i].number) {
-      ++end;
-    }
-    const Program block = NumberBlock(policy.subspan(i, end - i));
-    program.push_back(Jump(BPF_JEQ, static_cast<uint32_t>(policy[i].number), 0, block.size()));
-    program.insert(program.end(), block.begin(), block.end());
-    i = end;
-  }
-  program.push_back(Return(SECCOMP_RET_KILL_PROCESS));
+  const Program search = Search(NumberBlocks(policy));
+  program.insert(program.end(), search.begin(), search.end());
   return program;
 }
 

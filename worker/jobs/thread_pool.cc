@@ -56,8 +56,10 @@ class FixedThreadPool : public ThreadPool {
     if (error != 0) {
       return ErrnoError(error, "make a thread");
     }
-    absl::MutexLock lock(&mutex_);
-    mutex_.Await(absl::Condition(this, &FixedThreadPool::AllWait));
+    if (size > 0) {
+      absl::MutexLock lock(&mutex_);
+      mutex_.Await(absl::Condition(this, &FixedThreadPool::AllWait));
+    }
     return absl::OkStatus();
   }
 
