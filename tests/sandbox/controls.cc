@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "absl/strings/escaping.h"
+#include "absl/synchronization/mutex.h"
 #include "absl/synchronization/notification.h"
 #include "absl/time/clock.h"
 #include "tests/sandbox/attacks.h"
@@ -29,20 +30,14 @@ std::string Check(bool holds) { return holds ? "ok" : "failed"; }
 
 std::string ReadFile(Context& c) {
   char text[6] = {};
-  return Check(pread(c.file_to_read, text, 5, 0) == 5 && std::string(text) == "hello");
+  return Check(read(c.file_to_read, text, 5) == 5 && std::string(text) == "hello");
 }
 
 std::string WriteFile(Context& c) {
   char text[6] = {};
-  return Check(ftruncate(c.file_to_write, 0) == 0 && write(c.file_to_write, "wor", 3) == 3 &&
-               pwrite(c.file_to_write, "ld", 2, 3) == 2 && lseek(c.file_to_write, 0, SEEK_SET) == 0 &&
-               read(c.file_to_write, text, 5) == 5 && std::string(text) == "world");
-}
-
-std::string CopyFileRange(Context& c) {
-  loff_t from = 0;
-  loff_t to = 0;
-  return Check(copy_file_range(c.file_to_read, &from, c.file_to_write, &to, 5, 0) == 5);
+  return Check(write(c.file_to_write, "world", 5) == 5 &&
+               lseek(c.file_to_write, 0, SEEK_SET) == 0 && read(c.file_to_write, text, 5) == 5 &&
+               std::string(text) == "world");
 }
 
 std::string StatFile(Context& c) {
@@ -84,6 +79,20 @@ std::string UseThread(Context& c) {
   return Check(done.WaitForNotificationWithTimeout(absl::Seconds(10)) && memory != nullptr);
 }
 
+// absl::Mutex asks the kernel more where a thread has to wait for the first time.
+std::string WaitForMutex(Context& c) {
+  absl::Mutex mutex;
+  absl::Notification held;
+  c.pool.Schedule([&] {
+    absl::MutexLock lock(&mutex);
+    held.Notify();
+    absl::SleepFor(absl::Milliseconds(20));
+  });
+  held.WaitForNotification();
+  absl::MutexLock lock(&mutex);
+  return "ok";
+}
+
 std::string ThrowAndCatch(Context&) {
   try {
     throw std::runtime_error("thrown");
@@ -118,12 +127,12 @@ std::string Wait(Context& c) {
 constexpr Attack kControls[] = {
     {"control_read_file", "ok", ReadFile},
     {"control_write_file", "ok", WriteFile},
-    {"control_copy_file_range", "ok", CopyFileRange},
     {"control_fstat", "ok", StatFile},
     {"control_socket", "ok", TalkOverSocket},
     {"control_connect", "ok", ConnectIsAnswered},
     {"control_memory", "ok", UseMemory},
     {"control_thread", "ok", UseThread},
+    {"control_mutex", "ok", WaitForMutex},
     {"control_exception", "ok", ThrowAndCatch},
     {"control_sleep", "ok", Sleep},
     {"control_poll", "ok",

@@ -121,8 +121,12 @@ constexpr Attack kAttacks[] = {
      [](Context& c) { return RawCall(__NR_open_by_handle_at, c.host_directory, 0, O_RDONLY); }},
     {"write_to_file_passed_for_reading", "EBADF",
      [](Context& c) { return Outcome(write(c.file_to_read, "x", 1)); }},
-    {"truncate_file_passed_for_reading", "EINVAL",
+    {"truncate_file_passed_for_reading", "SIGSYS",
      [](Context& c) { return Outcome(ftruncate(c.file_to_read, 0)); }},
+    {"copy_between_files", "SIGSYS",
+     [](Context& c) {
+       return RawCall(__NR_copy_file_range, c.file_to_read, 0, c.file_to_write, 0, 5, 0);
+     }},
     {"punch_hole", "SIGSYS",
      [](Context& c) { return RawCall(__NR_fallocate, c.file_to_write, 3, 0, 4096); }},
     {"inotify", "SIGSYS", [](Context&) { return RawCall(__NR_inotify_init1, 0); }},

@@ -172,7 +172,9 @@ def _parent(pid):
 class Server:
   """A holkasd that runs while it is entered as a context."""
 
-  def __init__(self, programs, directory, config=""):
+  def __init__(self, programs, directory, config="", **more):
+    """`more` is for subprocess.Popen."""
+    self._more = more
     self.programs = programs
     self.directory = pathlib.Path(directory)
     self.socket = self.directory / "holkas.sock"
@@ -187,7 +189,7 @@ class Server:
     with open(self.log_path, "ab") as log:
       self.process = subprocess.Popen(
           [str(self.programs.path("holkasd")), "--config", str(config)],
-          env=self.programs.environment, stdout=log, stderr=log)
+          env=self.programs.environment, stdout=log, stderr=log, **self._more)
     deadline = time.monotonic() + 20
     while not self.socket.exists():
       if self.process.poll() is not None or time.monotonic() > deadline:

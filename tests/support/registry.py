@@ -28,7 +28,7 @@ class Registry:
   def __enter__(self):
     self.directory.mkdir(parents=True, exist_ok=True)
     config = self.directory / "config.yml"
-    config.write_text(_CONFIG.format(root=self.directory / "storage"))
+    config.write_text(self.config())
     self._log = self.directory / "log"
     with open(self._log, "wb") as log:
       self.process = subprocess.Popen(["docker-registry", "serve", str(config)],
@@ -36,6 +36,10 @@ class Registry:
                                       env={"OTEL_TRACES_EXPORTER": "none"})
     self.address = "127.0.0.1:%d" % self._wait_for_port()
     return self
+
+  def config(self):
+    """The registry's configuration file."""
+    return _CONFIG.format(root=self.directory / "storage")
 
   def _wait_for_port(self):
     deadline = time.monotonic() + 20

@@ -58,13 +58,8 @@ constexpr SyscallRule kPolicy[] = {
     // Descriptors that holkasd passed: sockets and regular files.
     {CALL(read), kAllow, {}, "files, sockets"},
     {CALL(write), kAllow, {}, "files, sockets"},
-    {CALL(pread64), kAllow, {}, "files of layouts and directories"},
-    {CALL(pwrite64), kAllow, {}, "files of layouts and directories"},
-    {CALL(copy_file_range), kAllow, {Is(5, 0)}, "layout to layout without moving the bytes"},
-    {CALL(lseek), kAllow, {}, "files: size, reading again"},
+    {CALL(lseek), kAllow, {}, "files: size, from the start again"},
     {CALL(fstat), kAllow, {}, "files: size (by confine/fstat.cc; glibc would use a path call)"},
-    {CALL(ftruncate), kAllow, {}, "a file of a layout that is written again"},
-    {CALL(fallocate), kAllow, {Is(1, 0)}, "a file whose size is known: a full disk is found at once"},
     {CALL(close),
      kAllow,
      {IsNot(0, kChannelFd)},
@@ -78,7 +73,6 @@ constexpr SyscallRule kPolicy[] = {
     // sent elsewhere by connect with AF_UNSPEC, MSG_FASTOPEN, bind or listen.
     {CALL(recvfrom), kAllow, {OnlyBits(3, kReceiveFlags), IsNull(4)}, "libcurl: recv"},
     {CALL(sendto), kAllow, {OnlyBits(3, kSendFlags), IsNull(4)}, "libcurl: send"},
-    {CALL(shutdown), kAllow, {}, "OpenSSL, libcurl: ends a connection"},
     {CALL(getpeername), kAllow, {}, "libcurl: after connect"},
     {CALL(getsockname), kAllow, {}, "libcurl: after connect"},
     {CALL(setsockopt), kAllow, {Is(1, IPPROTO_TCP), Is(2, TCP_NODELAY)}, "libcurl"},
@@ -136,6 +130,8 @@ constexpr SyscallRule kPolicy[] = {
     {CALL(uname), EPERM, {}, "the sandbox's own test that the filter is there"},
     {CALL(sysinfo), EPERM, {}, "glibc: qsort of large arrays"},
     {CALL(prlimit64), EPERM, {}, "glibc: sysconf"},
+    {CALL(sched_getparam), EPERM, {}, "absl::Mutex: the priority of a thread that must wait"},
+    {CALL(sched_getscheduler), EPERM, {}, "absl::Mutex: the same"},
     {CALL(sched_getaffinity), EPERM, {}, "glibc: number of processors"},
     {CALL(rt_sigaction), EPERM, {}, "libcurl: SIGPIPE, which is ignored already"},
 };
