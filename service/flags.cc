@@ -4,7 +4,7 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
-#include "service/version.h"
+#include "proto/wire/version.h"
 
 namespace holkas {
 namespace {
@@ -64,8 +64,8 @@ void ApplyFlags(const Flags& flags, config::v1::ServerConfig& config) {
     config.mutable_sandbox()->set_required_tier(tier);
   }
   config::v1::LogLevel level;
-  if (config::v1::LogLevel_Parse(
-          absl::StrCat("LOG_LEVEL_", absl::AsciiStrToUpper(flags.log_level)), &level)) {
+  if (config::v1::LogLevel_Parse(absl::StrCat("LOG_LEVEL_", absl::AsciiStrToUpper(flags.log_level)),
+                                 &level)) {
     config.mutable_log()->set_level(level);
   } else if (flags.connection_fd.has_value() && flags.config_file.empty()) {
     // Standard error is the command line's, whose user did not ask for a log.

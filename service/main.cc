@@ -1,4 +1,5 @@
-// holkasd: serves holkas.v1.ImageService. This file alone knows which classes the server is made of.
+// holkasd: serves holkas.v1.ImageService. This file alone knows which classes the server is made
+// of.
 
 #include <fcntl.h>
 #include <grpcpp/health_check_service_interface.h>
@@ -26,6 +27,7 @@
 #include "absl/time/clock.h"
 #include "proto/wire/error.h"
 #include "proto/wire/status_macros.h"
+#include "proto/wire/version.h"
 #include "service/auth/acceptor.h"
 #include "service/auth/connection_table.h"
 #include "service/auth/listener.h"
@@ -38,7 +40,6 @@
 #include "service/sandbox/zygote_launcher.h"
 #include "service/telemetry/grpc_log.h"
 #include "service/telemetry/logger.h"
-#include "service/version.h"
 #include "service/wake_ups.h"
 
 namespace holkas {
@@ -86,8 +87,7 @@ RegistrySettings RegistrySettingsOf(const ServerConfig& config) {
   if (settings.certificate_directories.empty()) {
     const char* home = getenv("HOME");
     if (home != nullptr && home[0] == '/') {
-      settings.certificate_directories.push_back(
-          absl::StrCat(home, "/.config/containers/certs.d"));
+      settings.certificate_directories.push_back(absl::StrCat(home, "/.config/containers/certs.d"));
     }
     settings.certificate_directories.push_back("/etc/containers/certs.d");
     settings.certificate_directories.push_back("/etc/docker/certs.d");
@@ -176,22 +176,21 @@ void Drain(grpc::Server& server, Acceptor& acceptor, JobRunner& runner, WakeUps&
   }
   const bool idle = runner.WaitUntilIdle(absl::Now());
   server.Shutdown(std::chrono::system_clock::now() +
-                  absl::ToChronoMilliseconds(idle && absl::Now() < deadline
-                                                 ? kLastWords
-                                                 : absl::ZeroDuration()));
+                  absl::ToChronoMilliseconds(
+                      idle && absl::Now() < deadline ? kLastWords : absl::ZeroDuration()));
   server.Wait();
 }
 
-// The only caller is gone, or somebody wants this process to end: gRPC sees the end of `connection`,
-// and its jobs are cancelled. False where one does not end.
+// The only caller is gone, or somebody wants this process to end: gRPC sees the end of
+// `connection`, and its jobs are cancelled. False where one does not end.
 bool EndPrivateJobs(int connection, JobRunner& runner) {
   shutdown(connection, SHUT_RDWR);
   runner.Drain();
   return runner.WaitUntilIdle(absl::Now() + kShortDrain);
 }
 
-// gRPC and the zygote need some milliseconds each, and the command line waits for both: gRPC starts on
-// a thread of its own. No connection reaches `service` before `parts` are complete.
+// gRPC and the zygote need some milliseconds each, and the command line waits for both: gRPC starts
+// on a thread of its own. No connection reaches `service` before `parts` are complete.
 class GrpcStart {
  public:
   GrpcStart(ImageService& service, const GrpcServerOptions& options)
@@ -287,8 +286,8 @@ absl::Status Serve(const Flags& flags, const ServerConfig& config, Logger& logge
               {"running", runner.running()}});
   if (is_private && EndPrivateJobs(private_connection.get(), runner)) {
     launcher.reset();
-    // The command line waits for this process; gRPC has nothing left to say to anybody, but takes its
-    // time to shut down.
+    // The command line waits for this process; gRPC has nothing left to say to anybody, but takes
+    // its time to shut down.
     _exit(EXIT_SUCCESS);
   }
   Drain(*server, acceptor, runner, wake_ups, absl::Now() + ToDuration(config.drain_timeout()));

@@ -40,8 +40,9 @@ WakeUps::Reason WakeUps::Wait(absl::Time deadline) {
     // An endless wait is made of long ones, so that every deadline fits.
     const absl::Duration wait =
         std::clamp(deadline - absl::Now(), absl::ZeroDuration(), absl::Hours(1));
-    const int count = poll(fds, 2, static_cast<int>(absl::ToInt64Milliseconds(
-                                       absl::Ceil(wait, absl::Milliseconds(1)))));
+    const int count =
+        poll(fds, 2,
+             static_cast<int>(absl::ToInt64Milliseconds(absl::Ceil(wait, absl::Milliseconds(1)))));
     signalfd_siginfo info;
     if (count > 0 && (fds[0].revents & POLLIN) != 0 &&
         read(signals_.get(), &info, sizeof info) == static_cast<ssize_t>(sizeof info)) {

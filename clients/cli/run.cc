@@ -9,8 +9,8 @@
 #include "clients/cli/copy.h"
 #include "clients/cli/inspect.h"
 #include "clients/cli/registry_flags.h"
-#include "clients/cli/version.h"
 #include "proto/wire/status_macros.h"
+#include "proto/wire/version.h"
 
 namespace holkas {
 namespace {
@@ -105,7 +105,7 @@ std::string CommandHelp(const Command& command) {
 }
 
 absl::Status PrintVersion(Console& console) {
-  return console.Write(absl::StrCat("holkas version ", kCommandLineVersion, "\n"));
+  return console.Write(absl::StrCat("holkas version ", kVersion, "\n"));
 }
 
 absl::Status Fail(absl::string_view message) { return absl::InvalidArgumentError(message); }

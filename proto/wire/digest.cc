@@ -16,9 +16,8 @@ namespace {
 constexpr size_t kMaxShownBytes = 128;
 
 bool IsLowerHex(absl::string_view text) {
-  return std::all_of(text.begin(), text.end(), [](char c) {
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
-  });
+  return std::all_of(text.begin(), text.end(),
+                     [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
 }
 
 // OCI image-spec, descriptor.md: the characters of an algorithm's name.
@@ -64,9 +63,8 @@ absl::StatusOr<Digest> Digest::Parse(absl::string_view text) {
 Digest Digest::Sha256Of(absl::string_view content) {
   unsigned char hash[SHA256_DIGEST_LENGTH];
   SHA256(reinterpret_cast<const unsigned char*>(content.data()), content.size(), hash);
-  return Digest(absl::StrCat(
-      "sha256:",
-      absl::BytesToHexString(absl::string_view(reinterpret_cast<char*>(hash), sizeof(hash)))));
+  return Digest(absl::StrCat("sha256:", absl::BytesToHexString(absl::string_view(
+                                            reinterpret_cast<char*>(hash), sizeof(hash)))));
 }
 
 absl::string_view Digest::algorithm() const {

@@ -37,8 +37,14 @@ constexpr absl::string_view kDockerHubApi = "registry-1.docker.io";
 
 // What Skopeo has beside the transports that are here.
 constexpr absl::string_view kOtherTransports[] = {
-    "atomic",  "containers-storage", "docker-archive", "docker-daemon",
-    "ostree",  "oci-archive",        "sif",            "tarball",
+    "atomic",
+    "containers-storage",
+    "docker-archive",
+    "docker-daemon",
+    "ostree",
+    "oci-archive",
+    "sif",
+    "tarball",
 };
 
 absl::Status Invalid(absl::string_view message) {
@@ -56,9 +62,9 @@ bool IsLowerAlnum(char c) { return absl::ascii_islower(c) || absl::ascii_isdigit
 // One label of a host: letters and digits, with '-' inside.
 bool IsHostLabel(absl::string_view label) {
   return !label.empty() && absl::ascii_isalnum(label.front()) &&
-         absl::ascii_isalnum(label.back()) &&
-         std::all_of(label.begin(), label.end(),
-                     [](char c) { return absl::ascii_isalnum(c) || c == '-'; });
+         absl::ascii_isalnum(label.back()) && std::all_of(label.begin(), label.end(), [](char c) {
+           return absl::ascii_isalnum(c) || c == '-';
+         });
 }
 
 bool IsHostName(absl::string_view host) {
@@ -219,8 +225,8 @@ absl::Status ParsePathTagDigest(absl::string_view text, RegistryReference& refer
 
 absl::StatusOr<RegistryReference> ParseRegistry(absl::string_view details) {
   if (!absl::ConsumePrefix(&details, "//")) {
-    return Invalid(absl::StrCat("docker: image reference ", Shown(details),
-                                " does not start with //"));
+    return Invalid(
+        absl::StrCat("docker: image reference ", Shown(details), " does not start with //"));
   }
   RegistryReference reference;
   absl::string_view text = details;

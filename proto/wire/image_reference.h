@@ -18,10 +18,10 @@ namespace holkas {
 
 // `docker://[host[:port]/]path[:tag|@digest]`, normalised as Docker does.
 struct RegistryReference {
-  std::string host;       // lower case, without brackets around IPv6
-  uint16_t port = 0;      // 0: the scheme's default
-  std::string path;       // `library/busybox`
-  std::string tag;        // `latest` where the user gave neither tag nor digest
+  std::string host;   // lower case, without brackets around IPv6
+  uint16_t port = 0;  // 0: the scheme's default
+  std::string path;   // `library/busybox`
+  std::string tag;    // `latest` where the user gave neither tag nor digest
   std::optional<Digest> digest;
   bool unknown_digest = false;  // `@@unknown-digest@@`: written by digest, without a tag
 

@@ -109,9 +109,8 @@ INSTANTIATE_TEST_SUITE_P(
         BadCase{"docker://h:1/x:" + std::string(129, 'a'), "invalid reference format"},
         BadCase{"docker://h:1/" + std::string(252, 'a'),
                 "repository name must not be more than 255 characters"},
-        BadCase{"docker://" + Hex64(),
-                "invalid repository name (" + Hex64() +
-                    "), cannot specify 64-byte hexadecimal strings"},
+        BadCase{"docker://" + Hex64(), "invalid repository name (" + Hex64() +
+                                           "), cannot specify 64-byte hexadecimal strings"},
         BadCase{"docker://a:b@sha256:" + Hex64(),
                 "Docker references with both a tag and digest are currently not supported"},
         BadCase{"docker://a@sha256:00", "invalid reference format"},
@@ -153,23 +152,21 @@ INSTANTIATE_TEST_SUITE_P(DockerHost, BadReference,
 
 INSTANTIATE_TEST_SUITE_P(
     Files, BadReference,
-    testing::Values(BadCase{"oci:", "the path is empty"}, BadCase{"oci::tag", "the path is empty"},
-                    BadCase{"oci:a:b c", "Invalid image b c"},
-                    BadCase{"oci:a:a//b", "Invalid image a//b"},
-                    BadCase{"oci:a:a---b", "Invalid image a---b"},
-                    BadCase{"oci:a:-a", "Invalid image -a"}, BadCase{"oci:a:a-", "Invalid image a-"},
-                    BadCase{"oci:a:@", "Invalid source index @"},
-                    BadCase{"oci:a:@-1", "Invalid source index @-1"},
-                    BadCase{"oci:a:@x", "Invalid source index @x"},
-                    BadCase{"oci:a:@ 1", "Invalid source index @ 1"},
-                    BadCase{"oci:a:@4294967296", "Invalid source index @4294967296"},
-                    BadCase{std::string("oci:a\0b", 7), "NUL"}, BadCase{"dir:", "the path is empty"},
-                    BadCase{std::string("dir:a\0b", 7), "NUL"}));
+    testing::Values(
+        BadCase{"oci:", "the path is empty"}, BadCase{"oci::tag", "the path is empty"},
+        BadCase{"oci:a:b c", "Invalid image b c"}, BadCase{"oci:a:a//b", "Invalid image a//b"},
+        BadCase{"oci:a:a---b", "Invalid image a---b"}, BadCase{"oci:a:-a", "Invalid image -a"},
+        BadCase{"oci:a:a-", "Invalid image a-"}, BadCase{"oci:a:@", "Invalid source index @"},
+        BadCase{"oci:a:@-1", "Invalid source index @-1"},
+        BadCase{"oci:a:@x", "Invalid source index @x"},
+        BadCase{"oci:a:@ 1", "Invalid source index @ 1"},
+        BadCase{"oci:a:@4294967296", "Invalid source index @4294967296"},
+        BadCase{std::string("oci:a\0b", 7), "NUL"}, BadCase{"dir:", "the path is empty"},
+        BadCase{std::string("dir:a\0b", 7), "NUL"}));
 
 TEST(ImageReference, OtherTransportsOfSkopeoAreUnimplemented) {
-  for (const char* text :
-       {"docker-archive:/a", "docker-daemon:a:b", "oci-archive:/a", "containers-storage:a", "sif:a",
-        "tarball:a", "ostree:a", "atomic:a"}) {
+  for (const char* text : {"docker-archive:/a", "docker-daemon:a:b", "oci-archive:/a",
+                           "containers-storage:a", "sif:a", "tarball:a", "ostree:a", "atomic:a"}) {
     absl::Status status = ImageReference::Parse(text).status();
     EXPECT_THAT(status, StatusIs(absl::StatusCode::kUnimplemented)) << text;
     EXPECT_EQ(ErrorReason(status), "TRANSPORT_UNIMPLEMENTED") << text;
@@ -177,7 +174,8 @@ TEST(ImageReference, OtherTransportsOfSkopeoAreUnimplemented) {
 }
 
 TEST(ImageReference, RegistryPartsAreSplit) {
-  ASSERT_OK_AND_ASSIGN(ImageReference reference, ImageReference::Parse("docker://[::1]:5000/a/b:c"));
+  ASSERT_OK_AND_ASSIGN(ImageReference reference,
+                       ImageReference::Parse("docker://[::1]:5000/a/b:c"));
   EXPECT_EQ(reference.transport(), "docker");
   const RegistryReference* registry = reference.registry();
   ASSERT_NE(registry, nullptr);

@@ -9,12 +9,12 @@
 // Abseil's names for what Debian's Abseil does not have yet.
 
 // Returns from the function when `expr` is not OK.
-#define RETURN_IF_ERROR(expr)                            \
-  do {                                                   \
-    absl::Status holkas_status_ = (expr);                \
-    if (!holkas_status_.ok()) {                          \
-      return holkas_status_;                             \
-    }                                                    \
+#define RETURN_IF_ERROR(expr)             \
+  do {                                    \
+    absl::Status holkas_status_ = (expr); \
+    if (!holkas_status_.ok()) {           \
+      return holkas_status_;              \
+    }                                     \
   } while (false)
 
 // Sets `lhs` to the value of `expr`, or returns its status from the function.

@@ -94,7 +94,7 @@ class Acceptor {
   // The thread's own.
   std::vector<Listener> listeners_;
   std::map<uint64_t, Connection> connections_;
-  size_t silent_ = 0;  // connections that gRPC does not have yet
+  size_t silent_ = 0;                           // connections that gRPC does not have yet
   absl::Time resume_ = absl::InfiniteFuture();  // when accepting goes on after EMFILE
 };
 

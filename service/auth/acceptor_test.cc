@@ -63,9 +63,8 @@ class AcceptorTest : public testing::Test {
 
   // Waits until so many connections were handed over; the last one's descriptor.
   int Served(size_t count) {
-    const auto enough = [this, count]() ABSL_SHARED_LOCKS_REQUIRED(mutex_) {
-      return served_.size() >= count;
-    };
+    const auto enough = [this, count]()
+                            ABSL_SHARED_LOCKS_REQUIRED(mutex_) { return served_.size() >= count; };
     absl::MutexLock lock(&mutex_, absl::Condition(&enough));
     return served_.back().get();
   }

@@ -51,9 +51,8 @@ TEST(ConnectionTable, LimitsOfAllAndOfOneUserAreKept) {
                                testing::HasSubstr("limits.max_connections_per_user")));
   EXPECT_EQ(ErrorReason(status), "LIMIT_EXCEEDED");
   ASSERT_OK(table.Add(User(2)));
-  EXPECT_THAT(table.Add(User(3)),
-              StatusIs(absl::StatusCode::kResourceExhausted,
-                       testing::HasSubstr("limits.max_connections)")));
+  EXPECT_THAT(table.Add(User(3)), StatusIs(absl::StatusCode::kResourceExhausted,
+                                           testing::HasSubstr("limits.max_connections)")));
   table.Remove(id);
   table.Remove(id);
   EXPECT_OK(table.Add(User(1)));

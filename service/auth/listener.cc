@@ -25,9 +25,7 @@ namespace {
 // Connections that wait to be accepted; the kernel cuts it to its own limit.
 constexpr int kBacklog = 1024;
 
-absl::Status Precondition(absl::string_view what) {
-  return absl::FailedPreconditionError(what);
-}
+absl::Status Precondition(absl::string_view what) { return absl::FailedPreconditionError(what); }
 
 absl::Status BadAddress(absl::string_view text, absl::string_view why) {
   return MakeError(absl::StatusCode::kInvalidArgument, "INVALID_CONFIG",
@@ -61,8 +59,8 @@ absl::Status CheckDirectory(const std::string& path) {
                                      " belongs to user ", info.st_uid));
   }
   if ((info.st_mode & S_IWOTH) != 0 && (info.st_mode & S_ISVTX) == 0) {
-    return Precondition(absl::StrCat("listen on unix:", path, ": everybody can write to directory ",
-                                     directory));
+    return Precondition(
+        absl::StrCat("listen on unix:", path, ": everybody can write to directory ", directory));
   }
   return absl::OkStatus();
 }
@@ -151,15 +149,14 @@ absl::StatusOr<ListenAddress> ListenAddress::Default() {
     return ErrnoError(errno, absl::StrCat("look at ", directory));
   }
   if (!S_ISDIR(info.st_mode) || info.st_uid != geteuid() || (info.st_mode & 077) != 0) {
-    return Precondition(absl::StrCat(directory, " must be a directory of mode 0700 of user ",
-                                     geteuid()));
+    return Precondition(
+        absl::StrCat(directory, " must be a directory of mode 0700 of user ", geteuid()));
   }
   return Parse(absl::StrCat("unix:", directory, "/holkas.sock"));
 }
 
 absl::StatusOr<Listener> Listener::Open(const ListenAddress& address, bool open_to_users) {
-  return address.unix_path.empty() ? OpenTcp(address)
-                                   : OpenUnix(address.unix_path, open_to_users);
+  return address.unix_path.empty() ? OpenTcp(address) : OpenUnix(address.unix_path, open_to_users);
 }
 
 absl::StatusOr<Listener> Listener::OpenUnix(const std::string& path, bool open_to_users) {
@@ -204,7 +201,8 @@ absl::StatusOr<Listener> Listener::OpenTcp(const ListenAddress& address) {
   }
   auto* name = is_v4 ? reinterpret_cast<sockaddr*>(&v4) : reinterpret_cast<sockaddr*>(&v6);
   socklen_t size = is_v4 ? sizeof v4 : sizeof v6;
-  const std::string host = is_v4 ? address.tcp_address : absl::StrCat("[", address.tcp_address, "]");
+  const std::string host =
+      is_v4 ? address.tcp_address : absl::StrCat("[", address.tcp_address, "]");
   const std::string what = absl::StrCat("listen on tcp:", host, ":", address.tcp_port);
 
   Listener listener;
@@ -217,8 +215,7 @@ absl::StatusOr<Listener> Listener::OpenTcp(const ListenAddress& address) {
       getsockname(listener.fd(), name, &size) != 0) {
     return ErrnoError(errno, what);
   }
-  listener.address_ =
-      absl::StrCat("tcp:", host, ":", ntohs(is_v4 ? v4.sin_port : v6.sin6_port));
+  listener.address_ = absl::StrCat("tcp:", host, ":", ntohs(is_v4 ? v4.sin_port : v6.sin6_port));
   return listener;
 }
 

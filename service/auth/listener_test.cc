@@ -52,7 +52,8 @@ TEST(ListenAddress, RefusesWhatIsMalformed) {
   for (const char* text : {"", "unix:", "unix:relative", "tcp:127.0.0.1", "tcp::80", "tcp:x:80",
                            "tcp:127.0.0.1:70000", "tcp:127.0.0.1:-1", "127.0.0.1:80", "http:x"}) {
     EXPECT_THAT(ListenAddress::Parse(text),
-                StatusIs(StatusCode::kInvalidArgument, HasSubstr("listen on"))) << text;
+                StatusIs(StatusCode::kInvalidArgument, HasSubstr("listen on")))
+        << text;
   }
   EXPECT_THAT(ListenAddress::Parse("unix:/" + std::string(200, 'x')),
               StatusIs(StatusCode::kInvalidArgument, HasSubstr("107 bytes")));
@@ -61,7 +62,8 @@ TEST(ListenAddress, RefusesWhatIsMalformed) {
 TEST(ListenAddress, RefusesAddressesThatOthersReach) {
   for (const char* text : {"tcp:0.0.0.0:80", "tcp:192.168.0.1:80", "tcp:[::]:80"}) {
     EXPECT_THAT(ListenAddress::Parse(text),
-                StatusIs(StatusCode::kUnimplemented, HasSubstr("only loopback"))) << text;
+                StatusIs(StatusCode::kUnimplemented, HasSubstr("only loopback")))
+        << text;
   }
 }
 

@@ -76,8 +76,7 @@ std::vector<std::string> ShortNamesOf(const EnumDescriptor& type) {
   absl::ConsumeSuffix(&prefix, "UNSPECIFIED");
   std::vector<std::string> names;
   for (int i = 1; i < type.value_count(); ++i) {
-    names.push_back(
-        absl::AsciiStrToLower(absl::StripPrefix(type.value(i)->name(), prefix)));
+    names.push_back(absl::AsciiStrToLower(absl::StripPrefix(type.value(i)->name(), prefix)));
   }
   return names;
 }
@@ -86,7 +85,7 @@ std::vector<std::string> ShortNamesOf(const EnumDescriptor& type) {
 bool IsPlain(const YAML::Node& node) { return node.IsScalar() && node.Tag() != "!"; }
 
 // Sets a field, or adds to it where it is repeated.
-#define HOLKAS_SET(Type, value)                                  \
+#define HOLKAS_SET(Type, value)                                        \
   (field.is_repeated() ? reflection.Add##Type(&message, &field, value) \
                        : reflection.Set##Type(&message, &field, value))
 
@@ -112,8 +111,7 @@ absl::Status Reader::ReadMessage(const YAML::Node& node, const std::string& path
                    absl::StrCat("unknown key; known here: ", NamesOf(*message.GetDescriptor())));
     }
     if (!seen.insert(key).second) {
-      return Error(line, key_path,
-                   absl::StrCat("stands twice; first in line ", lines_[key_path]));
+      return Error(line, key_path, absl::StrCat("stands twice; first in line ", lines_[key_path]));
     }
     lines_[key_path] = line;
     RETURN_IF_ERROR(ReadField(entry.second, key_path, depth, *field, message));
@@ -179,8 +177,9 @@ absl::Status Reader::ReadScalar(const YAML::Node& node, const std::string& path,
     case FieldDescriptor::CPPTYPE_UINT32: {
       uint32_t value = 0;
       if (!IsPlain(node) || !absl::SimpleAtoi(text, &value)) {
-        return Error(node, path,
-                     absl::StrCat("must be a whole number from 0 to 4294967295, is \"", text, "\""));
+        return Error(
+            node, path,
+            absl::StrCat("must be a whole number from 0 to 4294967295, is \"", text, "\""));
       }
       HOLKAS_SET(UInt32, value);
       return absl::OkStatus();
@@ -193,12 +192,14 @@ absl::Status Reader::ReadScalar(const YAML::Node& node, const std::string& path,
           return absl::OkStatus();
         }
       }
-      return Error(node, path, absl::StrCat("must be one of ", absl::StrJoin(names, ", "),
-                                            ", is \"", text, "\""));
+      return Error(
+          node, path,
+          absl::StrCat("must be one of ", absl::StrJoin(names, ", "), ", is \"", text, "\""));
     }
     default:
-      return Error(node, path, absl::StrCat("has the type ", field.cpp_type_name(),
-                                            ", which cannot be configured"));
+      return Error(
+          node, path,
+          absl::StrCat("has the type ", field.cpp_type_name(), ", which cannot be configured"));
   }
 }
 

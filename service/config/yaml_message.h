@@ -14,12 +14,12 @@ namespace holkas {
 // lists are `listen[0]`.
 using YamlLines = std::map<std::string, int>;
 
-// Fills `message` from YAML by reflection: a mapping is a message, a sequence a repeated field, a key
-// a field's name as the .proto spells it, an enum value its name in lower case without its type's
-// prefix, and google.protobuf.Duration a text such as `1m30s`. Numbers and booleans must be written
-// plainly, without quotes. `name` is what errors call the text.
-// Errors: INVALID_ARGUMENT (INVALID_CONFIG), `name:line: key: why`, for malformed YAML, unknown keys,
-// keys that stand twice, values of another type or out of range, and a text over 1 MiB.
+// Fills `message` from YAML by reflection: a mapping is a message, a sequence a repeated field, a
+// key a field's name as the .proto spells it, an enum value its name in lower case without its
+// type's prefix, and google.protobuf.Duration a text such as `1m30s`. Numbers and booleans must be
+// written plainly, without quotes. `name` is what errors call the text. Errors: INVALID_ARGUMENT
+// (INVALID_CONFIG), `name:line: key: why`, for malformed YAML, unknown keys, keys that stand twice,
+// values of another type or out of range, and a text over 1 MiB.
 absl::StatusOr<YamlLines> ParseYaml(absl::string_view text, absl::string_view name,
                                     google::protobuf::Message& message);
 

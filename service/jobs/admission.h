@@ -35,10 +35,9 @@ class Admission {
   Admission(int max_concurrent, int max_queued)
       : max_concurrent_(max_concurrent), max_queued_(max_queued) {}
 
-  // Waits for a slot. `cancelled` is asked every 50 ms while waiting, without a lock held; it may be
-  // empty.
-  // Errors: RESOURCE_EXHAUSTED (LIMIT_EXCEEDED); DEADLINE_EXCEEDED; CANCELLED; UNAVAILABLE
-  // (SERVER_DRAINING).
+  // Waits for a slot. `cancelled` is asked every 50 ms while waiting, without a lock held; it may
+  // be empty. Errors: RESOURCE_EXHAUSTED (LIMIT_EXCEEDED); DEADLINE_EXCEEDED; CANCELLED;
+  // UNAVAILABLE (SERVER_DRAINING).
   absl::StatusOr<Slot> Enter(absl::Time deadline, const std::function<bool()>& cancelled);
 
   // Refuses all that wait, and all that come.

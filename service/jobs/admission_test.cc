@@ -23,8 +23,8 @@ TEST(Admission, FullQueueIsResourceExhausted) {
   Admission admission(1, 0);
   ASSERT_OK_AND_ASSIGN(Admission::Slot slot, admission.Enter(Soon(), nullptr));
   const absl::Status status = admission.Enter(Soon(), nullptr).status();
-  EXPECT_THAT(status, StatusIs(StatusCode::kResourceExhausted,
-                               testing::HasSubstr("max_queued_requests")));
+  EXPECT_THAT(status,
+              StatusIs(StatusCode::kResourceExhausted, testing::HasSubstr("max_queued_requests")));
   EXPECT_EQ(ErrorReason(status), "LIMIT_EXCEEDED");
   EXPECT_EQ(admission.running(), 1);
 }
@@ -83,13 +83,16 @@ TEST(Admission, DrainRefusesThoseWhoWaitAndThoseWhoCome) {
   absl::Notification queued;
   std::thread waiter([&] {
     bool told = false;
-    const absl::Status status = admission.Enter(Soon(), [&] {
-      if (!told) {
-        told = true;
-        queued.Notify();
-      }
-      return false;
-    }).status();
+    const absl::Status status = admission
+                                    .Enter(Soon(),
+                                           [&] {
+                                             if (!told) {
+                                               told = true;
+                                               queued.Notify();
+                                             }
+                                             return false;
+                                           })
+                                    .status();
     EXPECT_THAT(status, StatusIs(StatusCode::kUnavailable));
     EXPECT_EQ(ErrorReason(status), "SERVER_DRAINING");
   });

@@ -61,7 +61,7 @@ absl::Status WithWorkerExit(const JobOutcome& outcome, const std::string& how) {
   std::map<std::string, std::string> metadata = ErrorMetadata(outcome.status);
   metadata["worker_exit"] = how;
   return MakeError(outcome.status.code(), ErrorReason(outcome.status),
-                   absl::StrCat(outcome.status.message(), ": worker ", how), metadata);
+                   absl::StrCat(outcome.status.message(), ": ", how), metadata);
 }
 
 }  // namespace

@@ -41,11 +41,10 @@ class JobRunner {
   JobRunner(Launcher& launcher, Logger& logger, int max_concurrent, int max_queued);
   ~JobRunner();
 
-  // The serialised response of the job (empty for Copy). Blocks until the job is over and its worker
-  // is gone.
-  // Errors: what the job gave; RESOURCE_EXHAUSTED (LIMIT_EXCEEDED) where the queue is full;
-  // UNAVAILABLE (SERVER_DRAINING); DEADLINE_EXCEEDED and CANCELLED, also while waiting; INTERNAL
-  // (WORKER_DIED) with how the worker ended in the metadata entry `worker_exit`.
+  // The serialised response of the job (empty for Copy). Blocks until the job is over and its
+  // worker is gone. Errors: what the job gave; RESOURCE_EXHAUSTED (LIMIT_EXCEEDED) where the queue
+  // is full; UNAVAILABLE (SERVER_DRAINING); DEADLINE_EXCEEDED and CANCELLED, also while waiting;
+  // INTERNAL (WORKER_DIED) with how the worker ended in the metadata entry `worker_exit`.
   absl::StatusOr<std::string> Run(Call call);
 
   // How many jobs run now.

@@ -191,8 +191,8 @@ TEST_F(JobRunnerTest, DrainRefusesNewJobsAndLetsTheRunningOnesEnd) {
 TEST_F(JobRunnerTest, CredentialsThatAWorkerRepeatsAreNotLogged) {
   FakeLauncher launcher([](FakeWorkerSide& worker) {
     const broker::JobSpec job = worker.Begin();
-    worker.Finish(absl::UnknownError("the password is " +
-                                     job.source().registry().basic().password()));
+    worker.Finish(
+        absl::UnknownError("the password is " + job.source().registry().basic().password()));
     return CleanExit();
   });
   JobRunner runner(launcher, logger_, 1, 0);

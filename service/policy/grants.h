@@ -10,8 +10,8 @@
 
 namespace holkas {
 
-// A registry that a worker may connect to: exactly this host and these ports, at whatever address it
-// resolves to, loopback and private ones too, since the caller named it.
+// A registry that a worker may connect to: exactly this host and these ports, at whatever address
+// it resolves to, loopback and private ones too, since the caller named it.
 struct RegistryGrant {
   std::string host;
   std::vector<uint16_t> ports;
@@ -30,8 +30,8 @@ struct WritePathGrant {
   std::string path;
 };
 
-// All that one worker may ask the broker for. Made before the worker exists; nothing that the worker
-// says widens it.
+// All that one worker may ask the broker for. Made before the worker exists; nothing that the
+// worker says widens it.
 struct Grants {
   std::optional<RegistryGrant> source_registry;
   std::optional<RegistryGrant> destination_registry;
@@ -40,8 +40,8 @@ struct Grants {
   std::optional<ReadPathGrant> source_path;
   std::optional<WritePathGrant> destination_path;
 
-  int max_connections = 64;       // in all
-  int max_open_files = 32;        // being written at once
+  int max_connections = 64;  // in all
+  int max_open_files = 32;   // being written at once
   int64_t max_result_bytes = 10 << 20;
   absl::Duration max_run_time = absl::Hours(1);
 };

@@ -29,10 +29,10 @@ RegistryGrant GrantRegistry(const broker::RegistryImage& image) {
 }
 
 absl::Status Denied(absl::string_view path) {
-  return MakeError(absl::StatusCode::kPermissionDenied, "PATH_DENIED",
-                   absl::StrCat("path ", path,
-                                " is not beneath one of the server's access.local_roots"),
-                   {{"path", std::string(path)}});
+  return MakeError(
+      absl::StatusCode::kPermissionDenied, "PATH_DENIED",
+      absl::StrCat("path ", path, " is not beneath one of the server's access.local_roots"),
+      {{"path", std::string(path)}});
 }
 
 bool IsBeneath(const std::string& path, absl::string_view root) {
@@ -105,8 +105,7 @@ absl::StatusOr<Grants> MakeGrants(const broker::JobSpec& job, const ImageReferen
   if (job.destination().has_registry()) {
     grants.destination_registry = GrantRegistry(job.destination().registry());
   }
-  ASSIGN_OR_RETURN(std::optional<PathGrant> destination_path,
-                   GrantLocalImage(*destination, rules));
+  ASSIGN_OR_RETURN(std::optional<PathGrant> destination_path, GrantLocalImage(*destination, rules));
   if (destination_path.has_value()) {
     grants.destination_path =
         WritePathGrant{destination_path->kind, std::move(destination_path->path)};

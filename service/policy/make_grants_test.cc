@@ -19,8 +19,8 @@ ImageReference Ref(const std::string& text) { return ImageReference::Parse(text)
 class MakeGrantsTest : public testing::Test {
  protected:
   MakeGrantsTest() {
-    root_ = testing::TempDir() + "/" +
-            testing::UnitTest::GetInstance()->current_test_info()->name();
+    root_ =
+        testing::TempDir() + "/" + testing::UnitTest::GetInstance()->current_test_info()->name();
     std::filesystem::remove_all(root_);
     std::filesystem::create_directories(root_ + "/open/inner");
     std::filesystem::create_directories(root_ + "/closed");
@@ -106,9 +106,9 @@ TEST_F(MakeGrantsTest, RelativePathsNeedAWorkingDirectory) {
 
 TEST_F(MakeGrantsTest, TheDestinationIsJudgedToo) {
   const ImageReference destination = Ref("dir:" + root_ + "/closed");
-  EXPECT_THAT(MakeGrants(job_, Ref("dir:" + root_ + "/open/inner"), &destination, rules_,
-                         absl::Hours(1)),
-              StatusIs(StatusCode::kPermissionDenied, HasSubstr("/closed")));
+  EXPECT_THAT(
+      MakeGrants(job_, Ref("dir:" + root_ + "/open/inner"), &destination, rules_, absl::Hours(1)),
+      StatusIs(StatusCode::kPermissionDenied, HasSubstr("/closed")));
 }
 
 }  // namespace

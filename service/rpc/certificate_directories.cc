@@ -112,14 +112,12 @@ absl::StatusOr<v1::TlsCertificates> ReadDirectory(Directory& directory) {
       if (certificates.client_key_pem().empty()) {
         RETURN_IF_ERROR(
             AppendFile(directory, name, budget, *certificates.mutable_client_certificate_pem()));
-        RETURN_IF_ERROR(
-            AppendFile(directory, key, budget, *certificates.mutable_client_key_pem()));
+        RETURN_IF_ERROR(AppendFile(directory, key, budget, *certificates.mutable_client_key_pem()));
       }
     } else if (absl::EndsWith(name, ".key") &&
                directory.names.count(Partner(name, ".key", ".cert")) == 0) {
-      return Invalid(absl::StrCat("missing client certificate ",
-                                  Partner(name, ".key", ".cert"), " for key ", directory.path,
-                                  "/", name));
+      return Invalid(absl::StrCat("missing client certificate ", Partner(name, ".key", ".cert"),
+                                  " for key ", directory.path, "/", name));
     }
   }
   return certificates;

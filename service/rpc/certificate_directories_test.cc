@@ -17,8 +17,8 @@ using testing::HasSubstr;
 class FindCertificatesTest : public testing::Test {
  protected:
   FindCertificatesTest() {
-    root_ = testing::TempDir() + "/" +
-            testing::UnitTest::GetInstance()->current_test_info()->name();
+    root_ =
+        testing::TempDir() + "/" + testing::UnitTest::GetInstance()->current_test_info()->name();
     std::filesystem::remove_all(root_);
   }
 

@@ -9,11 +9,11 @@
 
 namespace holkas {
 
-// Serves the rpc Copy: errors as image_service.proto says. `write` sends one event to the caller; it
-// is called on the calling thread, may block while the caller reads slowly, and returns false when
-// the caller is gone. The job runs on a thread of its own and never waits for the caller; a caller
-// who does not read at all is cut off. The result event is written only when the job is known to
-// have succeeded, and is the last one.
+// Serves the rpc Copy: errors as image_service.proto says. `write` sends one event to the caller;
+// it is called on the calling thread, may block while the caller reads slowly, and returns false
+// when the caller is gone. The job runs on a thread of its own and never waits for the caller; a
+// caller who does not read at all is cut off. The result event is written only when the job is
+// known to have succeeded, and is the last one.
 absl::Status Copy(const ServerParts& server, const RequestContext& context,
                   const v1::CopyRequest& request,
                   const std::function<bool(const v1::CopyResponse&)>& write);

@@ -13,8 +13,8 @@
 namespace holkas {
 
 // The events of one copy on their way from the job's thread, which never waits, to the caller, who
-// may read slowly. Events keep their order, but the newest BlobProgress of a blob takes the place of
-// one that still waits, so that a slow reader sees fewer of them and none late. Thread-safe.
+// may read slowly. Events keep their order, but the newest BlobProgress of a blob takes the place
+// of one that still waits, so that a slow reader sees fewer of them and none late. Thread-safe.
 class EventQueue {
  public:
   // `max_events`: how many wait at most.

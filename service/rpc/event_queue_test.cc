@@ -40,8 +40,8 @@ std::vector<std::string> Drain(EventQueue& queue) {
     } else if (event->has_blob_finished()) {
       events.push_back("finished " + event->blob_finished().digest());
     } else {
-      events.push_back(absl::StrCat(event->blob_progress().digest(), " ",
-                                    event->blob_progress().done_bytes()));
+      events.push_back(
+          absl::StrCat(event->blob_progress().digest(), " ", event->blob_progress().done_bytes()));
     }
   }
   return events;

@@ -2,7 +2,7 @@
 
 #include <string>
 
-#include "service/version.h"
+#include "proto/wire/version.h"
 
 namespace holkas {
 

@@ -7,9 +7,9 @@
 
 namespace holkas {
 
-// The two forms of a status: Abseil's inside, gRPC's at the edge. The codes are the same; reason and
-// metadata (proto/wire/error.h) become a google.rpc.ErrorInfo in a google.rpc.Status, as clients of
-// gRPC expect error details.
+// The two forms of a status: Abseil's inside, gRPC's at the edge. The codes are the same; reason
+// and metadata (proto/wire/error.h) become a google.rpc.ErrorInfo in a google.rpc.Status, as
+// clients of gRPC expect error details.
 
 // Message, reason and metadata are cut where they would not fit into the 8 KiB of trailers that
 // clients accept, and made valid UTF-8.

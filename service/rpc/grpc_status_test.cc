@@ -16,7 +16,8 @@ TEST(ToGrpcStatus, OkIsOk) {
 
 TEST(ToGrpcStatus, EveryCodeKeepsItsNumber) {
   for (int code = 1; code <= 16; ++code) {
-    const grpc::Status status = ToGrpcStatus(absl::Status(static_cast<absl::StatusCode>(code), "x"));
+    const grpc::Status status =
+        ToGrpcStatus(absl::Status(static_cast<absl::StatusCode>(code), "x"));
     EXPECT_EQ(static_cast<int>(status.error_code()), code);
   }
 }

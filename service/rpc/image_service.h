@@ -26,8 +26,7 @@ class ImageService final : public v1::ImageService::Service {
                        v1::InspectResponse* response) override;
   grpc::Status Copy(grpc::ServerContext* context, const v1::CopyRequest* request,
                     grpc::ServerWriter<v1::CopyResponse>* writer) override;
-  grpc::Status GetServerInfo(grpc::ServerContext* context,
-                             const v1::GetServerInfoRequest* request,
+  grpc::Status GetServerInfo(grpc::ServerContext* context, const v1::GetServerInfoRequest* request,
                              v1::GetServerInfoResponse* response) override;
 
   // Not served by this version.

@@ -3,8 +3,8 @@
 #include <fcntl.h>
 #include <grpcpp/create_channel_posix.h>
 #include <grpcpp/health_check_service_interface.h>
-#include <grpcpp/server_posix.h>
 #include <grpcpp/impl/codegen/client_unary_call.h>
+#include <grpcpp/server_posix.h>
 #include <sys/socket.h>
 
 #include <atomic>
@@ -59,8 +59,8 @@ class ImageServiceTest : public testing::Test {
     runner_ = std::make_unique<JobRunner>(*launcher_, logger_, 4, 4);
     LocalPathSettings paths;
     paths.working_directory = "/work";
-    parts_.reset(new ServerParts{runner_.get(), {}, paths, timeouts_,
-                                 MakeServerInfo(v1::SANDBOX_TIER_FULL, 6, 4)});
+    parts_.reset(new ServerParts{
+        runner_.get(), {}, paths, timeouts_, MakeServerInfo(v1::SANDBOX_TIER_FULL, 6, 4)});
     service_ = std::make_unique<ImageService>(*parts_, connections_);
     server_ = StartGrpcServer(*service_, {}).value();
     stub_ = v1::ImageService::NewStub(Connect(kind));
@@ -158,16 +158,17 @@ TEST_F(ImageServiceTest, AResultThatIsNoResponseIsTheWorkersViolation) {
 }
 
 TEST_F(ImageServiceTest, CopyStreamsEventsAndTheResultLast) {
-  Start([](FakeWorkerSide& worker) {
-    worker.Begin();
-    worker.SendEvent(Started("a"));
-    worker.SendEvent(Result("sha256:m"));
-    worker.Finish();
-    return CleanExit();
-  }, Peer::Kind::kPrivate);
+  Start(
+      [](FakeWorkerSide& worker) {
+        worker.Begin();
+        worker.SendEvent(Started("a"));
+        worker.SendEvent(Result("sha256:m"));
+        worker.Finish();
+        return CleanExit();
+      },
+      Peer::Kind::kPrivate);
   grpc::ClientContext context;
-  const auto reader =
-      stub_->Copy(&context, CopyRequestOf("docker://a/b", "docker://c/d"));
+  const auto reader = stub_->Copy(&context, CopyRequestOf("docker://a/b", "docker://c/d"));
   v1::CopyResponse event;
   ASSERT_TRUE(reader->Read(&event));
   EXPECT_EQ(event.blob_started().digest(), "a");
@@ -188,8 +189,7 @@ TEST_F(ImageServiceTest, EventsArriveWhileTheJobRuns) {
     return CleanExit();
   });
   grpc::ClientContext context;
-  const auto reader =
-      stub_->Copy(&context, CopyRequestOf("docker://a/b", "docker://c/d"));
+  const auto reader = stub_->Copy(&context, CopyRequestOf("docker://a/b", "docker://c/d"));
   v1::CopyResponse event;
   ASSERT_TRUE(reader->Read(&event));
   seen.Notify();
@@ -205,8 +205,7 @@ TEST_F(ImageServiceTest, AFailedCopyNeverShowsAResult) {
     return CleanExit();
   });
   grpc::ClientContext context;
-  const auto reader =
-      stub_->Copy(&context, CopyRequestOf("docker://a/b", "docker://c/d"));
+  const auto reader = stub_->Copy(&context, CopyRequestOf("docker://a/b", "docker://c/d"));
   v1::CopyResponse event;
   EXPECT_FALSE(reader->Read(&event));
   const absl::Status status = FromGrpcStatus(reader->Finish());
@@ -250,8 +249,7 @@ TEST_F(ImageServiceTest, ASlowReaderDelaysNoJobAndSeesTheNewestProgress) {
     return CleanExit();
   });
   grpc::ClientContext context;
-  const auto reader =
-      stub_->Copy(&context, CopyRequestOf("docker://a/b", "docker://c/d"));
+  const auto reader = stub_->Copy(&context, CopyRequestOf("docker://a/b", "docker://c/d"));
   ASSERT_TRUE(job_done.WaitForNotificationWithTimeout(absl::Seconds(50)));
   v1::CopyResponse event;
   int count = 0;
@@ -279,8 +277,7 @@ TEST_F(ImageServiceTest, HangingUpKillsTheWorkerInHalfASecond) {
     return CleanExit();
   });
   grpc::ClientContext context;
-  const auto reader =
-      stub_->Copy(&context, CopyRequestOf("docker://a/b", "docker://c/d"));
+  const auto reader = stub_->Copy(&context, CopyRequestOf("docker://a/b", "docker://c/d"));
   v1::CopyResponse event;
   ASSERT_TRUE(reader->Read(&event));
   const absl::Time start = absl::Now();
@@ -328,11 +325,13 @@ TEST_F(ImageServiceTest, StrangersMayNotUseLocalPaths) {
 }
 
 TEST_F(ImageServiceTest, RelativePathsAreForPrivateServers) {
-  Start([](FakeWorkerSide& worker) {
-    worker.Begin();
-    worker.Finish(MakeError(StatusCode::kNotFound, "MANIFEST_UNKNOWN", "none"));
-    return CleanExit();
-  }, Peer::Kind::kUnix);
+  Start(
+      [](FakeWorkerSide& worker) {
+        worker.Begin();
+        worker.Finish(MakeError(StatusCode::kNotFound, "MANIFEST_UNKNOWN", "none"));
+        return CleanExit();
+      },
+      Peer::Kind::kUnix);
   EXPECT_EQ(ErrorReason(Inspect("dir:image").status()), "INVALID_REFERENCE");
   stub_ = v1::ImageService::NewStub(Connect(Peer::Kind::kPrivate));
   EXPECT_EQ(ErrorReason(Inspect("dir:image").status()), "MANIFEST_UNKNOWN");

@@ -7,8 +7,8 @@
 #include "absl/strings/strip.h"
 #include "proto/wire/error.h"
 #include "proto/wire/status_macros.h"
+#include "proto/wire/version.h"
 #include "service/rpc/certificate_directories.h"
-#include "service/version.h"
 
 namespace holkas {
 namespace {
@@ -131,8 +131,7 @@ absl::StatusOr<PreparedJob> PrepareJob(const v1::CopyRequest& request,
   ASSIGN_OR_RETURN(ImageReference destination,
                    ParseReference("destination", request.destination()));
   broker::JobSpec spec;
-  ASSIGN_OR_RETURN(*spec.mutable_source(),
-                   LocationOf(source, request.source_registry(), settings));
+  ASSIGN_OR_RETURN(*spec.mutable_source(), LocationOf(source, request.source_registry(), settings));
   ASSIGN_OR_RETURN(*spec.mutable_destination(),
                    LocationOf(destination, request.destination_registry(), settings));
   *spec.mutable_platform() = Complete(request.platform());

@@ -41,10 +41,9 @@ absl::StatusOr<JobRunner::Call> MakeCall(const ServerParts& server, const Reques
                                          absl::Time deadline) {
   const ImageReference* destination = job.destination.has_value() ? &*job.destination : nullptr;
   JobRunner::Call call;
-  ASSIGN_OR_RETURN(call.grants,
-                   MakeGrants(job.spec, job.source, destination,
-                              PathRulesFor(context.peer, server.local_paths),
-                              deadline - absl::Now()));
+  ASSIGN_OR_RETURN(call.grants, MakeGrants(job.spec, job.source, destination,
+                                           PathRulesFor(context.peer, server.local_paths),
+                                           deadline - absl::Now()));
   call.number = context.number;
   call.rpc = rpc;
   call.caller = context.peer.ToString();

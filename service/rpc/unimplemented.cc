@@ -4,7 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "proto/wire/error.h"
-#include "service/version.h"
+#include "proto/wire/version.h"
 
 namespace holkas {
 

@@ -56,9 +56,9 @@ class Launcher {
  public:
   virtual ~Launcher() = default;
 
-  // Starts a worker. `needs_certificate_store`: the worker will verify registries' certificates with
-  // the system's certificate authorities.
-  // Errors: UNAVAILABLE where no worker can be made now; INTERNAL (SANDBOX_FAILED).
+  // Starts a worker. `needs_certificate_store`: the worker will verify registries' certificates
+  // with the system's certificate authorities. Errors: UNAVAILABLE where no worker can be made now;
+  // INTERNAL (SANDBOX_FAILED).
   virtual absl::StatusOr<std::unique_ptr<Worker>> Launch(bool needs_certificate_store) = 0;
 };
 

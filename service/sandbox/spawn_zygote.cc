@@ -53,7 +53,9 @@ class SpawnPlan {
     posix_spawn_file_actions_adddup2(&actions_, log, STDERR_FILENO);
     posix_spawn_file_actions_adddup2(&actions_, control, kControlFd);
     posix_spawnattr_init(&attributes_);
-    posix_spawnattr_setflags(&attributes_, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+    // In a session of its own, Ctrl-C on holkasd's terminal reaches holkasd alone, which drains.
+    posix_spawnattr_setflags(&attributes_,
+                             POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSID);
     sigset_t signals;
     sigemptyset(&signals);
     posix_spawnattr_setsigmask(&attributes_, &signals);

@@ -24,7 +24,8 @@ void SendKill(const UniqueFd& pidfd) {
   }
 }
 
-// The process's id in this process's namespace; the zygote knows it by another. -1 where it is gone.
+// The process's id in this process's namespace; the zygote knows it by another. -1 where it is
+// gone.
 int PidOf(const UniqueFd& pidfd) {
   const std::string path = absl::StrCat("/proc/self/fdinfo/", pidfd.get());
   const UniqueFd file(open(path.c_str(), O_RDONLY | O_CLOEXEC));

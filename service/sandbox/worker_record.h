@@ -16,8 +16,8 @@
 
 namespace holkas {
 
-// What is known of one worker's process. Shared by the supervisor's thread, which learns it from the
-// zygote, and the Worker's owner, who waits for it. Thread-safe.
+// What is known of one worker's process. Shared by the supervisor's thread, which learns it from
+// the zygote, and the Worker's owner, who waits for it. Thread-safe.
 class WorkerRecord {
  public:
   WorkerRecord(uint64_t launch_id, uint32_t slot) : launch_id_(launch_id), slot_(slot) {}
@@ -30,7 +30,8 @@ class WorkerRecord {
   void SetLaunched(UniqueFd pidfd);
   // It was not.
   void SetLaunchFailed(absl::string_view why);
-  // The process is gone, as its zygote saw it. The result is what this means: an end by Kill is kKilled.
+  // The process is gone, as its zygote saw it. The result is what this means: an end by Kill is
+  // kKilled.
   WorkerExit SetEnded(WorkerExit::How how, int code);
   // The zygote is gone, and with it whoever could tell the end: kills the process, waits for the
   // kernel to have done it.
@@ -55,7 +56,8 @@ class WorkerRecord {
   const uint32_t slot_;
   mutable absl::Mutex mutex_;
   UniqueFd pidfd_ ABSL_GUARDED_BY(mutex_);
-  mutable int pid_ ABSL_GUARDED_BY(mutex_) = -1;  // not needed for every worker: read when asked for
+  mutable int pid_ ABSL_GUARDED_BY(mutex_) =
+      -1;  // not needed for every worker: read when asked for
   std::optional<std::string> launch_error_ ABSL_GUARDED_BY(mutex_);
   std::optional<WorkerExit> end_ ABSL_GUARDED_BY(mutex_);
   bool kill_sent_ ABSL_GUARDED_BY(mutex_) = false;

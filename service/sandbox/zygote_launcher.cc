@@ -31,8 +31,7 @@ void LogToStandardError(absl::string_view line) {
 
 class ZygoteWorker : public Worker {
  public:
-  ZygoteWorker(ZygoteSupervisor& supervisor, std::shared_ptr<WorkerRecord> record,
-               UniqueFd channel)
+  ZygoteWorker(ZygoteSupervisor& supervisor, std::shared_ptr<WorkerRecord> record, UniqueFd channel)
       : supervisor_(supervisor),
         record_(std::move(record)),
         channel_(std::move(channel), FrameChannel::AcceptFds::kNo) {}

@@ -15,11 +15,11 @@ namespace holkas {
 
 class ZygoteSupervisor;
 
-// Starts workers from a zygote that it keeps: the first one is started and tried out by Start; a new
-// one takes its place after 10,000 workers, after a worker's end that is suspect (a signal that
-// holkasd did not send, any exit code but 0, Distrust), and when it dies. Workers of a replaced zygote
-// run on until they are done. When the process that has the launcher dies, zygotes and workers are
-// killed by the kernel.
+// Starts workers from a zygote that it keeps: the first one is started and tried out by Start; a
+// new one takes its place after 10,000 workers, after a worker's end that is suspect (a signal that
+// holkasd did not send, any exit code but 0, Distrust), and when it dies. Workers of a replaced
+// zygote run on until they are done. When the process that has the launcher dies, zygotes and
+// workers are killed by the kernel.
 class ZygoteLauncher : public Launcher {
  public:
   struct Options {
@@ -38,8 +38,8 @@ class ZygoteLauncher : public Launcher {
   };
 
   // Takes the best tier in which a worker can be confined here.
-  // Errors: NOT_FOUND where there is no worker program; FAILED_PRECONDITION (SANDBOX_FAILED) where no
-  // tier works that is at least the required one, with what each said.
+  // Errors: NOT_FOUND where there is no worker program; FAILED_PRECONDITION (SANDBOX_FAILED) where
+  // no tier works that is at least the required one, with what each said.
   static absl::StatusOr<std::unique_ptr<ZygoteLauncher>> Start(Options options);
 
   // Kills what still runs. Every Worker must have been destroyed.

@@ -91,8 +91,9 @@ absl::Status ZygoteSupervisor::AwaitServing(absl::Time deadline) {
   return current_ != nullptr ? absl::OkStatus() : failure_;
 }
 
-absl::StatusOr<std::shared_ptr<WorkerRecord>> ZygoteSupervisor::Launch(
-    bool needs_certificate_store, int channel, absl::Time deadline) {
+absl::StatusOr<std::shared_ptr<WorkerRecord>> ZygoteSupervisor::Launch(bool needs_certificate_store,
+                                                                       int channel,
+                                                                       absl::Time deadline) {
   std::shared_ptr<Zygote> zygote;
   std::shared_ptr<WorkerRecord> worker;
   {
@@ -126,8 +127,7 @@ absl::StatusOr<std::shared_ptr<WorkerRecord>> ZygoteSupervisor::Launch(
   }
   if (!sent.ok()) {
     Take(*zygote, worker->launch_id());
-    return absl::UnavailableError(
-        absl::StrCat("launch worker: ", std::string(sent.message())));
+    return absl::UnavailableError(absl::StrCat("launch worker: ", std::string(sent.message())));
   }
   RETURN_IF_ERROR(worker->AwaitLaunched(deadline));
   return worker;
@@ -242,8 +242,7 @@ void ZygoteSupervisor::HearFrom(const std::shared_ptr<Zygote>& zygote) {
   ReadLog(*zygote);
 }
 
-void ZygoteSupervisor::Handle(Zygote& zygote, const ZygoteEvent& event,
-                              std::vector<UniqueFd> fds) {
+void ZygoteSupervisor::Handle(Zygote& zygote, const ZygoteEvent& event, std::vector<UniqueFd> fds) {
   switch (event.body_case()) {
     case ZygoteEvent::kLaunched: {
       std::shared_ptr<WorkerRecord> worker;

@@ -5,8 +5,8 @@
 
 namespace holkas {
 
-// Sends what the gRPC library logs to `logger`, which must live as long as the process. Called once,
-// by main, before the library is used: the library has room for one function without context.
+// Sends what the gRPC library logs to `logger`, which must live as long as the process. Called
+// once, by main, before the library is used: the library has room for one function without context.
 void SendGrpcLogTo(Logger& logger);
 
 }  // namespace holkas

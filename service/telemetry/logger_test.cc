@@ -15,9 +15,10 @@ std::string Json(absl::string_view message, std::initializer_list<LogField> fiel
 }
 
 TEST(FormatLogLine, JsonHasTimeInMillisecondsLevelMessageAndFields) {
-  EXPECT_EQ(Json("request done", {{"bytes", int64_t{5} << 40}, {"ok", true}, {"rpc", "Copy"}}),
-            "{\"time\":\"2023-11-14T22:13:20.123Z\",\"level\":\"info\",\"message\":\"request done\","
-            "\"bytes\":5497558138880,\"ok\":true,\"rpc\":\"Copy\"}\n");
+  EXPECT_EQ(
+      Json("request done", {{"bytes", int64_t{5} << 40}, {"ok", true}, {"rpc", "Copy"}}),
+      "{\"time\":\"2023-11-14T22:13:20.123Z\",\"level\":\"info\",\"message\":\"request done\","
+      "\"bytes\":5497558138880,\"ok\":true,\"rpc\":\"Copy\"}\n");
 }
 
 TEST(FormatLogLine, HostileTextStaysOnItsLine) {

@@ -1,10 +1,11 @@
 """Registries that send something else than they should: nothing wrong ever gets a name."""
 
+import itertools
 import time
 
 import pytest
 
-from conftest import SOAK
+from conftest import soak
 from fakes import scripted_registry as fake
 from support.images import Image
 from support.oracle import Directory, Layout, tree
@@ -31,14 +32,12 @@ FAULTS = {
 class TestBlobs:
 
   @pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS.keys())
-  @pytest.mark.parametrize("which", ["first layer", "last layer", "config"])
-  @pytest.mark.parametrize("destination", ["oci", "dir", "docker"])
+  @pytest.mark.parametrize("which, destination", soak(
+      [("first layer", "oci"), ("last layer", "dir"), ("config", "docker"), ("last layer", "docker")],
+      list(itertools.product(["first layer", "last layer", "config"], ["oci", "dir", "docker"]))))
   def test_wrong_blob_fails_and_leaves_nothing(self, programs, shared_server, scripted,
                                                scripted_destination, tmp_path, image, fault, which,
                                                destination):
-    if not SOAK and (which, destination) not in (("first layer", "oci"), ("last layer", "dir"),
-                                                 ("config", "docker"), ("last layer", "docker")):
-      pytest.skip("only with HOLKAS_SOAK=1")
     name = scripted.add("app", "v1", image)
     blob = {"first layer": image.layers[0], "last layer": image.layers[-1],
             "config": image.config}[which]
@@ -150,8 +149,6 @@ class TestUploads:
 class TestStall:
 
   def test_stalled_body_ends_by_itself(self, programs, shared_server, scripted, tmp_path, image):
-    if not SOAK:
-      pytest.skip("waits half a minute and more: only with HOLKAS_SOAK=1")
     name = scripted.add("app", "v1", image)
     scripted.on("GET", image.layers[1]["digest"], fake.stall(1000))
     start = time.monotonic()

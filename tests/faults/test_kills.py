@@ -100,9 +100,12 @@ def test_killed_copy_leaves_the_old_or_the_new_image(programs, scripted, registr
   for _ in range(max(1, KILLS // 3)):
     process = programs.start_copy(source, places.names[kind])
     time.sleep(rng.uniform(0.02, 0.6))
-    for pid in programs.workers():
+    workers = programs.workers()
+    for pid in workers:
       kill(pid)
+    start = time.monotonic()
     wait_for_end(process)
+    assert not workers or time.monotonic() - start < 3
     programs.wait_until_gone()
     places.check(programs, kind, {old_image.digest, image.digest})
 

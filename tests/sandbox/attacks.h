@@ -13,25 +13,25 @@
 
 namespace holkas {
 
-// What a hostile worker has: what any worker gets from holkasd, and knowledge of what would be worth
-// attacking.
+// What a hostile worker has: what any worker gets from holkasd, and knowledge of what would be
+// worth attacking.
 struct AttackContext {
   FrameChannel& channel;
   ThreadPool& pool;  // of one thread
   int file_to_read = -1;
   int file_to_write = -1;
   int tcp_socket = -1;
-  int host_directory = -1;      // holkasd never passes one; should it ever
-  int forbidden_port = 0;       // of a listener on the host's loopback
-  int driver_pid = 0;           // as the host sees it
-  int number = 0;               // of the attack `syscall`
+  int host_directory = -1;  // holkasd never passes one; should it ever
+  int forbidden_port = 0;   // of a listener on the host's loopback
+  int driver_pid = 0;       // as the host sees it
+  int number = 0;           // of the attack `syscall`
 };
 
 // One attempt to do what a worker must not do, or (a control) what it must be able to do.
 struct Attack {
   const char* name;
-  // How it must end: `SIGSYS` where the kernel kills the worker; the name of an error number where it
-  // is refused; `INVALID_ARGUMENT` where holkasd's end refuses the frame; `ok` for controls.
+  // How it must end: `SIGSYS` where the kernel kills the worker; the name of an error number where
+  // it is refused; `INVALID_ARGUMENT` where holkasd's end refuses the frame; `ok` for controls.
   const char* expected;
   // Makes the attempt; the result is `ok` or the name of an error number.
   std::string (*run)(AttackContext& context);

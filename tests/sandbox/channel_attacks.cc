@@ -54,8 +54,7 @@ std::string ValidFrame() {
 }
 
 constexpr Attack kAttacks[] = {
-    {"send_descriptor", "INVALID_ARGUMENT",
-     [](Context& c) { return SendFds(c, ValidFrame(), 1); }},
+    {"send_descriptor", "INVALID_ARGUMENT", [](Context& c) { return SendFds(c, ValidFrame(), 1); }},
     {"send_many_descriptors", "INVALID_ARGUMENT",
      [](Context& c) { return SendFds(c, ValidFrame(), 253); }},
     {"send_descriptor_without_frame", "INVALID_ARGUMENT",

@@ -113,8 +113,8 @@ std::string Random(Context&) {
   if (RAND_bytes(bytes, 16) != 1 || RAND_priv_bytes(bytes + 16, 16) != 1) {
     return "failed";
   }
-  return "random " + absl::BytesToHexString(
-                         absl::string_view(reinterpret_cast<char*>(bytes), sizeof(bytes)));
+  return "random " +
+         absl::BytesToHexString(absl::string_view(reinterpret_cast<char*>(bytes), sizeof(bytes)));
 }
 
 // Until the driver hangs up.

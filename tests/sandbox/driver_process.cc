@@ -54,8 +54,7 @@ bool Can(As user) { return geteuid() == 0 || (user == As::kNobody && geteuid() !
 DriverProcess::DriverProcess(As user, const std::vector<std::string>& arguments) {
   const std::string program = ProgramDirectory() + "/attack_driver";
   const std::string worker = absl::StrCat("--worker=", ProgramDirectory(), "/test_worker");
-  std::vector<char*> argv = {const_cast<char*>(program.c_str()),
-                             const_cast<char*>(worker.c_str())};
+  std::vector<char*> argv = {const_cast<char*>(program.c_str()), const_cast<char*>(worker.c_str())};
   for (const std::string& argument : arguments) {
     argv.push_back(const_cast<char*>(argument.c_str()));
   }

@@ -32,9 +32,9 @@ class Escape : public testing::TestWithParam<std::tuple<const char*, As>> {
   As user() const { return std::get<1>(GetParam()); }
 
   std::vector<std::string> Run(const std::string& command, int count = 0) {
-    DriverProcess driver(user(),
-                         {absl::StrCat("--tier=", tier()), absl::StrCat("--required=", tier()),
-                          command, absl::StrCat(count)});
+    DriverProcess driver(
+        user(), {absl::StrCat("--tier=", tier()), absl::StrCat("--required=", tier()), command,
+                 absl::StrCat(count)});
     return driver.ReadLines();
   }
 };
@@ -101,9 +101,9 @@ INSTANTIATE_TEST_SUITE_P(Tiers, Escape,
                          testing::Combine(testing::Values("full", "landlock", "seccomp"),
                                           testing::Values(As::kRoot, As::kNobody)),
                          [](const auto& info) {
-                           return absl::StrCat(std::get<0>(info.param),
-                                               std::get<1>(info.param) == As::kRoot ? "_root"
-                                                                                    : "_nobody");
+                           return absl::StrCat(
+                               std::get<0>(info.param),
+                               std::get<1>(info.param) == As::kRoot ? "_root" : "_nobody");
                          });
 
 }  // namespace

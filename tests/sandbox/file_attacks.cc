@@ -37,9 +37,7 @@ constexpr Attack kAttacks[] = {
     {"create_unnamed_file", "EACCES",
      [](Context&) { return Outcome(open("/tmp", O_TMPFILE | O_WRONLY, 0600)); }},
     {"openat_dotdot_of_directory", "EACCES",
-     [](Context& c) {
-       return Outcome(openat(c.host_directory, "../../../etc/passwd", O_RDONLY));
-     }},
+     [](Context& c) { return Outcome(openat(c.host_directory, "../../../etc/passwd", O_RDONLY)); }},
     {"openat_inside_directory", "EACCES",
      [](Context& c) { return Outcome(openat(c.host_directory, "secret", O_RDONLY)); }},
     {"openat2_of_directory", "SIGSYS",
@@ -61,8 +59,7 @@ constexpr Attack kAttacks[] = {
     {"statx_passwd", "SIGSYS",
      [](Context&) {
        struct statx result = {};
-       return RawCall(__NR_statx, AT_FDCWD, Address("/etc/passwd"), 0, STATX_ALL,
-                      Address(&result));
+       return RawCall(__NR_statx, AT_FDCWD, Address("/etc/passwd"), 0, STATX_ALL, Address(&result));
      }},
     {"access_passwd", "SIGSYS",
      [](Context&) { return RawCall(__NR_access, Address("/etc/passwd"), R_OK); }},
@@ -85,8 +82,8 @@ constexpr Attack kAttacks[] = {
      }},
     {"linkat_passed_file", "SIGSYS",
      [](Context& c) {
-       return RawCall(__NR_linkat, c.file_to_read, Address(""), c.host_directory,
-                      Address("linked"), AT_EMPTY_PATH);
+       return RawCall(__NR_linkat, c.file_to_read, Address(""), c.host_directory, Address("linked"),
+                      AT_EMPTY_PATH);
      }},
     {"symlinkat_inside_directory", "SIGSYS",
      [](Context& c) {

@@ -17,7 +17,10 @@ long Address(const void* pointer) { return reinterpret_cast<long>(pointer); }
 // The system calls of i386, with their own numbers: 20 is getpid there, writev here.
 std::string CallByInt80(int number) {
   long result = number;
-  asm volatile("int $0x80" : "+a"(result) : "b"(0), "c"(0), "d"(0) : "memory", "r8", "r9", "r10", "r11");
+  asm volatile("int $0x80"
+               : "+a"(result)
+               : "b"(0), "c"(0), "d"(0)
+               : "memory", "r8", "r9", "r10", "r11");
   return result >= 0 ? "ok" : "refused";
 }
 
@@ -41,7 +44,8 @@ constexpr Attack kAttacks[] = {
     {"number_past_the_last", "SIGSYS", [](Context&) { return RawCall(1023); }},
     {"number_minus_one", "SIGSYS", [](Context&) { return RawCall(-1); }},
     {"bpf", "SIGSYS", [](Context&) { return RawCall(__NR_bpf, 0, 0, 0); }},
-    {"perf_event_open", "SIGSYS", [](Context&) { return RawCall(__NR_perf_event_open, 0, 0, 0, 0); }},
+    {"perf_event_open", "SIGSYS",
+     [](Context&) { return RawCall(__NR_perf_event_open, 0, 0, 0, 0); }},
     {"io_uring_setup", "SIGSYS",
      [](Context&) {
        char parameters[256] = {};
@@ -74,7 +78,8 @@ constexpr Attack kAttacks[] = {
      [](Context& c) { return RawCall(__NR_open_tree, c.host_directory, Address(""), 0x1001); }},
     {"move_mount", "SIGSYS", [](Context&) { return RawCall(__NR_move_mount, 0, 0, 0, 0, 0); }},
     {"fsopen", "SIGSYS", [](Context&) { return RawCall(__NR_fsopen, Address("tmpfs"), 0); }},
-    {"mount_setattr", "SIGSYS", [](Context&) { return RawCall(__NR_mount_setattr, 0, 0, 0, 0, 0); }},
+    {"mount_setattr", "SIGSYS",
+     [](Context&) { return RawCall(__NR_mount_setattr, 0, 0, 0, 0, 0); }},
     {"init_module", "SIGSYS", [](Context&) { return RawCall(__NR_init_module, 0, 0, 0); }},
     {"finit_module", "SIGSYS",
      [](Context& c) { return RawCall(__NR_finit_module, c.file_to_read, 0, 0); }},

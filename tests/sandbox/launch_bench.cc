@@ -80,11 +80,12 @@ int Main(int argc, char** argv) {
   const int landlock_abi = (*launcher)->landlock_abi();
   launcher->reset();  // waits for its processes, whose time counts then
   std::sort(times.begin(), times.end());
-  printf("launch tier=%d landlock_abi=%d launches=%zu p50_ms=%.3f p99_ms=%.3f p999_ms=%.3f "
-         "rate_per_s=%.0f cpu_ms=%.3f\n",
-         taken, landlock_abi, launches, Milliseconds(times, 0.5), Milliseconds(times, 0.99),
-         Milliseconds(times, 0.999), static_cast<double>(launches) / seconds,
-         1000 * CpuSeconds() / static_cast<double>(launches));
+  printf(
+      "launch tier=%d landlock_abi=%d launches=%zu p50_ms=%.3f p99_ms=%.3f p999_ms=%.3f "
+      "rate_per_s=%.0f cpu_ms=%.3f\n",
+      taken, landlock_abi, launches, Milliseconds(times, 0.5), Milliseconds(times, 0.99),
+      Milliseconds(times, 0.999), static_cast<double>(launches) / seconds,
+      1000 * CpuSeconds() / static_cast<double>(launches));
   return 0;
 }
 

@@ -32,8 +32,7 @@ std::string TestWorker() {
 
 size_t OpenDescriptors() {
   size_t count = 0;
-  for ([[maybe_unused]] const auto& entry :
-       std::filesystem::directory_iterator("/proc/self/fd")) {
+  for ([[maybe_unused]] const auto& entry : std::filesystem::directory_iterator("/proc/self/fd")) {
     ++count;
   }
   return count;
@@ -57,8 +56,7 @@ class LauncherTest : public testing::Test {
   // Another zygote than `old` serves.
   int NextZygote(int old) {
     const absl::Time end = absl::Now() + absl::Seconds(20);
-    while ((launcher_->zygote_pid() == old || launcher_->zygote_pid() == -1) &&
-           absl::Now() < end) {
+    while ((launcher_->zygote_pid() == old || launcher_->zygote_pid() == -1) && absl::Now() < end) {
       absl::SleepFor(absl::Milliseconds(1));
     }
     return launcher_->zygote_pid();

@@ -5,6 +5,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <cstdint>
 #include <new>
 #include <vector>
 
@@ -77,14 +78,16 @@ constexpr Attack kAttacks[] = {
      [](Context& c) { return Map(PROT_READ | PROT_WRITE, MAP_SHARED, c.file_to_write); }},
     {"mmap_locked", "SIGSYS", [](Context&) { return Map(PROT_READ, kPrivate | MAP_LOCKED); }},
     {"mmap_huge", "SIGSYS", [](Context&) { return Map(PROT_READ, kPrivate | MAP_HUGETLB); }},
-    {"mmap_grows_down", "SIGSYS", [](Context&) { return Map(PROT_READ, kPrivate | MAP_GROWSDOWN); }},
+    {"mmap_grows_down", "SIGSYS",
+     [](Context&) { return Map(PROT_READ, kPrivate | MAP_GROWSDOWN); }},
     {"mprotect_exec", "SIGSYS",
      [](Context&) { return Outcome(mprotect(Page(), 4096, PROT_READ | PROT_EXEC)); }},
     {"pkey_mprotect_exec", "SIGSYS",
      [](Context&) {
        return RawCall(__NR_pkey_mprotect, reinterpret_cast<long>(Page()), 4096, PROT_EXEC, -1);
      }},
-    {"remap_file_pages", "SIGSYS", [](Context&) { return RawCall(__NR_remap_file_pages, 0, 0, 0, 0, 0); }},
+    {"remap_file_pages", "SIGSYS",
+     [](Context&) { return RawCall(__NR_remap_file_pages, 0, 0, 0, 0, 0); }},
     {"mlock", "SIGSYS", [](Context&) { return Outcome(mlock(Page(), 4096)); }},
     {"madvise_merge", "SIGSYS", [](Context&) { return Outcome(madvise(Page(), 4096, 12)); }},
     {"madvise_hwpoison", "SIGSYS", [](Context&) { return Outcome(madvise(Page(), 4096, 100)); }},
@@ -115,11 +118,11 @@ constexpr Attack kAttacks[] = {
     {"leaked_standard_input", "empty", ReadStandardInput},
     {"crash_without_core", "SIGSEGV",
      [](Context&) {
-       *reinterpret_cast<volatile int*>(8) = 1;
+       volatile uintptr_t address = 8;  // unknown to the compiler, which refuses it otherwise
+       *reinterpret_cast<volatile int*>(address) = 1;
        return std::string("ok");
      }},
-    {"abort", "SIGSYS",
-     [](Context&) -> std::string { abort(); }},
+    {"abort", "SIGSYS", [](Context&) -> std::string { abort(); }},
 };
 
 }  // namespace

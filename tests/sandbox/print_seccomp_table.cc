@@ -7,5 +7,6 @@
 #include "worker/confine/syscall_policy.h"
 
 int main() {
-  fputs(holkas::RenderSeccompTable(holkas::AssembleFilter(holkas::SyscallPolicy())).c_str(), stdout);
+  fputs(holkas::RenderSeccompTable(holkas::AssembleFilter(holkas::SyscallPolicy())).c_str(),
+        stdout);
 }

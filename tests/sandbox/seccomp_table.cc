@@ -34,8 +34,8 @@ struct Pattern {
 
 // Values that mean something for some call, their neighbours, and bits that must not pass: flags
 // of mmap, of send (0x20000000 is MSG_FASTOPEN), of futex, the high half of a register.
-constexpr uint64_t kValues[] = {1,     2,     3,      4,          5,          6,
-                                7,     8,     9,      0x22,       0x32,       0x80,
+constexpr uint64_t kValues[] = {1,     2,     3,      4,       5,          6,
+                                7,     8,     9,      0x22,    0x32,       0x80,
                                 0x109, 0x189, 0x4000, 0x40000, 0x20000000, 0x100000000};
 
 // One argument set, the others 0.
@@ -126,10 +126,9 @@ std::string RenderNumber(int number, const Answers& answers) {
   if (answers.size() == 1) {
     return absl::StrCat(text, " ", answers.begin()->first, "\n");
   }
-  const auto commonest =
-      std::max_element(answers.begin(), answers.end(), [](const auto& a, const auto& b) {
-        return a.second.size() < b.second.size();
-      });
+  const auto commonest = std::max_element(
+      answers.begin(), answers.end(),
+      [](const auto& a, const auto& b) { return a.second.size() < b.second.size(); });
   for (const auto& [answer, patterns] : answers) {
     if (answer != commonest->first) {
       absl::StrAppend(&text, "\n    ", answer, ": ", absl::StrJoin(patterns, " "));
@@ -144,7 +143,8 @@ std::string RenderNumber(int number, const Answers& answers) {
 std::string RenderSeccompTable(absl::Span<const sock_filter> program) {
   const std::vector<Pattern> patterns = Patterns();
   std::string table = absl::StrCat(
-      "The answers of the workers' seccomp program, by evaluation (tests/sandbox/seccomp_table.h).\n"
+      "The answers of the workers' seccomp program, by evaluation "
+      "(tests/sandbox/seccomp_table.h).\n"
       "a to f are the six arguments; those that are not named are 0.\n\n");
   int killed = 0;
   int other_entries = 0;
@@ -154,7 +154,8 @@ std::string RenderSeccompTable(absl::Span<const sock_filter> program) {
       const auto nr = static_cast<uint32_t>(number);
       answers[Evaluate(program, AUDIT_ARCH_X86_64, nr, pattern.arguments)].push_back(pattern.name);
       other_entries += Evaluate(program, AUDIT_ARCH_I386, nr, pattern.arguments) != "kill";
-      other_entries += Evaluate(program, AUDIT_ARCH_X86_64, nr | kX32Bit, pattern.arguments) != "kill";
+      other_entries +=
+          Evaluate(program, AUDIT_ARCH_X86_64, nr | kX32Bit, pattern.arguments) != "kill";
     }
     if (answers.size() == 1 && answers.count("kill") == 1) {
       ++killed;

@@ -44,10 +44,10 @@ class SetUpFailure : public testing::TestWithParam<As> {
 };
 
 constexpr ConfineStep kSteps[] = {
-    ConfineStep::kReseed,       ConfineStep::kIdentity,        ConfineStep::kDieWithZygote,
-    ConfineStep::kDescriptors,  ConfineStep::kLimits,          ConfineStep::kCapabilities,
-    ConfineStep::kNoNewPrivileges, ConfineStep::kLandlock,     ConfineStep::kThreads,
-    ConfineStep::kNoNewProcesses,  ConfineStep::kSeccomp,      ConfineStep::kSelfTest,
+    ConfineStep::kReseed,          ConfineStep::kIdentity, ConfineStep::kDieWithZygote,
+    ConfineStep::kDescriptors,     ConfineStep::kLimits,   ConfineStep::kCapabilities,
+    ConfineStep::kNoNewPrivileges, ConfineStep::kLandlock, ConfineStep::kThreads,
+    ConfineStep::kNoNewProcesses,  ConfineStep::kSeccomp,  ConfineStep::kSelfTest,
 };
 
 TEST_P(SetUpFailure, OfAnyStepInAnyTierGivesNoWorker) {
@@ -70,9 +70,9 @@ TEST_P(SetUpFailure, WithoutNamespacesLandlockIsTaken) {
 }
 
 TEST_P(SetUpFailure, WithoutNamespacesTheFullTierIsRefusedWhereItIsRequired) {
-  EXPECT_THAT(Start(GetParam(), {Deny(__NR_unshare), "--required=full"}),
-              AllOf(StartsWith("refused: "), HasSubstr("unshare"),
-                    testing::Not(HasSubstr("landlock"))));
+  EXPECT_THAT(
+      Start(GetParam(), {Deny(__NR_unshare), "--required=full"}),
+      AllOf(StartsWith("refused: "), HasSubstr("unshare"), testing::Not(HasSubstr("landlock"))));
 }
 
 TEST_P(SetUpFailure, WithoutLandlockSeccompIsTaken) {
@@ -89,9 +89,8 @@ TEST_P(SetUpFailure, WithoutSeccompNoWorkerIsMade) {
 }
 
 TEST_P(SetUpFailure, WithoutAnyOtherCallOfTheSetUpNoWorkerIsMade) {
-  std::vector<long> numbers = {__NR_close_range, __NR_capset,   __NR_prctl,
-                               __NR_prlimit64,   __NR_setsid,   __NR_dup2,
-                               __NR_getrandom,   __NR_pidfd_open};
+  std::vector<long> numbers = {__NR_close_range, __NR_capset, __NR_prctl,     __NR_prlimit64,
+                               __NR_setsid,      __NR_dup2,   __NR_getrandom, __NR_pidfd_open};
   if (GetParam() == As::kRoot) {
     numbers.insert(numbers.end(), {__NR_setresuid, __NR_setresgid, __NR_setgroups});
   }

@@ -50,8 +50,8 @@ std::string ConnectElsewhere(Context& c) {
 
 std::string SendTo(Context& c, int flags) {
   const sockaddr_in forbidden = Loopback(c.forbidden_port);
-  return Outcome(sendto(c.tcp_socket, "x", 1, flags,
-                        reinterpret_cast<const sockaddr*>(&forbidden), sizeof(forbidden)));
+  return Outcome(sendto(c.tcp_socket, "x", 1, flags, reinterpret_cast<const sockaddr*>(&forbidden),
+                        sizeof(forbidden)));
 }
 
 std::string SendMessageElsewhere(Context& c, int flags) {
@@ -132,8 +132,7 @@ constexpr Attack kAttacks[] = {
        const sockaddr_in any = {AF_INET, 0, {INADDR_ANY}, {}};
        return Outcome(bind(c.tcp_socket, reinterpret_cast<const sockaddr*>(&any), sizeof(any)));
      }},
-    {"passed_socket_listen", "SIGSYS",
-     [](Context& c) { return Outcome(listen(c.tcp_socket, 1)); }},
+    {"passed_socket_listen", "SIGSYS", [](Context& c) { return Outcome(listen(c.tcp_socket, 1)); }},
     {"passed_socket_accept", "SIGSYS",
      [](Context& c) { return Outcome(accept(c.tcp_socket, nullptr, nullptr)); }},
     {"passed_socket_accept4", "SIGSYS",
@@ -171,9 +170,7 @@ constexpr Attack kAttacks[] = {
        return Outcome(getsockopt(c.tcp_socket, IPPROTO_TCP, TCP_INFO, &info, &size));
      }},
     {"splice_file_to_socket", "SIGSYS",
-     [](Context& c) {
-       return RawCall(__NR_splice, c.file_to_read, 0, c.tcp_socket, 0, 1, 0);
-     }},
+     [](Context& c) { return RawCall(__NR_splice, c.file_to_read, 0, c.tcp_socket, 0, 1, 0); }},
     {"sendfile", "SIGSYS",
      [](Context& c) { return RawCall(__NR_sendfile, c.tcp_socket, c.file_to_read, 0, 1); }},
     {"sethostname", "SIGSYS", [](Context&) { return RawCall(__NR_sethostname, Address("x"), 1); }},

@@ -1,6 +1,6 @@
-// The worker of the sandbox tests: holkas-worker with hostile jobs, and with a way to make a step of
-// the set-up fail (`--zygote TIER [--fail STEP]`). Built from the same zygote, confinement and job
-// dispatch as the program that users run, which has neither.
+// The worker of the sandbox tests: holkas-worker with hostile jobs, and with a way to make a step
+// of the set-up fail (`--zygote TIER [--fail STEP]`). Built from the same zygote, confinement and
+// job dispatch as the program that users run, which has neither.
 
 #include <string.h>
 

@@ -77,9 +77,7 @@ void AppendRow(Program& program, const SyscallRule& rule) {
   }
 }
 
-bool HasChecks(const SyscallRule& rule) {
-  return rule.checks[0].kind != ArgCheck::Kind::kNone;
-}
+bool HasChecks(const SyscallRule& rule) { return rule.checks[0].kind != ArgCheck::Kind::kNone; }
 
 // All rows of one number. Rows with checks have loaded arguments over the number, so that what does
 // not match ends here.
@@ -140,12 +138,9 @@ Program Search(absl::Span<const std::pair<uint32_t, Program>> blocks) {
 
 Program AssembleFilter(absl::Span<const SyscallRule> policy) {
   Program program = {
-      Load(offsetof(seccomp_data, arch)),
-      Jump(BPF_JEQ, AUDIT_ARCH_X86_64, 1, 0),
-      Return(SECCOMP_RET_KILL_PROCESS),
-      Load(offsetof(seccomp_data, nr)),
-      Jump(BPF_JGE, kX32Bit, 0, 1),
-      Return(SECCOMP_RET_KILL_PROCESS),
+      Load(offsetof(seccomp_data, arch)), Jump(BPF_JEQ, AUDIT_ARCH_X86_64, 1, 0),
+      Return(SECCOMP_RET_KILL_PROCESS),   Load(offsetof(seccomp_data, nr)),
+      Jump(BPF_JGE, kX32Bit, 0, 1),       Return(SECCOMP_RET_KILL_PROCESS),
   };
   const Program search = Search(NumberBlocks(policy));
   program.insert(program.end(), search.begin(), search.end());

@@ -12,9 +12,9 @@ namespace holkas {
 // others; empties the inheritable and ambient sets.
 absl::Status KeepCapabilities(absl::Span<const int> keep);
 
-// Empties the bounding set and locks the securebits, so that being root gives nothing, for the process
-// and all that it makes. A process without CAP_SETPCAP cannot do that and is left as it is: it could
-// gain a capability only by executing a program, which no_new_privs makes worthless.
+// Empties the bounding set and locks the securebits, so that being root gives nothing, for the
+// process and all that it makes. A process without CAP_SETPCAP cannot do that and is left as it is:
+// it could gain a capability only by executing a program, which no_new_privs makes worthless.
 absl::Status ForbidNewCapabilities();
 
 // Whether the capability is in the effective set.

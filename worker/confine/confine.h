@@ -16,14 +16,15 @@
 namespace holkas {
 
 // What a process goes through from its clone to Ready, in this order, each step before the one that
-// would forbid it. A step that fails ends the process: no worker is less confined than its tier says.
+// would forbid it. A step that fails ends the process: no worker is less confined than its tier
+// says.
 enum class ConfineStep {
-  kReseed,          // two workers must not share random numbers (OpenSSL tells forks by pid)
-  kIdentity,        // a uid of its own where holkasd is root
-  kDieWithZygote,   // killed by the kernel when the zygote ends
-  kDescriptors,     // the channel is 3, 0 to 2 are /dev/null, nothing else is open
-  kLimits,          // rlimits
-  kCapabilities,    // none
+  kReseed,         // two workers must not share random numbers (OpenSSL tells forks by pid)
+  kIdentity,       // a uid of its own where holkasd is root
+  kDieWithZygote,  // killed by the kernel when the zygote ends
+  kDescriptors,    // the channel is 3, 0 to 2 are /dev/null, nothing else is open
+  kLimits,         // rlimits
+  kCapabilities,   // none
   kNoNewPrivileges,
   kLandlock,        // not one right
   kThreads,         // the job's threads: they inherit all of the above

@@ -45,8 +45,8 @@ constexpr uint64_t LowBits(int count) { return (uint64_t{1} << count) - 1; }
 
 UniqueFd CreateRuleset(const LandlockRights& rights) {
   const RulesetAttributes attributes = {rights.files, rights.network, rights.scopes};
-  return UniqueFd(static_cast<int>(
-      syscall(__NR_landlock_create_ruleset, &attributes, sizeof(attributes), 0)));
+  return UniqueFd(
+      static_cast<int>(syscall(__NR_landlock_create_ruleset, &attributes, sizeof(attributes), 0)));
 }
 
 }  // namespace

@@ -16,7 +16,8 @@ struct Limit {
   rlim_t value;
 };
 
-// Address space, not memory: threads' stacks and malloc's arenas reserve much that they never touch.
+// Address space, not memory: threads' stacks and malloc's arenas reserve much that they never
+// touch.
 constexpr rlim_t kAddressSpaceBytes = rlim_t{1} << 30;
 
 // For every job.

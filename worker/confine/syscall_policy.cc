@@ -19,8 +19,8 @@ namespace {
 constexpr uint64_t kAll64 = ~uint64_t{0};
 constexpr uint64_t kAll32 = 0xffffffff;
 
-// An int argument equals `value`; differs from it; equals it once `ignored` bits are cleared; has no
-// bit besides `bits`.
+// An int argument equals `value`; differs from it; equals it once `ignored` bits are cleared; has
+// no bit besides `bits`.
 constexpr ArgCheck Is(uint8_t index, uint32_t value) {
   return {ArgCheck::Kind::kEqual, index, false, kAll32, value};
 }

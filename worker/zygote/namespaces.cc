@@ -87,8 +87,8 @@ absl::Status EnterUserNamespaceWithPool(unsigned pool) {
   return absl::OkStatus();
 }
 
-// A second wall: seccomp kills a worker that tries. Where /proc/sys is read-only, as in a container,
-// the first one has to do.
+// A second wall: seccomp kills a worker that tries. Where /proc/sys is read-only, as in a
+// container, the first one has to do.
 absl::Status ForbidUserNamespaces() {
   const UniqueFd file(open("/proc/sys/user/max_user_namespaces", O_WRONLY | O_CLOEXEC));
   if (!file.valid() || write(file.get(), "0", 1) != 1) {
@@ -123,8 +123,8 @@ absl::Status EmptyRoot() {
 absl::Status EnterNamespaces(std::optional<unsigned> uid_pool) {
   RETURN_IF_ERROR(uid_pool.has_value() ? EnterUserNamespaceWithPool(*uid_pool)
                                        : EnterUserNamespaceAsSelf());
-  constexpr int kOthers = CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS |
-                          CLONE_NEWCGROUP | CLONE_NEWPID;
+  constexpr int kOthers =
+      CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP | CLONE_NEWPID;
   if (unshare(kOthers) != 0) {
     return ErrnoError(errno, "unshare");
   }

@@ -7,8 +7,8 @@
 
 namespace holkas {
 
-// Tier F's namespaces, entered once by the zygote's keeper; workers inherit all but the PID namespace,
-// of which each has its own.
+// Tier F's namespaces, entered once by the zygote's keeper; workers inherit all but the PID
+// namespace, of which each has its own.
 
 // The id that is mapped to a plain user's own, or to the first slot of a pool. None is 0.
 inline constexpr unsigned kFirstInnerUid = 1;
@@ -17,8 +17,8 @@ inline constexpr unsigned kFirstInnerUid = 1;
 // empty read-only directory, its network has no interface that is up, and no user namespace can be
 // made below it. The next process that it makes is the first of a new PID namespace.
 //
-// `uid_pool` is given by root: the ids from there on are mapped from kFirstInnerUid on, and the process
-// becomes the last of them. Without it the process is mapped to kFirstInnerUid.
+// `uid_pool` is given by root: the ids from there on are mapped from kFirstInnerUid on, and the
+// process becomes the last of them. Without it the process is mapped to kFirstInnerUid.
 absl::Status EnterNamespaces(std::optional<unsigned> uid_pool);
 
 }  // namespace holkas

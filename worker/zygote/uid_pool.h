@@ -6,8 +6,8 @@
 
 namespace holkas {
 
-// A holkasd that is root gives every living worker a user and group id of its own, from a range that
-// belongs to nobody else on the machine; one more is the zygote's.
+// A holkasd that is root gives every living worker a user and group id of its own, from a range
+// that belongs to nobody else on the machine; one more is the zygote's.
 inline constexpr unsigned kUidSlots = 512;
 inline constexpr unsigned kUidPoolSize = kUidSlots + 1;
 

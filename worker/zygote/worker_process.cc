@@ -22,8 +22,7 @@ namespace {
 
 }  // namespace
 
-void RunWorkerProcess(const ConfinePlan& plan, const JobTable& jobs, int channel_fd,
-                      unsigned uid) {
+void RunWorkerProcess(const ConfinePlan& plan, const JobTable& jobs, int channel_fd, unsigned uid) {
   if (absl::Status status = DetachFromZygote(plan, channel_fd, uid); !status.ok()) {
     Fail(status);
   }

@@ -282,13 +282,13 @@ void Zygote::Launch(const ZygoteRequest& request, UniqueFd channel) {
   Tell(event, fds);
 }
 
-// In tier F a bare clone, which makes the PID namespace and the pidfd at once: glibc keeps a thread's
-// id, but the zygote and the worker both are process 1. In the others glibc's fork.
+// In tier F a bare clone, which makes the PID namespace and the pidfd at once: glibc keeps a
+// thread's id, but the zygote and the worker both are process 1. In the others glibc's fork.
 pid_t Zygote::CloneWorker(UniqueFd& pidfd) {
   if (Full()) {
     int fd = -1;
-    const auto pid = static_cast<pid_t>(syscall(
-        __NR_clone, CLONE_NEWPID | CLONE_PIDFD | SIGCHLD, nullptr, &fd, nullptr, nullptr));
+    const auto pid = static_cast<pid_t>(
+        syscall(__NR_clone, CLONE_NEWPID | CLONE_PIDFD | SIGCHLD, nullptr, &fd, nullptr, nullptr));
     if (pid > 0) {
       pidfd = UniqueFd(fd);
     }

@@ -21,8 +21,9 @@ struct ZygoteOptions {
 // an image or a registry, and holds no secret. It has libraries loaded and namespaces entered, so
 // that a worker costs one clone. Ends when holkasd does; its workers end with it.
 //
-// In tier F two processes make it: a keeper that enters the namespaces, and the zygote proper, which is
-// the first process of a PID namespace (the kernel kills all workers with it). Returns the exit code.
+// In tier F two processes make it: a keeper that enters the namespaces, and the zygote proper,
+// which is the first process of a PID namespace (the kernel kills all workers with it). Returns the
+// exit code.
 int RunZygote(const ZygoteOptions& options);
 
 // `full`, `landlock` or `seccomp`; SANDBOX_TIER_UNSPECIFIED for anything else.

@@ -4,6 +4,8 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
 #include "proto/wire/error.h"
 #include "proto/wire/status_macros.h"
 #include "worker/image/media_types.h"
@@ -18,6 +20,11 @@ namespace {
 // How often the list of images is merged again because another tool, one that does not take
 // holkasd's lock, wrote it meanwhile.
 constexpr int kMaxPublishAttempts = 20;
+
+// Skopeo writes index.json in place: who reads it meanwhile finds a part of it. For so long a list
+// that cannot be read counts as one being written.
+constexpr int kMaxUnreadable = 10;
+constexpr absl::Duration kUnreadablePause = absl::Milliseconds(30);
 
 class OciDestination : public ImageDestination {
  public:
@@ -42,9 +49,12 @@ class OciDestination : public ImageDestination {
 
   absl::Status Publish(const Manifest& top) override {
     absl::Status status;
+    int unreadable = 0;
     for (int attempt = 0; attempt < kMaxPublishAttempts; ++attempt) {
       status = TryPublish(top);
-      if (status.code() != absl::StatusCode::kAborted) {
+      if (ErrorReason(status) == "INVALID_MANIFEST" && ++unreadable < kMaxUnreadable) {
+        absl::SleepFor(kUnreadablePause);
+      } else if (status.code() != absl::StatusCode::kAborted) {
         break;
       }
     }
@@ -52,7 +62,8 @@ class OciDestination : public ImageDestination {
   }
 
  private:
-  // Errors, beside others: ABORTED where the list changed since it was read.
+  // Errors, beside others: ABORTED where the list changed since it was read; FAILED_PRECONDITION
+  // (INVALID_MANIFEST) where it is no index.
   absl::Status TryPublish(const Manifest& top) {
     ASSIGN_OR_RETURN(Broker::PublishLock lock, broker_.BeginPublish());
     absl::Status written = WriteMerged(lock, top);

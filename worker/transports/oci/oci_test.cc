@@ -6,10 +6,13 @@
 #include <iterator>
 #include <memory>
 #include <string>
+#include <thread>
 #include <utility>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "proto/wire/digest.h"
@@ -153,8 +156,23 @@ TEST_F(OciTest, IndexThatCannotBeMergedStaysAndTheLockIsGivenBack) {
   EXPECT_THAT(status, StatusIs(absl::StatusCode::kFailedPrecondition,
                                HasSubstr("write index.json: parse index.json")));
   EXPECT_EQ(ErrorReason(status), "INVALID_MANIFEST");
-  EXPECT_EQ(broker_->calls("DropFile"), 1);
+  EXPECT_EQ(broker_->calls("DropFile"), broker_->calls("BeginPublish"));
   EXPECT_EQ(ReadIndex(), "not an index");
+}
+
+TEST_F(OciTest, IndexThatSomebodyIsWritingIsReadAgain) {
+  WriteIndex("");
+  std::thread other([this] {
+    absl::SleepFor(absl::Milliseconds(60));
+    WriteIndex(OtherIndex());
+  });
+  ASSERT_OK_AND_ASSIGN(auto to, Destination());
+  ASSERT_OK(to->WriteManifest(Image(), /*is_top=*/true));
+  absl::Status status = to->Publish(Image());
+  other.join();
+  ASSERT_OK(status);
+  EXPECT_THAT(ReadIndex(), HasSubstr(R"("org.opencontainers.image.ref.name":"other")"));
+  EXPECT_THAT(ReadIndex(), HasSubstr(R"("org.opencontainers.image.ref.name":"t")"));
 }
 
 TEST_F(OciTest, OtherImagesOfTheLayoutStay) {
