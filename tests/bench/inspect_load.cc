@@ -1,12 +1,13 @@
 // Inspects one image again and again through a running server, several calls at a time over one
 // connection, and prints the rate and the latencies as JSON.
 //
-// usage: inspect_load ADDRESS IMAGE PARALLEL COUNT
+// usage: inspect_load [--tls-verify=false] ADDRESS IMAGE PARALLEL COUNT
 
 #include <algorithm>
 #include <atomic>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <memory>
 #include <string>
 #include <thread>
@@ -40,7 +41,8 @@ absl::StatusOr<std::vector<double>> Call(std::shared_ptr<grpc::Channel> channel,
   return milliseconds;
 }
 
-int Main(const std::string& address, const std::string& image, int parallel, int count) {
+int Main(bool verify, const std::string& address, const std::string& image, int parallel,
+         int count) {
   absl::StatusOr<std::shared_ptr<grpc::Channel>> channel = OpenChannel(address);
   if (!channel.ok()) {
     fprintf(stderr, "%s\n", channel.status().ToString().c_str());
@@ -48,7 +50,9 @@ int Main(const std::string& address, const std::string& image, int parallel, int
   }
   v1::InspectRequest request;
   request.set_image(image);
-  request.mutable_registry()->set_tls_verification(v1::TLS_VERIFICATION_DISABLED);
+  if (!verify) {
+    request.mutable_registry()->set_tls_verification(v1::TLS_VERIFICATION_DISABLED);
+  }
   std::atomic<int> left = count;
   std::vector<absl::StatusOr<std::vector<double>>> results(static_cast<size_t>(parallel));
   std::vector<std::thread> threads;
@@ -79,9 +83,14 @@ int Main(const std::string& address, const std::string& image, int parallel, int
 }  // namespace holkas
 
 int main(int argc, char** argv) {
+  const bool verify = argc < 2 || std::strcmp(argv[1], "--tls-verify=false") != 0;
+  if (!verify) {
+    --argc;
+    ++argv;
+  }
   if (argc != 5 || std::atoi(argv[3]) < 1 || std::atoi(argv[4]) < 1) {
-    fputs("usage: inspect_load ADDRESS IMAGE PARALLEL COUNT\n", stderr);
+    fputs("usage: inspect_load [--tls-verify=false] ADDRESS IMAGE PARALLEL COUNT\n", stderr);
     return 1;
   }
-  return holkas::Main(argv[1], argv[2], std::atoi(argv[3]), std::atoi(argv[4]));
+  return holkas::Main(verify, argv[1], argv[2], std::atoi(argv[3]), std::atoi(argv[4]));
 }

@@ -54,13 +54,31 @@ cc_library(
 def _words(text):
     return [word for word in text.replace("\n", " ").split(" ") if word]
 
+def _archives(repository_ctx, libs, libdir):
+    """The linker flags `libs`, each library once and from its archive where attr.archives names it."""
+    flags = []
+    for flag in reversed(libs):
+        if not flag.startswith("-l"):
+            continue
+        for prefix in repository_ctx.attr.archives:
+            archive = "lib%s.a" % flag[2:]
+            if flag[2:].startswith(prefix) and repository_ctx.path(libdir + "/" + archive).exists:
+                flag = "-l:" + archive
+                break
+        if flag not in flags:
+            flags.append(flag)
+    return reversed(flags)
+
 def _cc_library(repository_ctx, name, packages, libdir):
     attr = repository_ctx.attr
     hint = _setup_hint(attr.debian_package)
     cflags, libs = [], []
     if packages:
         cflags = _words(_run(repository_ctx, ["pkg-config", "--cflags"] + packages, hint))
-        libs = _words(_run(repository_ctx, ["pkg-config", "--libs"] + packages, hint))
+        kind = ["--static"] if attr.archives else []
+        libs = _words(_run(repository_ctx, ["pkg-config", "--libs"] + kind + packages, hint))
+    if attr.archives:
+        libs = _archives(repository_ctx, libs, libdir)
 
     # A .pc file's warning flags are its own build's business; -I beneath /usr/include is Bazel's.
     includes = [flag[2:] for flag in cflags if flag.startswith("-I")] + attr.include_dirs
@@ -101,6 +119,10 @@ pkg_config_repository = repository_rule(
     implementation = _pkg_config_repository_impl,
     doc = "Makes one cc_library per label from the flags that pkg-config gives for its packages.",
     attrs = {
+        "archives": attr.string_list(
+            doc = "Libraries whose names start so are linked from their archives. That pays where a " +
+                  "program would load dozens of shared ones at every start.",
+        ),
         "debian_package": attr.string(
             mandatory = True,
             doc = "Named in the message when pkg-config does not know a package.",
