@@ -15,7 +15,7 @@ namespace holkas {
 // How many bytes move at once. Large enough that system calls cost little,
 // small enough that the bytes are still in the processor's cache when they are
 // hashed and written.
-inline constexpr size_t kCopyBufferBytes = 256 << 10;
+inline constexpr size_t kCopyBufferBytes = 128 << 10;
 
 // Moves all bytes of `source` to `sink`: the only loop that does. Does not
 // finish the sink. After each buffer `on_progress` is told how many bytes moved

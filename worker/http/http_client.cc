@@ -13,7 +13,7 @@ namespace holkas {
 namespace {
 
 // How much libcurl receives, and sends, at once.
-constexpr long kTransferBufferBytes = 256 << 10;  // NOLINT(runtime/int): libcurl's type
+constexpr long kTransferBufferBytes = 128 << 10;  // NOLINT(runtime/int): libcurl's type
 // A registry and where it redirects to.
 constexpr long kMaxIdleConnections = 4;  // NOLINT(runtime/int): libcurl's type
 // libcurl wants an address for the name. It goes nowhere: the socket is connected already.
