@@ -23,19 +23,22 @@ absl::Status InvalidField(absl::string_view field, absl::string_view why) {
                    absl::StrCat(field, ": ", why), {{"field", std::string(field)}});
 }
 
-void AddSystemAuthorities(X509_STORE* store) {
+// Looks for who issued `certificate` in the context's own store and then in the system's. Adding
+// the system's authorities to the own store would touch each of them, and with that copy most of
+// what this process shares with the zygote.
+int FindIssuer(X509** issuer, X509_STORE_CTX* context, X509* certificate) {
+  const int found = X509_STORE_CTX_get1_issuer(issuer, context, certificate);
   X509_STORE* const system = SystemCertificateStore();
-  if (system == nullptr) {
-    return;
+  if (found != 0 || system == nullptr) {
+    return found;
   }
-  // Nobody writes to the system's store once there are threads.
-  STACK_OF(X509_OBJECT)* const objects = X509_STORE_get0_objects(system);
-  for (int i = 0; i < sk_X509_OBJECT_num(objects); ++i) {
-    X509* const certificate = X509_OBJECT_get0_X509(sk_X509_OBJECT_value(objects, i));
-    if (certificate != nullptr) {
-      X509_STORE_add_cert(store, certificate);
-    }
+  const std::unique_ptr<X509_STORE_CTX, decltype(&X509_STORE_CTX_free)> of_system(
+      X509_STORE_CTX_new(), X509_STORE_CTX_free);
+  if (of_system == nullptr ||
+      X509_STORE_CTX_init(of_system.get(), system, certificate, nullptr) != 1) {
+    return -1;
   }
+  return X509_STORE_CTX_get1_issuer(issuer, of_system.get(), certificate);
 }
 
 absl::Status AddPemAuthorities(const std::string& pem, X509_STORE* store) {
@@ -64,7 +67,7 @@ absl::Status AddPemAuthorities(const std::string& pem, X509_STORE* store) {
   return absl::OkStatus();
 }
 
-// A reference to the system's store, or where there are other authorities a store with both.
+// A reference to the system's store, or where there are other authorities a store that knows both.
 absl::StatusOr<X509_STORE*> NewStore(const std::string& ca_pem) {
   X509_STORE* const system = SystemCertificateStore();
   if (ca_pem.empty() && system != nullptr) {
@@ -80,7 +83,7 @@ absl::StatusOr<X509_STORE*> NewStore(const std::string& ca_pem) {
   }
   // What the user names is trusted itself, be it self-signed or an intermediate.
   X509_STORE_set_flags(store, X509_V_FLAG_PARTIAL_CHAIN);
-  AddSystemAuthorities(store);
+  X509_STORE_set_get_issuer(store, &FindIssuer);
   if (absl::Status status = AddPemAuthorities(ca_pem, store); !status.ok()) {
     X509_STORE_free(store);
     return status;

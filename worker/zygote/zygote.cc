@@ -31,6 +31,7 @@
 #include "worker/confine/capabilities.h"
 #include "worker/confine/syscall_policy.h"
 #include "worker/http/certificate_store.h"
+#include "worker/http/rehearse_tls.h"
 #include "worker/zygote/namespaces.h"
 #include "worker/zygote/preload.h"
 #include "worker/zygote/uid_pool.h"
@@ -253,6 +254,7 @@ bool Zygote::HandleRequest() {
     // Without one no certificate is believed, which the worker reports.
     LoadSystemCertificateStore(certificates_.get()).IgnoreError();
     certificates_.reset();
+    RehearseTls().IgnoreError();  // only makes workers faster
   }
   Launch(request, std::move((*fds)[0]));
   return true;
