@@ -11,6 +11,7 @@
 #include <atomic>
 #include <filesystem>
 #include <functional>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -504,9 +505,10 @@ TEST_F(BrokerSessionTest, MoreThan64CallsAtOnceAreAViolation) {
   options.grants.max_connections = 1000;
   // A network of our own whose look-ups never end.
   BrokerResources slow;
-  absl::Notification done;
-  slow.resolver = Resolver(100, [&done](const std::string&, uint16_t) {
-    done.WaitForNotification();
+  // Outlives the test where a look-up is left behind.
+  auto done = std::make_shared<absl::Notification>();
+  slow.resolver = Resolver(100, [done](const std::string&, uint16_t) {
+    done->WaitForNotification();
     return absl::StatusOr<std::vector<Endpoint>>(std::vector<Endpoint>());
   });
   options.grants.source_registry = RegistryGrant{"slow.example", {443}};
@@ -519,7 +521,7 @@ TEST_F(BrokerSessionTest, MoreThan64CallsAtOnceAreAViolation) {
     }
     ExpectViolation(session, "more than 64 calls");
   }
-  done.Notify();
+  done->Notify();
 }
 
 TEST_F(BrokerSessionTest, CallsWhilePublishingAreViolations) {
@@ -740,9 +742,10 @@ TEST_F(BrokerSessionTest, CancelledCallEndsTheJobSoon) {
 
 TEST_F(BrokerSessionTest, CancelledCallDoesNotWaitForALookUp) {
   BrokerResources slow;
-  absl::Notification done;
-  slow.resolver = Resolver(4, [&done](const std::string&, uint16_t) {
-    done.WaitForNotification();
+  // Outlives the test where a look-up is left behind.
+  auto done = std::make_shared<absl::Notification>();
+  slow.resolver = Resolver(4, [done](const std::string&, uint16_t) {
+    done->WaitForNotification();
     return absl::StatusOr<std::vector<Endpoint>>(std::vector<Endpoint>());
   });
   BrokerSession::Options options = CopyJob();
@@ -757,7 +760,7 @@ TEST_F(BrokerSessionTest, CancelledCallDoesNotWaitForALookUp) {
     EXPECT_THAT(session.Outcome().status, StatusIs(absl::StatusCode::kCancelled));
     EXPECT_LT(absl::Now() - start, absl::Milliseconds(500));
   }
-  done.Notify();
+  done->Notify();
 }
 
 TEST_F(BrokerSessionTest, DeadlineAndTimeLimitEndTheJob) {

@@ -1,5 +1,6 @@
 #include "service/broker/resolver.h"
 
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -47,9 +48,10 @@ TEST(Resolver, NameWithoutAddressIsUnavailableInGosWords) {
 }
 
 TEST(Resolver, SlowLookUpIsLeftBehindAndCounts) {
-  absl::Notification done;
-  Resolver resolver(1, [&done](const std::string&, uint16_t) {
-    done.WaitForNotification();
+  // Outlives the test where a look-up is left behind.
+  auto done = std::make_shared<absl::Notification>();
+  Resolver resolver(1, [done](const std::string&, uint16_t) {
+    done->WaitForNotification();
     return Endpoints(std::vector<Endpoint>());
   });
   Cancellation never;
@@ -57,20 +59,21 @@ TEST(Resolver, SlowLookUpIsLeftBehindAndCounts) {
               StatusIs(absl::StatusCode::kUnavailable, HasSubstr("i/o timeout")));
   EXPECT_THAT(resolver.Resolve("slow.example", 443, absl::Milliseconds(10), never).status(),
               StatusIs(absl::StatusCode::kUnavailable, HasSubstr("too many look-ups")));
-  done.Notify();
+  done->Notify();
 }
 
 TEST(Resolver, CancelledLookUpIsLeftBehind) {
-  absl::Notification done;
-  Resolver resolver(1, [&done](const std::string&, uint16_t) {
-    done.WaitForNotification();
+  // Outlives the test where a look-up is left behind.
+  auto done = std::make_shared<absl::Notification>();
+  Resolver resolver(1, [done](const std::string&, uint16_t) {
+    done->WaitForNotification();
     return Endpoints(std::vector<Endpoint>());
   });
   Cancellation cancelled;
   cancelled.Cancel();
   EXPECT_THAT(resolver.Resolve("slow.example", 443, absl::Seconds(60), cancelled).status(),
               StatusIs(absl::StatusCode::kCancelled));
-  done.Notify();
+  done->Notify();
 }
 
 }  // namespace

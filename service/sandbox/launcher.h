@@ -47,7 +47,8 @@ class Worker {
   // Errors: DEADLINE_EXCEEDED.
   virtual absl::StatusOr<WorkerExit> Wait(absl::Time deadline) = 0;
 
-  // The process id as holkasd sees it, for logs and tests.
+  // The process id as holkasd sees it, for logs and tests; negative where the worker ended before
+  // anybody asked.
   virtual int pid() const = 0;
 };
 

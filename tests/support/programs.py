@@ -5,6 +5,7 @@ import os
 import pathlib
 import shutil
 import signal
+import socket
 import subprocess
 import time
 
@@ -191,11 +192,16 @@ class Server:
           [str(self.programs.path("holkasd")), "--config", str(config)],
           env=self.programs.environment, stdout=log, stderr=log, **self._more)
     deadline = time.monotonic() + 20
-    while not self.socket.exists():
+    while not self._listens():
       if self.process.poll() is not None or time.monotonic() > deadline:
         raise RuntimeError("holkasd does not listen: " + self.log())
       time.sleep(0.005)
     return self
+
+  def _listens(self):
+    """Whether somebody accepts connections: a killed server leaves its socket's file behind."""
+    with socket.socket(socket.AF_UNIX) as probe:
+      return probe.connect_ex(str(self.socket)) == 0
 
   def __exit__(self, *unused):
     if self.process.poll() is None:
