@@ -161,8 +161,8 @@ void BecomePrivate(int connection_fd) {
 }
 
 // Ends the server: waits for running requests until `deadline`, then cancels them.
-void Drain(grpc::Server& server, Acceptor& acceptor, JobRunner& runner, WakeUps& wake_ups,
-           absl::Time deadline) {
+void Drain(grpc::Server& server, Acceptor& acceptor, const ConnectionTable& connections,
+           JobRunner& runner, WakeUps& wake_ups, absl::Time deadline) {
   if (grpc::HealthCheckServiceInterface* health = server.GetHealthCheckService()) {
     health->SetServingStatus(false);
   }
@@ -175,6 +175,12 @@ void Drain(grpc::Server& server, Acceptor& acceptor, JobRunner& runner, WakeUps&
     }
   }
   const bool idle = runner.WaitUntilIdle(absl::Now());
+  // gRPC closes a connection as soon as its last call has ended, and a client that writes to it
+  // then never reads how the call ended.
+  const absl::Time last_words_end = std::min(deadline, absl::Now() + kLastWords);
+  while (connections.size() > 0 && absl::Now() < last_words_end) {
+    absl::SleepFor(absl::Milliseconds(5));
+  }
   server.Shutdown(std::chrono::system_clock::now() +
                   absl::ToChronoMilliseconds(
                       idle && absl::Now() < deadline ? kLastWords : absl::ZeroDuration()));
@@ -290,7 +296,8 @@ absl::Status Serve(const Flags& flags, const ServerConfig& config, Logger& logge
     // its time to shut down.
     _exit(EXIT_SUCCESS);
   }
-  Drain(*server, acceptor, runner, wake_ups, absl::Now() + ToDuration(config.drain_timeout()));
+  Drain(*server, acceptor, connections, runner, wake_ups,
+        absl::Now() + ToDuration(config.drain_timeout()));
   acceptor.Stop();
   logger.Log(LogLevel::kInfo, "stopped");
   return absl::OkStatus();

@@ -30,7 +30,7 @@ def eventually(check, timeout=1):
   while True:
     try:
       return check()
-    except (AssertionError, OSError):
+    except (AssertionError, OSError, ValueError):
       if time.monotonic() > deadline:
         raise
       time.sleep(0.01)
@@ -103,7 +103,7 @@ def test_terminated_server_lets_a_copy_end(programs, own_server, scripted, tmp_p
   scripted.on("GET", image.layers[0]["digest"], slow(400_000))
   process = programs.start_copy(scripted.add("app", "v1", image), "oci:%s:x" % (tmp_path / "to"),
                                 server=own_server)
-  programs.wait_for_workers(1)
+  eventually(lambda: own_server.log().index('"request started"'))
   own_server.process.send_signal(signal.SIGTERM)
   assert end(process) == 0
   assert own_server.process.wait(10) == 0
