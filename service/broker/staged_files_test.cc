@@ -117,6 +117,20 @@ TEST(StagedFiles, WithoutLeasesAWriterThatIsLeftWritesToAFileThatNobodyReads) {
   EXPECT_EQ(ReadTestFile(directory / (files.directory().name() + "/name")), "good");
 }
 
+bool WriteTo(const char* path, const std::string& text) {
+  UniqueFd fd(open(path, O_WRONLY | O_CLOEXEC));
+  return fd.valid() && write(fd.get(), text.data(), text.size()) == ssize_t(text.size());
+}
+
+// Makes the caller the root of a user namespace of its own.
+bool BecomeRootOfNamespace() {
+  std::string uid = absl::StrCat(geteuid());
+  std::string gid = absl::StrCat(getegid());
+  return unshare(CLONE_NEWUSER) == 0 && WriteTo("/proc/self/setgroups", "deny") &&
+         WriteTo("/proc/self/uid_map", absl::StrCat("0 ", uid, " 1")) &&
+         WriteTo("/proc/self/gid_map", absl::StrCat("0 ", gid, " 1"));
+}
+
 // Runs `work` where `path` is a file system of `size`, in a child process; skips where nobody may
 // mount. `work` returns 0 where all is as it should be.
 template <typename Work>
@@ -124,7 +138,7 @@ void InSmallFileSystem(const std::string& path, const std::string& size, Work wo
   constexpr int kCannotMount = 77;
   pid_t child = fork();
   if (child == 0) {
-    if ((geteuid() != 0 && unshare(CLONE_NEWUSER) != 0) || unshare(CLONE_NEWNS) != 0 ||
+    if ((geteuid() != 0 && !BecomeRootOfNamespace()) || unshare(CLONE_NEWNS) != 0 ||
         mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
         mount("tmpfs", path.c_str(), "tmpfs", 0, ("size=" + size).c_str()) != 0) {
       _exit(kCannotMount);

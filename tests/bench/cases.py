@@ -17,11 +17,13 @@ from support.images import OCI_CONFIG, OCI_LAYER, OCI_MANIFEST
 from support.oracle import Layout, sha256
 from support.programs import Programs, Server
 from support.registry import Registry
+from support.tls_registry import TlsRegistry
 
 # What the design promises, as least ratios and largest values.
 TARGETS = {
     "oci wall": 2, "oci CPU": 2, "dir wall": 3.5, "dir CPU": 2, "mount wall": 20,
-    "registries wall": 1.25, "registries CPU": 2.5, "inspect rate": 8,
+    "registries wall": 1.25, "registries CPU": 2.5,
+    "inspect rate, TLS": 8,
     "worker memory": 64,
 }
 
@@ -96,7 +98,12 @@ def make_layout(path, size_mb, layers):
 
   descriptors, diff_ids = [], []
   for _ in range(layers):
-    content = source.randbytes(size_mb * 1_000_000 // layers)
+    left = size_mb * 1_000_000 // layers
+    pieces = []
+    while left > 0:  # a generator gives at most 256 MB at once
+      pieces.append(source.randbytes(min(left, 64 << 20)))
+      left -= len(pieces[-1])
+    content = b"".join(pieces)
     diff_ids.append(sha256(content))
     descriptors.append(write(OCI_LAYER, gzip.compress(content, 0, mtime=0)))
   config = write(OCI_CONFIG, json.dumps({
@@ -161,35 +168,53 @@ def registries(bench):
     yield from bench.pairs("registries", lambda: copy(bench.skopeo), lambda: copy(bench.holkas))
 
 
-def inspect(bench):
+def _inspect(bench, name, server, image, flags, target):
   """Eight at a time: Skopeo's processes, our command line, and one client that stays connected."""
+  environment = bench.programs.environment
+  skopeo = ["skopeo", "inspect", *flags, image]
+  holkas = [str(bench.programs.path("holkas")), "--server", server.address, "inspect",
+            *[f for f in flags if f == "--tls-verify=false"], image]
+
+  def rate(command, count):
+    start = time.monotonic()
+    with concurrent.futures.ThreadPoolExecutor(max_workers=8) as pool:
+      list(pool.map(lambda _: subprocess.run(command, check=True, env=environment,
+                                             stdout=subprocess.DEVNULL), range(count)))
+    return count / (time.monotonic() - start)
+
+  theirs, ours, client = [], [], []
+  for _ in range(bench.options.runs):
+    theirs.append(rate(skopeo, 80))
+    ours.append(rate(holkas, 160))
+    client.append(_load(server.address, image, flags, 8, 2000))
+  theirs_rate = measure.median(theirs)
+  rates = [c["per_second"] for c in client if c]
+  if rates:
+    last = client[-1]
+    yield Figure(name, measure.median(rates), theirs_rate, "1/s", target, True,
+                 "p50 %.1f ms, p99 %.1f ms" % (last["p50_ms"], last["p99_ms"]))
+  yield Figure(name + ", command line", measure.median(ours), theirs_rate, "1/s", None, True)
+
+
+def inspect(bench):
+  """From docker-registry, whose own work is the greatest part."""
   with bench.registry() as registry, Server(bench.programs, bench.new_path("server")) as server:
-    image = bench.image(registry, 2, 3)
-    environment = bench.programs.environment
-    skopeo = ["skopeo", "inspect", "--tls-verify=false", image]
-    holkas = [str(bench.programs.path("holkas")), "--server", server.address, "inspect",
-              "--tls-verify=false", image]
+    yield from _inspect(bench, "inspect rate", server, bench.image(registry, 2, 3),
+                        ["--tls-verify=false"], None)
 
-    def rate(command, count):
-      start = time.monotonic()
-      with concurrent.futures.ThreadPoolExecutor(max_workers=8) as pool:
-        list(pool.map(lambda _: subprocess.run(command, check=True, env=environment,
-                                               stdout=subprocess.DEVNULL), range(count)))
-      return count / (time.monotonic() - start)
 
-    theirs, ours, client = [], [], []
-    for _ in range(bench.options.runs):
-      theirs.append(rate(skopeo, 80))
-      ours.append(rate(holkas, 160))
-      client.append(_load(server.address, image, 8, 3000))
-    theirs_rate = measure.median(theirs)
-    rates = [c["per_second"] for c in client if c]
-    if rates:
-      last = client[-1]
-      yield Figure("inspect rate", measure.median(rates), theirs_rate, "1/s",
-                   TARGETS["inspect rate"], True,
-                   "p50 %.1f ms, p99 %.1f ms" % (last["p50_ms"], last["p99_ms"]))
-    yield Figure("inspect rate, command line", measure.median(ours), theirs_rate, "1/s", None, True)
+def inspect_tls(bench):
+  """From a registry that costs next to nothing, with its certificate verified."""
+  if not TlsRegistry.installed():
+    print("inspect_tls: nginx and openssl are not installed: run tools/setup bench")
+    return
+  layout = make_layout(bench.new_path("image"), 2, 3)
+  with TlsRegistry(bench.new_path("registry"), layout) as registry, \
+      Server(bench.programs, bench.new_path("server"),
+             'registries: {certs_dirs: ["%s"]}' % registry.certs) as server:
+    yield from _inspect(bench, "inspect rate, TLS", server, registry.image,
+                        ["--cert-dir", str(registry.certs / registry.address)],
+                        TARGETS["inspect rate, TLS"])
 
 
 def _bazel_program(label):
@@ -205,13 +230,14 @@ def _bazel_program(label):
   return pathlib.Path(directory) / label.strip("/").replace(":", "/")
 
 
-def _load(address, image, parallel, count):
+def _load(address, image, flags, parallel, count):
   """What tests/bench/inspect_load measures; None where it is not built."""
   program = _bazel_program("//tests/bench:inspect_load")
   if program is None:
     return None
-  output = subprocess.run([str(program), address, image, str(parallel), str(count)], check=True,
-                          stdout=subprocess.PIPE).stdout
+  insecure = [flag for flag in flags if flag == "--tls-verify=false"]
+  output = subprocess.run([str(program), *insecure, address, image, str(parallel), str(count)],
+                          check=True, stdout=subprocess.PIPE).stdout
   return json.loads(output)
 
 
@@ -252,4 +278,5 @@ def launch(bench):
 
 
 CASES = {"oci": to_oci, "dir": to_dir, "mount": mount, "registries": registries,
-         "inspect": inspect, "memory": memory, "launch": launch}
+         "inspect": inspect, "inspect_tls": inspect_tls,
+         "memory": memory, "launch": launch}

@@ -96,20 +96,33 @@ class Programs:
                       source, destination, **more)
 
   def processes(self, name=None):
-    """The (pid, name) of the running processes of these programs; needs root or their owner."""
+    """The (pid, name) of the running processes of these programs."""
     found = []
     for entry in os.listdir("/proc"):
       if not entry.isdigit():
         continue
       try:
-        status = os.stat("/proc/%s/exe" % entry)
         state = pathlib.Path("/proc/%s/stat" % entry).read_text().rsplit(")", 1)[1].split()[0]
+        program = self._program(int(entry))
       except OSError:
         continue
-      program = self._files.get((status.st_dev, status.st_ino))
       if program is not None and state not in "ZX" and name in (None, program):
         found.append((int(entry), program))
     return found
+
+  def _program(self, pid):
+    """The name of the program that a process runs; None where it is none of these."""
+    try:
+      status = os.stat("/proc/%d/exe" % pid)
+      return self._files.get((status.st_dev, status.st_ino))
+    except PermissionError:
+      # A worker, its zygote or its keeper lets root alone look. Its holkasd does not hide; one whose
+      # holkasd is gone may be ours.
+      if _comm(pid) not in ("holkas-worker", "holkas-zygote", "holkas-keeper"):
+        return None
+      parent = _parent(pid)
+      ours = parent <= 1 or self._program(parent) is not None
+      return "holkas-worker" if ours else None
 
   def workers(self):
     """The pids of the workers; the zygote, their parent, and its keeper are none."""
