@@ -15,11 +15,11 @@ int64_t TakeNumber(absl::string_view& text) {
   int64_t number = 0;
   size_t digits = 0;
   while (!text.empty() && absl::ascii_isdigit(static_cast<unsigned char>(text.front()))) {
-    number = number * 10 + (text.front() - '0');
-    text.remove_prefix(1);
     if (++digits > kMaxDigits) {
       return -1;
     }
+    number = number * 10 + (text.front() - '0');
+    text.remove_prefix(1);
   }
   return digits == 0 ? -1 : number;
 }
