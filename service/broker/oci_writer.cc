@@ -24,7 +24,7 @@ namespace {
 
 constexpr char kIndex[] = "index.json";
 constexpr char kLayout[] = "oci-layout";
-constexpr char kLayoutText[] = R"({"imageLayoutVersion":"1.0.0"})";
+constexpr char kLayoutText[] = R"({"imageLayoutVersion": "1.0.0"})";
 constexpr char kBlobs[] = "blobs";
 // Some 200,000 images.
 constexpr int64_t kMaxIndexBytes = 64 << 20;

@@ -40,7 +40,7 @@ using ::testing::Pair;
 using ::testing::UnorderedElementsAre;
 
 constexpr broker::FileKind kBlob = broker::FILE_KIND_BLOB;
-const char kLayoutText[] = R"({"imageLayoutVersion":"1.0.0"})";
+const char kLayoutText[] = R"({"imageLayoutVersion": "1.0.0"})";
 
 std::string BlobPath(absl::string_view content) {
   return absl::StrCat("blobs/sha256/", Digest::Sha256Of(content).hex());

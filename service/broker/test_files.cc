@@ -75,7 +75,7 @@ absl::Status PutFile(ImageWriter& writer, broker::FileKind kind, absl::string_vi
 
 void MakeTestLayout(const std::string& path, absl::string_view index) {
   fs::create_directories(absl::StrCat(path, "/blobs/sha256"));
-  WriteTestFile(absl::StrCat(path, "/oci-layout"), R"({"imageLayoutVersion":"1.0.0"})");
+  WriteTestFile(absl::StrCat(path, "/oci-layout"), R"({"imageLayoutVersion": "1.0.0"})");
   WriteTestFile(absl::StrCat(path, "/index.json"), index);
 }
 

@@ -332,7 +332,7 @@ absl::Status FakeBroker::PublishOci(uint32_t file_id) {
     RETURN_IF_ERROR(FromCode(code, name));
   }
   fs::create_directories(absl::StrCat(to, "/blobs/sha256"), code);
-  WriteText(absl::StrCat(to, "/oci-layout"), R"({"imageLayoutVersion":"1.0.0"})");
+  WriteText(absl::StrCat(to, "/oci-layout"), R"({"imageLayoutVersion": "1.0.0"})");
   fs::rename(found->second, absl::StrCat(to, "/index.json"), code);
   return FromCode(code, to);
 }
