@@ -213,9 +213,9 @@ absl::Status Acceptor::Admit(UniqueFd socket, Peer::Kind kind) {
   connection.since = absl::Now();
   connection.watch.reset(fcntl(socket.get(), F_DUPFD_CLOEXEC, 0));
   connection.socket = std::move(socket);
-  const absl::Status status = connection.watch.valid()
-                                  ? Watch(id, std::move(connection), EPOLLIN | EPOLLRDHUP)
-                                  : ErrnoError(errno, "duplicate a connection");
+  absl::Status status = connection.watch.valid()
+                            ? Watch(id, std::move(connection), EPOLLIN | EPOLLRDHUP)
+                            : ErrnoError(errno, "duplicate a connection");
   if (!status.ok()) {
     table_.Remove(id);
   }

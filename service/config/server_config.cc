@@ -19,7 +19,7 @@ using config::v1::ServerConfig;
 
 // More than the YAML reader takes, so that it is the one to complain.
 constexpr size_t kMaxFileBytes = (1 << 20) + 1;
-constexpr int64_t kMaxTimeoutSeconds = 24 * 60 * 60;
+constexpr int64_t kMaxTimeoutSeconds = int64_t{24} * 60 * 60;
 
 // Checks one parsed configuration; errors name the line where the field was set.
 class Checker {
