@@ -1,5 +1,6 @@
 #include "worker/http/http_client.h"
 
+#include <openssl/evp.h>
 #include <openssl/rand.h>
 #include <openssl/ssl.h>
 
@@ -43,13 +44,30 @@ bool IsHeaderSafe(absl::string_view text) {
 
 }  // namespace
 
-void InitializeHttp() {
-  curl_global_init(CURL_GLOBAL_DEFAULT);
-  // The first context loads algorithms and OpenSSL's configuration.
+absl::Status InitializeHttp() {
+  if (OPENSSL_init_ssl(OPENSSL_INIT_LOAD_SSL_STRINGS | OPENSSL_INIT_LOAD_CRYPTO_STRINGS |
+                           OPENSSL_INIT_LOAD_CONFIG,
+                       nullptr) != 1) {
+    return absl::InternalError("OPENSSL_init_ssl failed");
+  }
+  // The first context loads algorithms.
   SSL_CTX* const context = SSL_CTX_new(TLS_client_method());
-  SSL_free(SSL_new(context));
+  const bool works = context != nullptr;
   SSL_CTX_free(context);
-  RAND_status();
+  unsigned char bytes[EVP_MAX_MD_SIZE];
+  if (!works || RAND_bytes(bytes, 1) != 1 || RAND_priv_bytes(bytes, 1) != 1 ||
+      EVP_Digest("", 0, bytes, nullptr, EVP_sha256(), nullptr) != 1) {
+    return absl::InternalError("OpenSSL does not work");
+  }
+  if (curl_global_init(CURL_GLOBAL_ALL) != CURLE_OK) {
+    return absl::InternalError("curl_global_init failed");
+  }
+  CURL* const easy = curl_easy_init();
+  if (easy == nullptr) {
+    return absl::InternalError("curl_easy_init failed");
+  }
+  curl_easy_cleanup(easy);
+  return absl::OkStatus();
 }
 
 absl::StatusOr<std::unique_ptr<HttpClient>> HttpClient::New(Options options) {

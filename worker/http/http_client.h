@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "worker/broker/broker.h"
 #include "worker/http/http_exchange.h"
@@ -16,8 +17,8 @@
 namespace holkas {
 
 // Loads what libcurl and OpenSSL would otherwise read from files when first used. Before the
-// sandbox closes, before any thread; again is harmless.
-void InitializeHttp();
+// sandbox closes, before any thread; again is harmless. Errors: INTERNAL where one does not work.
+absl::Status InitializeHttp();
 
 // HTTP/1.1 over libcurl with connections that are kept alive, all of them from the broker. One
 // exchange at a time; used by one thread at a time. Leaves out what a library would do by itself:

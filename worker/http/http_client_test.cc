@@ -25,7 +25,7 @@ constexpr PeerPatience kShortPatience = {.idle = absl::Milliseconds(200)};
 class HttpClientTest : public testing::Test {
  protected:
   HttpClientTest() {
-    InitializeHttp();
+    EXPECT_OK(InitializeHttp());
     tls_ = std::make_unique<TlsSettings>(*TlsSettings::New({}, true));
   }
 

@@ -68,7 +68,7 @@ class DockerRegistryTest : public testing::Test {
     if (access(kProgram, X_OK) != 0) {
       GTEST_SKIP() << kProgram << " is not installed";
     }
-    InitializeHttp();
+    EXPECT_OK(InitializeHttp());
     directory_ =
         absl::StrCat(testing::TempDir(), "/",
                      testing::UnitTest::GetInstance()->current_test_info()->name(), getpid());

@@ -9,6 +9,7 @@
 #include "absl/strings/string_view.h"
 #include "gtest/gtest.h"
 #include "proto/wire/digest.h"
+#include "proto/wire/status_matchers.h"
 #include "worker/http/testing/recording_broker.h"
 #include "worker/http/testing/scripted_server.h"
 #include "worker/image/manifest.h"
@@ -24,7 +25,7 @@ class RegistryFixture : public testing::Test {
   using Then = ScriptedReply::Then;
 
   RegistryFixture() {
-    InitializeHttp();
+    EXPECT_OK(InitializeHttp());
     image_.set_host("registry.test");
     image_.set_api_host("registry.test");
     image_.set_port(5000);
