@@ -142,8 +142,8 @@ class TestUploads:
     source = scripted.add("app", "v1", image)
     scripted.on("POST", "mount=", fake.error(404, "NAME_UNKNOWN"))
     result = programs.copy(source, "docker://%s/copy:x" % scripted.address, server=shared_server)
-    if result.code == 0:
-      assert scripted.manifests[("copy", "x")][1] == image.manifest
+    result.ok()
+    assert scripted.manifests[("copy", "x")][1] == image.manifest
 
 
 class TestStall:

@@ -1,6 +1,5 @@
 """A registry that costs next to nothing: nginx, over TLS, serving one image to be inspected."""
 
-import hashlib
 import json
 import os
 import shutil
@@ -67,7 +66,6 @@ class TlsRegistry:
     config = json.loads(manifest)["config"]["digest"]
     (self.directory / "manifests" / "image").write_bytes(manifest)
     (self.directory / "blobs" / config).write_bytes(self._blob(config))
-    assert digest == "sha256:" + hashlib.sha256(manifest).hexdigest()
     subprocess.run(
         ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
          "-keyout", self.directory / "tls.key", "-out", self.directory / "tls.crt", "-days", "2",
