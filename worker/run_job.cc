@@ -42,6 +42,11 @@ absl::Status Dispatch(const JobTable& jobs, const broker::JobSpec& job, FrameCha
         return jobs.attack(job.attack(), channel, pool);
       }
       break;
+    case broker::JobSpec::kDelete:
+    case broker::JobSpec::kListTags:
+    case broker::JobSpec::kCheckCredentials:
+    case broker::JobSpec::kToken:
+      break;
     case broker::JobSpec::JOB_NOT_SET:
       return absl::OkStatus();  // holkasd tries out a new zygote
   }

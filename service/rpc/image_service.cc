@@ -49,6 +49,12 @@ grpc::Status ImageService::GetServerInfo(grpc::ServerContext*, const v1::GetServ
   return grpc::Status::OK;
 }
 
+grpc::Status ImageService::CheckCredentials(grpc::ServerContext*,
+                                            const v1::CheckCredentialsRequest*,
+                                            v1::CheckCredentialsResponse*) {
+  return ToGrpcStatus(UnimplementedRpc("CheckCredentials"));
+}
+
 grpc::Status ImageService::Delete(grpc::ServerContext*, const v1::DeleteRequest*,
                                   v1::DeleteResponse*) {
   return ToGrpcStatus(UnimplementedRpc("Delete"));
