@@ -193,6 +193,14 @@ absl::StatusOr<AuthFile::Entry> AuthFile::Find(const CredentialKey& key) const {
   return NoCredentials();
 }
 
+std::vector<std::string> AuthFile::Keys() const {
+  std::vector<std::string> keys;
+  for (const auto& [key, auth] : auths_) {
+    keys.push_back(key);
+  }
+  return keys;
+}
+
 const AuthFile::Auth* AuthFile::FindAuth(const CredentialKey& key) const {
   std::string registry = key.Registry();
   // The legacy format knows no namespaces.

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <variant>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -61,6 +62,13 @@ class AuthFile {
   // Errors: UNAUTHENTICATED (CREDENTIALS_UNAVAILABLE) where the entry is malformed.
   absl::StatusOr<Entry> Find(const CredentialKey& key) const;
 
+  // The keys of `auths`.
+  std::vector<std::string> Keys() const;
+  // `credHelpers`: from registry to the name of its helper.
+  const std::map<std::string, std::string>& helpers() const { return helpers_; }
+  // `credsStore`: the helper for all other registries; empty for none.
+  const std::string& store() const { return store_; }
+
  private:
   struct Auth {
     // base64 of `user:password`.
@@ -79,9 +87,7 @@ class AuthFile {
   std::string path_;
   AuthFileFormat format_;
   std::map<std::string, Auth> auths_;
-  // From registry to the name of its helper.
   std::map<std::string, std::string> helpers_;
-  // The helper for all other registries; empty for none.
   std::string store_;
 };
 
