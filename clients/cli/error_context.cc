@@ -16,9 +16,11 @@ namespace {
 
 // What keeps an image from being opened at all.
 constexpr absl::string_view kOpeningReasons[] = {
-    "ADDRESS_DENIED",       "INVALID_REFERENCE",  "MANIFEST_UNKNOWN",
-    "PATH_DENIED",          "REGISTRY_DENIED",    "REGISTRY_UNAUTHORIZED",
-    "REGISTRY_UNAVAILABLE", "REPOSITORY_UNKNOWN", "TRANSPORT_UNIMPLEMENTED",
+    "ADDRESS_DENIED",        "CREDENTIALS_UNAVAILABLE",
+    "INVALID_REFERENCE",     "MANIFEST_UNKNOWN",
+    "PATH_DENIED",           "REGISTRY_DENIED",
+    "REGISTRY_UNAUTHORIZED", "REGISTRY_UNAVAILABLE",
+    "REPOSITORY_UNKNOWN",    "TRANSPORT_UNIMPLEMENTED",
 };
 
 bool KeepsFromOpening(absl::string_view reason) {

@@ -8,6 +8,8 @@
 #include "absl/strings/str_cat.h"
 #include "clients/cli/copy.h"
 #include "clients/cli/inspect.h"
+#include "clients/cli/login.h"
+#include "clients/cli/logout.h"
 #include "clients/cli/registry_flags.h"
 #include "proto/wire/status_macros.h"
 #include "proto/wire/version.h"
@@ -16,7 +18,9 @@ namespace holkas {
 namespace {
 
 // The commands, in the order of the help.
-std::vector<Command> Commands() { return {CopyCommand(), InspectCommand()}; }
+std::vector<Command> Commands() {
+  return {CopyCommand(), InspectCommand(), LoginCommand(), LogoutCommand()};
+}
 
 // Skopeo's commands that this version does not have.
 constexpr const char* kNotBuilt[] = {
@@ -26,8 +30,6 @@ constexpr const char* kNotBuilt[] = {
     "generate-sigstore-key",
     "layers",
     "list-tags",
-    "login",
-    "logout",
     "manifest-digest",
     "standalone-sign",
     "standalone-verify",

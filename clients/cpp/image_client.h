@@ -32,6 +32,10 @@ class ImageClient {
   absl::Status Copy(const holkas::v1::CopyRequest& request, absl::Time deadline,
                     const std::function<void(const holkas::v1::CopyResponse&)>& on_event);
 
+  // Finds out whether a registry accepts credentials.
+  absl::Status CheckCredentials(const holkas::v1::CheckCredentialsRequest& request,
+                                absl::Time deadline);
+
   // Ends the call in progress, and every later one at once, with CANCELLED.
   void Cancel();
 

@@ -18,6 +18,9 @@ namespace holkas {
 //   docker://fake.example/locked     UNAUTHENTICATED, REGISTRY_UNAUTHORIZED
 //   docker://fake.example/stall      waits until the caller hangs up or the deadline passes
 //   docker://fake.example/die        ends the process with status 3 and a last word
+//
+// A registry accepts the password `right`, except
+//   down.example    UNAVAILABLE, REGISTRY_UNAVAILABLE
 class FakeImageService : public holkas::v1::ImageService::Service {
  public:
   grpc::Status Inspect(grpc::ServerContext* context, const holkas::v1::InspectRequest* request,
@@ -25,14 +28,21 @@ class FakeImageService : public holkas::v1::ImageService::Service {
   grpc::Status Copy(grpc::ServerContext* context, const holkas::v1::CopyRequest* request,
                     grpc::ServerWriter<holkas::v1::CopyResponse>* writer) override;
 
+  grpc::Status CheckCredentials(grpc::ServerContext* context,
+                                const holkas::v1::CheckCredentialsRequest* request,
+                                holkas::v1::CheckCredentialsResponse* response) override;
+
   // The last request of each kind.
   holkas::v1::InspectRequest inspect_request() const;
   holkas::v1::CopyRequest copy_request() const;
+  // All of them, in order.
+  std::vector<holkas::v1::CheckCredentialsRequest> check_requests() const;
 
  private:
   mutable absl::Mutex mutex_;
   holkas::v1::InspectRequest inspect_request_ ABSL_GUARDED_BY(mutex_);
   holkas::v1::CopyRequest copy_request_ ABSL_GUARDED_BY(mutex_);
+  std::vector<holkas::v1::CheckCredentialsRequest> check_requests_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace holkas
