@@ -155,6 +155,17 @@ TEST_F(RunTest, CopySendsWhatItsFlagsSay) {
   EXPECT_EQ(request.destination(), "oci:/home/me/layout:x");
 }
 
+TEST_F(RunTest, AliasesOfCredentialsAreTheSameFlag) {
+  EXPECT_EQ(Run({"copy", "--src-creds=a:b", "--screds=c:d", "--dcreds=e:f", "--dest-creds=g:h",
+                 "docker://fake.example/app", "docker://fake.example/b"}),
+            0);
+  EXPECT_EQ(service_.copy_request().source_registry().basic().username(), "c");
+  EXPECT_EQ(service_.copy_request().destination_registry().basic().username(), "g");
+  EXPECT_EQ(Run({"copy", "--dcreds=e:f", "--dest-no-creds", "docker://fake.example/app", "dir:x"}),
+            1);
+  EXPECT_THAT(err_, EndsWith(Fatal("creds and no-creds cannot be specified at the same time")));
+}
+
 TEST_F(RunTest, DeprecatedTlsVerifyWarnsAndWorks) {
   EXPECT_EQ(Run({"copy", "--tls-verify=false", "--dest-tls-verify", "docker://fake.example/app",
                  "docker://fake.example/b"}),
