@@ -20,6 +20,7 @@ enum Phase : unsigned {
 enum class Need {
   kNothing,
   kRegistry,     // a registry at the call's place
+  kAuthorization,  // a registry at the place of a question for credentials
   kPath,         // a layout or image directory at the call's place
   kDestination,  // a layout or image directory to write to
   kLayout,       // a layout to write to
