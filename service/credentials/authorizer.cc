@@ -24,8 +24,8 @@ constexpr size_t kMaxHostBytes = 253;
 constexpr size_t kMaxTargetBytes = 4 << 10;
 constexpr size_t kMaxTextBytes = 1 << 10;
 constexpr size_t kMaxTokenBytes = 32 << 10;
-// A token is not used in the last part of its life, nor does it live shorter than this, whatever the
-// realm says: some say nothing.
+// A token is not used in the last part of its life, nor does it live shorter than this, whatever
+// the realm says: some say nothing.
 constexpr double kUsableShare = 0.8;
 constexpr absl::Duration kShortestLife = absl::Seconds(60);
 
@@ -142,9 +142,9 @@ absl::StatusOr<std::string> Authorizer::Authorize(const broker::Authorize& quest
   {
     absl::MutexLock lock(&mutex_);
     if (++calls_ > kMaxCalls) {
-      return MakeError(absl::StatusCode::kResourceExhausted, "LIMIT_EXCEEDED",
-                       absl::StrCat("the registry asked for credentials more than ", kMaxCalls,
-                                    " times"));
+      return MakeError(
+          absl::StatusCode::kResourceExhausted, "LIMIT_EXCEEDED",
+          absl::StrCat("the registry asked for credentials more than ", kMaxCalls, " times"));
     }
   }
   const RegistryIdentity& identity = registries[question.endpoint()];
@@ -200,11 +200,10 @@ absl::StatusOr<std::string> Authorizer::Bearer(const broker::Authorize& question
   const Realm realm = {question.realm_https(), absl::AsciiStrToLower(question.realm_host()),
                        static_cast<uint16_t>(question.realm_port())};
   const bool with_credentials = !std::holds_alternative<NoCredentials>(credentials);
-  ASSIGN_OR_RETURN(const RealmGrant grant, CheckRealm(realm, identity.registry, with_credentials,
-                                                      resources_.realms));
-  const std::vector<std::string> scopes = question.insufficient()
-                                              ? WidenScopes(identity.scopes, question.scope())
-                                              : identity.scopes;
+  ASSIGN_OR_RETURN(const RealmGrant grant,
+                   CheckRealm(realm, identity.registry, with_credentials, resources_.realms));
+  const std::vector<std::string> scopes =
+      question.insufficient() ? WidenScopes(identity.scopes, question.scope()) : identity.scopes;
   const TokenOrder order = MakeOrder(question, identity, credentials, scopes, grant);
   const std::string key = CacheKey(realm, order.job.token(), identity, credentials);
   if (question.refused()) {

@@ -75,19 +75,18 @@ class AuthorizerTest : public testing::Test {
   std::vector<TokenOrder> orders_;
   absl::StatusOr<std::string> token_ = std::string("canary-token");
   int64_t valid_seconds_ = 300;
-  Authorizer authorizer_{
-      identity_, resources_,
-      [this](const TokenOrder& order,
-             const Cancellation&) -> absl::StatusOr<broker::TokenResponse> {
-        orders_.push_back(order);
-        if (!token_.ok()) {
-          return token_.status();
-        }
-        broker::TokenResponse response;
-        response.set_token(*token_);
-        response.set_valid_seconds(valid_seconds_);
-        return response;
-      }};
+  Authorizer authorizer_{identity_, resources_,
+                         [this](const TokenOrder& order,
+                                const Cancellation&) -> absl::StatusOr<broker::TokenResponse> {
+                           orders_.push_back(order);
+                           if (!token_.ok()) {
+                             return token_.status();
+                           }
+                           broker::TokenResponse response;
+                           response.set_token(*token_);
+                           response.set_valid_seconds(valid_seconds_);
+                           return response;
+                         }};
 };
 
 TEST_F(AuthorizerTest, PasswordWhereTheRegistryKnowsNothingElse) {
@@ -189,13 +188,12 @@ TEST_F(AuthorizerTest, OtherScopesAreOtherTokens) {
   JobIdentity identity = identity_;
   identity.source[0].scopes = {"repository:lib/other:pull"};
   bool fetched = false;
-  Authorizer another(identity, resources_,
-                     [&](const TokenOrder&, const Cancellation&) {
-                       fetched = true;
-                       broker::TokenResponse response;
-                       response.set_token("t");
-                       return response;
-                     });
+  Authorizer another(identity, resources_, [&](const TokenOrder&, const Cancellation&) {
+    fetched = true;
+    broker::TokenResponse response;
+    response.set_token("t");
+    return response;
+  });
   EXPECT_OK(another.Authorize(Bearer("auth.example.com"), cancellation_).status());
   EXPECT_TRUE(fetched);
 }

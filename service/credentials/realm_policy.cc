@@ -32,8 +32,7 @@ std::string RegistrableDomain(absl::string_view name) {
 }
 
 std::string HostOf(const broker::RegistryImage& registry) {
-  return absl::AsciiStrToLower(registry.api_host().empty() ? registry.host()
-                                                           : registry.api_host());
+  return absl::AsciiStrToLower(registry.api_host().empty() ? registry.host() : registry.api_host());
 }
 
 // Over HTTPS it would have this port; over HTTP, perhaps another.
@@ -65,10 +64,10 @@ absl::Status Denied(const Realm& realm, const broker::RegistryImage& registry,
 
 std::string Realm::ToString() const {
   const bool bracketed = absl::StrContains(host, ':');
-  return Printable(absl::StrCat(https ? "https://" : "http://", bracketed ? "[" : "", host,
-                                bracketed ? "]" : "",
-                                port == (https ? 443 : 80) ? "" : absl::StrCat(":", port)),
-                   kMaxShownBytes);
+  return Printable(
+      absl::StrCat(https ? "https://" : "http://", bracketed ? "[" : "", host, bracketed ? "]" : "",
+                   port == (https ? 443 : 80) ? "" : absl::StrCat(":", port)),
+      kMaxShownBytes);
 }
 
 bool IsSameDomain(absl::string_view one, absl::string_view other) {

@@ -11,11 +11,12 @@
 
 namespace holkas {
 
-// Who gets a registry's credentials. A registry names the realm that issues its tokens (distribution:
-// docs/spec/auth/token), and could name a thief.
+// Who gets a registry's credentials. A registry names the realm that issues its tokens
+// (distribution: docs/spec/auth/token), and could name a thief.
 
 struct RealmSettings {
-  // `host` or `host:port` of realms that the administrator trusts with every registry's credentials.
+  // `host` or `host:port` of realms that the administrator trusts with every registry's
+  // credentials.
   std::vector<std::string> trusted;
   // Realms in the registry's own domain may be at any address, not at public ones alone.
   bool own_domain_at_any_address = false;
@@ -41,9 +42,8 @@ struct RealmGrant {
 
 // Whether a token for `registry` may be asked for at `realm`. Credentials go to the registry's own
 // origin, to the settings' realms, and over HTTPS to hosts of the same registrable domain
-// (publicsuffix.org); without credentials every public HTTPS host may be asked. Plain HTTP only where
-// the registry may speak it itself.
-// Errors: PERMISSION_DENIED (REALM_DENIED).
+// (publicsuffix.org); without credentials every public HTTPS host may be asked. Plain HTTP only
+// where the registry may speak it itself. Errors: PERMISSION_DENIED (REALM_DENIED).
 absl::StatusOr<RealmGrant> CheckRealm(const Realm& realm, const broker::RegistryImage& registry,
                                       bool with_credentials, const RealmSettings& settings);
 

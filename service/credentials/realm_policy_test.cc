@@ -25,8 +25,7 @@ broker::RegistryImage Registry(const std::string& host, uint32_t port = 0,
 // What is granted, in a letter: own, any address, public, denied.
 char Grant(const Realm& realm, const broker::RegistryImage& registry, bool with_credentials,
            const RealmSettings& settings = {}) {
-  const absl::StatusOr<RealmGrant> grant =
-      CheckRealm(realm, registry, with_credentials, settings);
+  const absl::StatusOr<RealmGrant> grant = CheckRealm(realm, registry, with_credentials, settings);
   if (!grant.ok()) {
     EXPECT_EQ(ErrorReason(grant.status()), "REALM_DENIED");
     return 'd';
@@ -108,9 +107,10 @@ TEST(CheckRealm, OwnDomainMayBeAtAnyAddressWhereTheSettingsSayIt) {
 TEST(CheckRealm, MessageNamesBothAndTheWayOut) {
   const absl::Status status =
       CheckRealm({true, "thief.test", 8443}, Registry("r.example.com"), true, {}).status();
-  EXPECT_EQ(status.message(),
-            "registry r.example.com wants a token of https://thief.test:8443: credentials do not go "
-            "to another domain; registries.token_realms allows it");
+  EXPECT_EQ(
+      status.message(),
+      "registry r.example.com wants a token of https://thief.test:8443: credentials do not go "
+      "to another domain; registries.token_realms allows it");
 }
 
 }  // namespace

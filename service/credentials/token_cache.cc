@@ -18,9 +18,8 @@ absl::StatusOr<std::string> TokenCache::Get(const std::string& key,
                                             const Cancellation& cancellation, const Fetch& fetch) {
   {
     absl::MutexLock lock(&mutex_);
-    for (auto is_free = [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-           return fetching_.count(key) == 0;
-         };
+    for (auto is_free =
+             [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return fetching_.count(key) == 0; };
          !mutex_.AwaitWithTimeout(absl::Condition(&is_free), kTick);) {
       if (cancellation.cancelled()) {
         return absl::CancelledError("nobody wants the token any more");
@@ -47,7 +46,8 @@ void TokenCache::Keep(const std::string& key, const Token& token) {
     return;
   }
   if (tokens_.size() >= kMaxTokens) {
-    // Without the expired ones, else the one that expires next: its fetching again comes first anyway.
+    // Without the expired ones, else the one that expires next: its fetching again comes first
+    // anyway.
     for (auto it = tokens_.begin(); it != tokens_.end();) {
       it = it->second.expires <= now ? tokens_.erase(it) : std::next(it);
     }

@@ -66,11 +66,10 @@ TEST_F(TokenCacheTest, OneFetchesForAll) {
 }
 
 TEST_F(TokenCacheTest, FailureIsNotKept) {
-  EXPECT_THAT(cache_.Get("k", cancellation_,
-                         []() -> absl::StatusOr<TokenCache::Token> {
-                           return absl::UnavailableError("x");
-                         }),
-              StatusIs(absl::StatusCode::kUnavailable));
+  EXPECT_THAT(
+      cache_.Get("k", cancellation_,
+                 []() -> absl::StatusOr<TokenCache::Token> { return absl::UnavailableError("x"); }),
+      StatusIs(absl::StatusCode::kUnavailable));
   EXPECT_THAT(cache_.Get("k", cancellation_, Fetch("a", absl::Hours(1))), IsOkAndHolds("a"));
 }
 

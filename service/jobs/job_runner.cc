@@ -144,19 +144,18 @@ absl::StatusOr<std::string> JobRunner::State::RunAdmitted(Call& call, Summary& s
       call.on_event(std::move(event));
     }
   };
-  Authorizer authorizer(
-      call.identity, authorization_,
-      [this, &call](const TokenOrder& order, const Cancellation& cancellation) {
-        return FetchToken(call, order, cancellation);
-      });
+  Authorizer authorizer(call.identity, authorization_,
+                        [this, &call](const TokenOrder& order, const Cancellation& cancellation) {
+                          return FetchToken(call, order, cancellation);
+                        });
   options.authorize = [&authorizer](const broker::Authorize& question,
                                     const Cancellation& cancellation) {
     return authorizer.Authorize(question, cancellation);
   };
   options.on_log = [this, &call, &authorizer](int severity, std::string line) {
-    logger_.Log(severity == 0 ? LogLevel::kInfo : LogLevel::kWarning, "worker says",
-                {{"request", call.number},
-                 {"line", WithoutSecrets(line, call.job, authorizer.secrets())}});
+    logger_.Log(
+        severity == 0 ? LogLevel::kInfo : LogLevel::kWarning, "worker says",
+        {{"request", call.number}, {"line", WithoutSecrets(line, call.job, authorizer.secrets())}});
   };
   options.kill = [&worker] { worker->Kill(); };
   options.resources = &broker_resources_;
@@ -180,10 +179,9 @@ absl::StatusOr<broker::TokenResponse> JobRunner::State::FetchToken(
   ASSIGN_OR_RETURN(const std::unique_ptr<Worker> worker,
                    launcher_.Launch(realm.verify_certificate()));
   BrokerSession::Options options;
-  options.grants.source_registry =
-      RegistryGrant{.host = realm.host(),
-                    .ports = {static_cast<uint16_t>(realm.port())},
-                    .public_only = order.public_only};
+  options.grants.source_registry = RegistryGrant{.host = realm.host(),
+                                                 .ports = {static_cast<uint16_t>(realm.port())},
+                                                 .public_only = order.public_only};
   options.grants.max_connections = kTokenConnections;
   options.grants.max_run_time = kTokenTime;
   options.job = order.job;
@@ -241,8 +239,8 @@ void JobRunner::State::LogEnd(const Call& call, const absl::Status& status, absl
 
 JobRunner::JobRunner(Launcher& launcher, Logger& logger, AuthorizationResources& authorization,
                      int max_concurrent, int max_queued)
-    : state_(std::make_unique<State>(launcher, logger, authorization, max_concurrent,
-                                     max_queued)) {}
+    : state_(std::make_unique<State>(launcher, logger, authorization, max_concurrent, max_queued)) {
+}
 
 JobRunner::~JobRunner() = default;
 

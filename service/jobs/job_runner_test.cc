@@ -2,10 +2,12 @@
 
 #include <unistd.h>
 
+#include <atomic>
 #include <string>
 #include <thread>
 
 #include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
 #include "absl/synchronization/notification.h"
 #include "absl/time/clock.h"
 #include "gmock/gmock.h"
@@ -189,20 +191,112 @@ TEST_F(JobRunnerTest, DrainRefusesNewJobsAndLetsTheRunningOnesEnd) {
   job.join();
 }
 
+// A job at r.example.com as alice.
+JobRunner::Call CallAsAlice() {
+  JobRunner::Call call = InspectCall();
+  call.job.mutable_source()->mutable_registry()->set_host("r.example.com");
+  call.grants.source_registry = RegistryGrant{.host = "r.example.com", .ports = {443}};
+  RegistryIdentity& identity = call.identity.source.emplace_back();
+  identity.registry = call.job.source().registry();
+  identity.credentials = UserPassword{"alice", "hunter22"};
+  identity.scopes = {"repository:x:pull"};
+  return call;
+}
+
+broker::Authorize BearerQuestion() {
+  broker::Authorize question;
+  question.set_place(broker::PLACE_SOURCE);
+  question.set_scheme(broker::AUTH_SCHEME_BEARER);
+  question.set_realm_https(true);
+  question.set_realm_host("auth.example.com");
+  question.set_realm_port(443);
+  question.set_realm_target("/token");
+  return question;
+}
+
+// The life of an auth worker whose result is `token`, and of every other worker that asks for one
+// and gives the answer as its error.
+FakeLauncher::Script AskForToken(std::string token) {
+  return [token](FakeWorkerSide& worker) {
+    const broker::JobSpec job = worker.Begin();
+    if (job.has_token()) {
+      broker::TokenResponse response;
+      response.set_token(token);
+      worker.SendResult(response.SerializeAsString());
+      worker.Finish();
+      return CleanExit();
+    }
+    EXPECT_THAT(job.SerializeAsString(), testing::Not(HasSubstr("hunter22")));
+    const broker::Reply reply = worker.Authorize(BearerQuestion());
+    worker.Finish(absl::UnknownError(
+        absl::StrCat("code ", reply.code(), " ", reply.message(), reply.authorization())));
+    return CleanExit();
+  };
+}
+
+TEST_F(JobRunnerTest, TokenIsFetchedByAnotherWorkerAndNotLogged) {
+  FakeLauncher launcher(AskForToken("t0ken-canary"));
+  JobRunner runner(launcher, logger_, authorization_, 1, 0);
+  EXPECT_THAT(runner.Run(CallAsAlice()).status(),
+              StatusIs(absl::StatusCode::kUnknown, HasSubstr("code 0 Bearer t0ken-canary")));
+  EXPECT_EQ(launcher.launched(), 2);
+  // The next job has it from the cache.
+  EXPECT_FALSE(runner.Run(CallAsAlice()).ok());
+  EXPECT_EQ(launcher.launched(), 3);
+  const std::string log = log_.Take();
+  EXPECT_FALSE(absl::StrContains(log, "t0ken-canary")) << log;
+  EXPECT_THAT(log, HasSubstr("\"token fetched\""));
+  EXPECT_THAT(log, HasSubstr("auth.example.com:443"));
+}
+
+TEST_F(JobRunnerTest, DeathOfTheAuthWorkerIsNotTheWaitingOnes) {
+  FakeLauncher launcher([](FakeWorkerSide& worker) {
+    const broker::JobSpec job = worker.Begin();
+    if (job.has_token()) {
+      return WorkerExit{WorkerExit::How::kSignaled, 11};
+    }
+    const broker::Reply reply = worker.Authorize(BearerQuestion());
+    EXPECT_EQ(reply.code(), static_cast<int>(absl::StatusCode::kInternal));
+    EXPECT_EQ(reply.reason(), "WORKER_DIED");
+    worker.Finish(absl::UnknownError("went on"));
+    return CleanExit();
+  });
+  JobRunner runner(launcher, logger_, authorization_, 1, 0);
+  EXPECT_THAT(runner.Run(CallAsAlice()).status(), StatusIs(absl::StatusCode::kUnknown));
+}
+
+TEST_F(JobRunnerTest, CancelledCallEndsTheAuthWorker) {
+  std::atomic<bool> fetching = false;
+  FakeLauncher launcher([&fetching](FakeWorkerSide& worker) {
+    const broker::JobSpec job = worker.Begin();
+    if (job.has_token()) {
+      fetching = true;
+    } else {
+      worker.Authorize(BearerQuestion());
+    }
+    worker.AwaitEnd();
+    return CleanExit();
+  });
+  JobRunner runner(launcher, logger_, authorization_, 1, 0);
+  JobRunner::Call call = CallAsAlice();
+  call.cancelled = [&fetching] { return fetching.load(); };
+  EXPECT_THAT(runner.Run(std::move(call)).status(), StatusIs(absl::StatusCode::kCancelled));
+  EXPECT_EQ(launcher.launched(), 2);
+}
+
 TEST_F(JobRunnerTest, CredentialsThatAWorkerRepeatsAreNotLogged) {
   FakeLauncher launcher([](FakeWorkerSide& worker) {
     const broker::JobSpec job = worker.Begin();
-    worker.Finish(
-        absl::UnknownError("the password is " + job.source().registry().basic().password()));
+    worker.Finish(absl::UnknownError("my token is " + job.source().registry().authorization()));
     return CleanExit();
   });
   JobRunner runner(launcher, logger_, authorization_, 1, 0);
   JobRunner::Call call = InspectCall();
-  call.job.mutable_source()->mutable_registry()->mutable_basic()->set_password("hunter22");
+  call.job.mutable_source()->mutable_registry()->set_authorization("Bearer hunter22");
   EXPECT_FALSE(runner.Run(std::move(call)).ok());
   const std::string log = log_.Take();
   EXPECT_FALSE(absl::StrContains(log, "hunter22")) << log;
-  EXPECT_THAT(log, HasSubstr("the password is ***"));
+  EXPECT_THAT(log, HasSubstr("my token is Bearer ***"));
 }
 
 }  // namespace

@@ -102,8 +102,7 @@ absl::Status Copy(const ServerParts& server, const RequestContext& context,
                   const v1::CopyRequest& request,
                   const std::function<bool(const v1::CopyResponse&)>& write) {
   RETURN_IF_ERROR(ValidateRequest(request));
-  RETURN_IF_ERROR(
-      CheckAuthFile(server, context, "source_registry", request.source_registry()));
+  RETURN_IF_ERROR(CheckAuthFile(server, context, "source_registry", request.source_registry()));
   RETURN_IF_ERROR(
       CheckAuthFile(server, context, "destination_registry", request.destination_registry()));
   ASSIGN_OR_RETURN(PreparedJob job, PrepareJob(request, server.registries));

@@ -154,11 +154,12 @@ absl::StatusOr<ImageReference> ParseRegistry(const std::string& text) {
                    ParseReference("registry", absl::StrCat("docker://", text,
                                                            is_repository ? "" : "/repository")));
   if (!absl::StartsWith(text, reference.registry()->HostPort())) {
-    return MakeError(absl::StatusCode::kInvalidArgument, "INVALID_REFERENCE",
-                     absl::StrCat("registry \"", text,
-                                  "\" is taken for a repository of docker.io: a registry's name has a "
-                                  "dot or a port, or is localhost"),
-                     {{"field", "registry"}});
+    return MakeError(
+        absl::StatusCode::kInvalidArgument, "INVALID_REFERENCE",
+        absl::StrCat("registry \"", text,
+                     "\" is taken for a repository of docker.io: a registry's name has a "
+                     "dot or a port, or is localhost"),
+        {{"field", "registry"}});
   }
   return reference;
 }
@@ -168,8 +169,7 @@ absl::StatusOr<ImageReference> ParseRegistry(const std::string& text) {
 absl::StatusOr<PreparedJob> PrepareJob(const v1::InspectRequest& request,
                                        const RegistrySettings& settings) {
   ASSIGN_OR_RETURN(ImageReference image, ParseReference("image", request.image()));
-  ASSIGN_OR_RETURN(PreparedPlace source,
-                   PreparePlace(image, request.registry(), settings, kPull));
+  ASSIGN_OR_RETURN(PreparedPlace source, PreparePlace(image, request.registry(), settings, kPull));
   broker::JobSpec spec;
   *spec.mutable_source() = std::move(source.location);
   *spec.mutable_platform() = Complete(request.platform());

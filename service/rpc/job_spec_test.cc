@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <variant>
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -82,7 +83,8 @@ TEST(PrepareJob, CredentialsGoToTheirRegistryAlone) {
   request.mutable_source_registry()->mutable_basic()->set_password("p");
   request.mutable_destination_registry()->set_bearer_token("t");
   ASSERT_OK_AND_ASSIGN(PreparedJob job, PrepareJob(request, {}));
-  EXPECT_EQ(job.identity.source.at(0).credentials, StoredCredentials(UserPassword{"u", "p"}));
+  EXPECT_EQ(std::get<UserPassword>(job.identity.source.at(0).credentials),
+            (UserPassword{"u", "p"}));
   EXPECT_EQ(job.spec.source().registry().authorization(), "");
   EXPECT_EQ(job.spec.SerializeAsString().find("\"p\""), std::string::npos);
   EXPECT_EQ(job.identity.source[0].registry.host(), "docker.io");

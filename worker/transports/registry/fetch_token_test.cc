@@ -114,9 +114,8 @@ TEST_F(FetchTokenTest, IdentityTokenIsPosted) {
 
 TEST_F(FetchTokenTest, CredentialsDoNotFollowARedirect) {
   image_.set_authorization("Basic canary");
-  ScriptedServer thief([](const ScriptedRequest&) {
-    return ScriptedReply{.body = R"({"token":"t"})"};
-  });
+  ScriptedServer thief(
+      [](const ScriptedRequest&) { return ScriptedReply{.body = R"({"token":"t"})"}; });
   broker_.Route("thief.test", 80, thief.port());
   ServeInTurn({{.status = 307, .headers = {{"Location", "http://thief.test/token"}}}});
   EXPECT_OK(Fetch().status());

@@ -24,7 +24,11 @@ class RegistryAuthorization {
  public:
   // `given`: the header's value that the job has from the beginning; empty for none.
   RegistryAuthorization(Broker& broker, broker::Place place, uint32_t endpoint, std::string given)
-      : broker_(broker), place_(place), endpoint_(endpoint), value_(given), given_(!given.empty()) {}
+      : broker_(broker),
+        place_(place),
+        endpoint_(endpoint),
+        value_(given),
+        given_(!given.empty()) {}
 
   // The value of the Authorization header; empty for none.
   std::string Current() const ABSL_LOCKS_EXCLUDED(mutex_);

@@ -148,9 +148,9 @@ TEST_F(RegistryAuthorizationTest, GivenValueIsKept) {
 
 TEST_F(RegistryAuthorizationTest, ErrorsOfTheServiceAreTold) {
   answer_ = MakeError(absl::StatusCode::kPermissionDenied, "REALM_DENIED", "no");
-  EXPECT_EQ(ErrorReason(authorization_.Learn(Refusal({"Bearer realm=\"https://a.test/\""}), "")
-                            .status()),
-            "REALM_DENIED");
+  EXPECT_EQ(
+      ErrorReason(authorization_.Learn(Refusal({"Bearer realm=\"https://a.test/\""}), "").status()),
+      "REALM_DENIED");
   EXPECT_EQ(authorization_.Current(), "");
 }
 

@@ -145,8 +145,7 @@ RegistryClient::Attempt RegistryClient::TryWithCredentials(const RegistryRequest
         !IsOwnOrigin((*attempt.answer)->url().origin()) || round == kMaxAuthorizationRounds) {
       return attempt;
     }
-    const absl::StatusOr<bool> learned =
-        authorization_.Learn((*attempt.answer)->head(), sent);
+    const absl::StatusOr<bool> learned = authorization_.Learn((*attempt.answer)->head(), sent);
     if (!learned.ok()) {
       return {learned.status(), HttpFailure::kDenied};
     }
@@ -171,9 +170,9 @@ RegistryClient::Attempt RegistryClient::TryWithRedirects(const RegistryRequest& 
     (*attempt.answer)->Discard();
     url = *std::move(next);
   }
-  return {WithUrl(Unavailable(absl::StrCat("more than ", kMaxRedirects, " redirects")),
-                  request, url),
-          HttpFailure::kMalformed};
+  return {
+      WithUrl(Unavailable(absl::StrCat("more than ", kMaxRedirects, " redirects")), request, url),
+      HttpFailure::kMalformed};
 }
 
 RegistryClient::Attempt RegistryClient::TryHop(const RegistryRequest& request, const Url& url) {

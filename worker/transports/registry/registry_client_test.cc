@@ -203,8 +203,8 @@ TEST_F(RegistryClientTest, RegistryThatRefusesEveryTokenIsNotAskedForEver) {
   int asked = 0;
   broker_.set_authorize(
       [&asked](const broker::Authorize&) { return absl::StrCat("Bearer t", ++asked); });
-  ServeInTurn({{.status = 401,
-                .headers = {{"WWW-Authenticate", "Bearer realm=\"https://auth.test/t\""}}}});
+  ServeInTurn(
+      {{.status = 401, .headers = {{"WWW-Authenticate", "Bearer realm=\"https://auth.test/t\""}}}});
   const auto client = NewClient();
   EXPECT_THAT(StatusOf(*client), IsOkAndHolds(401));
   EXPECT_EQ(server_->requests().size(), 3u);
@@ -238,8 +238,8 @@ TEST_F(RegistryClientTest, ErrorOfTheServiceIsTheRequests) {
   broker_.set_authorize([](const broker::Authorize&) -> absl::StatusOr<std::string> {
     return MakeError(absl::StatusCode::kPermissionDenied, "REALM_DENIED", "not to them");
   });
-  ServeInTurn({{.status = 401,
-                .headers = {{"WWW-Authenticate", "Bearer realm=\"https://auth.test/t\""}}}});
+  ServeInTurn(
+      {{.status = 401, .headers = {{"WWW-Authenticate", "Bearer realm=\"https://auth.test/t\""}}}});
   const auto client = NewClient();
   const absl::Status status = StatusOf(*client).status();
   EXPECT_EQ(ErrorReason(status), "REALM_DENIED");
