@@ -13,13 +13,14 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <cstdlib>
+#include <iterator>
 #include <string>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
 #include "proto/wire/error.h"
 
 namespace holkas {
@@ -33,11 +34,53 @@ constexpr int kTerminateGraceMs = 1000;
 // As much of the log as is searched for its last line.
 constexpr size_t kMaxLogTail = 4096;
 
-// Of the caller's environment, what holkasd reads: HOME leads it to certificates.
+// Of the caller's environment, what holkasd reads to find certificates and credentials, and what
+// the credential helpers that it runs read. No worker sees any of it.
+constexpr const char* kServerVariables[] = {
+    "HOME",
+    "XDG_RUNTIME_DIR",
+    "XDG_CONFIG_HOME",
+    "DOCKER_CONFIG",
+    "REGISTRY_AUTH_FILE",
+    "PATH",
+    // Helpers: the user, the desktop's key ring, pass with its GnuPG.
+    "USER",
+    "LOGNAME",
+    "LANG",
+    "DBUS_SESSION_BUS_ADDRESS",
+    "DISPLAY",
+    "WAYLAND_DISPLAY",
+    "XAUTHORITY",
+    "GNUPGHOME",
+    "GPG_TTY",
+    "PASSWORD_STORE_DIR",
+    // Helpers of clouds, and the way out to them.
+    "GOOGLE_APPLICATION_CREDENTIALS",
+    "HTTPS_PROXY",
+    "https_proxy",
+    "NO_PROXY",
+    "no_proxy",
+};
+// The same, of which there are many.
+constexpr const char* kServerVariablePrefixes[] = {"AWS_", "AZURE_", "CLOUDSDK_"};
+
+bool GoesToServer(absl::string_view name) {
+  auto is_name = [&](const char* other) { return name == other; };
+  auto begins = [&](const char* prefix) { return absl::StartsWith(name, prefix); };
+  return std::any_of(std::begin(kServerVariables), std::end(kServerVariables), is_name) ||
+         std::any_of(std::begin(kServerVariablePrefixes), std::end(kServerVariablePrefixes),
+                     begins);
+}
+
 std::vector<std::string> ServerEnvironment() {
-  const char* home = getenv("HOME");
-  return home == nullptr ? std::vector<std::string>()
-                         : std::vector<std::string>{absl::StrCat("HOME=", home)};
+  std::vector<std::string> environment;
+  for (char** variable = environ; *variable != nullptr; ++variable) {
+    absl::string_view entry = *variable;
+    if (GoesToServer(entry.substr(0, entry.find('=')))) {
+      environment.emplace_back(entry);
+    }
+  }
+  return environment;
 }
 
 std::vector<char*> Pointers(std::vector<std::string>& strings) {

@@ -23,8 +23,8 @@ struct PrivateServerOptions {
 // A holkasd of one process's own: `holkasd --connection-fd=3`, which serves the other end of a
 // socket pair, ends when that closes, and is killed with its parent. It has its own process group,
 // so that a Ctrl-C at the terminal reaches the parent alone and the parent decides. Its environment
-// holds nothing but what holkasd reads. Start it before the process has threads, and from a thread
-// that lives as long as the server.
+// holds nothing but what holkasd and credential helpers read. Start it before the process has
+// threads, and from a thread that lives as long as the server.
 class PrivateServer {
  public:
   // Errors: NOT_FOUND and others where the program cannot be run; those of the system calls.

@@ -1,0 +1,29 @@
+#ifndef HOLKAS_PROTO_CREDENTIALS_WIPE_H_
+#define HOLKAS_PROTO_CREDENTIALS_WIPE_H_
+
+#include <cstring>
+#include <string>
+
+namespace holkas {
+
+// Overwrites what `secret` holds, and empties it.
+inline void Wipe(std::string& secret) {
+  explicit_bzero(secret.data(), secret.size());
+  secret.clear();
+}
+
+// Wipes a string at the end of its scope.
+class WipedAtEnd {
+ public:
+  explicit WipedAtEnd(std::string& secret) : secret_(secret) {}
+  ~WipedAtEnd() { Wipe(secret_); }
+  WipedAtEnd(const WipedAtEnd&) = delete;
+  WipedAtEnd& operator=(const WipedAtEnd&) = delete;
+
+ private:
+  std::string& secret_;
+};
+
+}  // namespace holkas
+
+#endif  // HOLKAS_PROTO_CREDENTIALS_WIPE_H_
