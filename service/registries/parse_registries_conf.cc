@@ -25,8 +25,14 @@ constexpr absl::string_view kSecondFormKeys[] = {
     "unqualified-search-registries",      "short-name-mode",
 };
 
-// The lists of the first form.
-constexpr absl::string_view kFirstFormLists[] = {"block", "insecure", "search"};
+// The first form. Nothing here searches registries.
+struct FirstForm {
+  std::vector<std::string> block;
+  std::vector<std::string> insecure;
+  std::vector<std::string> search;
+
+  bool empty() const { return block.empty() && insecure.empty() && search.empty(); }
+};
 
 // `key` of `table`: spelled so, else in another case; null where there is none.
 const toml::node* Find(const toml::table& table, absl::string_view key) {
@@ -39,6 +45,19 @@ const toml::node* Find(const toml::table& table, absl::string_view key) {
     }
   }
   return nullptr;
+}
+
+bool IsEmpty(const toml::node& node) {
+  return (node.is_array() && node.as_array()->empty()) ||
+         (node.is_table() && node.as_table()->empty());
+}
+
+bool HasSecondForm(const toml::table& root) {
+  return std::any_of(std::begin(kSecondFormKeys), std::end(kSecondFormKeys),
+                     [&](absl::string_view key) {
+                       const toml::node* node = Find(root, key);
+                       return node != nullptr && !IsEmpty(*node);
+                     });
 }
 
 // The host of a name has no case.
@@ -83,7 +102,8 @@ class Reader {
                                             const RegistryEntry& entry) const;
   absl::StatusOr<RegistryEntry> ReadEntry(const toml::table& table) const;
   absl::StatusOr<std::vector<RegistryEntry>> ReadSecondForm(const toml::node& node) const;
-  absl::StatusOr<std::vector<RegistryEntry>> ReadFirstForm(const toml::table& registries) const;
+  absl::StatusOr<FirstForm> ReadLists(const toml::node& node) const;
+  std::vector<RegistryEntry> EntriesOf(const FirstForm& lists) const;
   absl::StatusOr<std::vector<std::string>> List(const toml::table& registries,
                                                 absl::string_view key) const;
   absl::Status CheckContradictions(const toml::node& node,
@@ -248,8 +268,18 @@ absl::StatusOr<std::vector<std::string>> Reader::List(const toml::table& registr
   return list;
 }
 
-absl::StatusOr<std::vector<RegistryEntry>> Reader::ReadFirstForm(
-    const toml::table& registries) const {
+absl::StatusOr<FirstForm> Reader::ReadLists(const toml::node& node) const {
+  if (!node.is_table()) {
+    return Error(node, "registries must be a table");
+  }
+  FirstForm lists;
+  ASSIGN_OR_RETURN(lists.block, List(*node.as_table(), "block"));
+  ASSIGN_OR_RETURN(lists.insecure, List(*node.as_table(), "insecure"));
+  ASSIGN_OR_RETURN(lists.search, List(*node.as_table(), "search"));
+  return lists;
+}
+
+std::vector<RegistryEntry> Reader::EntriesOf(const FirstForm& lists) const {
   std::vector<RegistryEntry> entries;
   const auto entry_of = [&](const std::string& name) -> RegistryEntry& {
     for (RegistryEntry& entry : entries) {
@@ -262,35 +292,27 @@ absl::StatusOr<std::vector<RegistryEntry>> Reader::ReadFirstForm(
     added.file = name_;
     return added;
   };
-  ASSIGN_OR_RETURN(const std::vector<std::string> blocked, List(registries, "block"));
-  ASSIGN_OR_RETURN(const std::vector<std::string> insecure, List(registries, "insecure"));
-  for (const std::string& name : blocked) {
+  for (const std::string& name : lists.block) {
     entry_of(name).blocked = true;
   }
-  for (const std::string& name : insecure) {
+  for (const std::string& name : lists.insecure) {
     entry_of(name).insecure = true;
   }
   return entries;
 }
 
 absl::StatusOr<std::vector<RegistryEntry>> Reader::Read(const toml::table& root) const {
-  const toml::node* first_form = Find(root, "registries");
-  if (first_form != nullptr && !first_form->is_table()) {
-    return Error(*first_form, "registries must be a table");
-  }
-  const auto has_list = [&](absl::string_view key) {
-    return Find(*first_form->as_table(), key) != nullptr;
-  };
-  if (first_form != nullptr &&
-      std::any_of(std::begin(kFirstFormLists), std::end(kFirstFormLists), has_list)) {
-    if (form_ == RegistriesConfForm::kSecondAlone) {
+  if (const toml::node* first_form = Find(root, "registries")) {
+    ASSIGN_OR_RETURN(const FirstForm lists, ReadLists(*first_form));
+    if (!lists.empty() && form_ == RegistriesConfForm::kSecondAlone) {
       return Error(*first_form, "registry must be in v2 format but is in v1");
     }
-    if (std::any_of(std::begin(kSecondFormKeys), std::end(kSecondFormKeys),
-                    [&](absl::string_view key) { return Find(root, key) != nullptr; })) {
+    if (!lists.empty() && HasSecondForm(root)) {
       return Error(*first_form, "mixing sysregistry v1/v2 is not supported");
     }
-    return ReadFirstForm(*first_form->as_table());
+    if (!lists.empty()) {
+      return EntriesOf(lists);
+    }
   }
   const toml::node* second_form = Find(root, "registry");
   return second_form == nullptr ? std::vector<RegistryEntry>() : ReadSecondForm(*second_form);

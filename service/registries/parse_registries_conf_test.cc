@@ -94,6 +94,8 @@ TEST(ParseRegistriesConf, EmptyAndUnknownAreNothing) {
               IsOkAndHolds(IsEmpty()));
   EXPECT_THAT(Parse("[[registry]]\nlocation = 'a.test'\ncolour = 1\n"), IsOkAndHolds(SizeIs(1)));
   EXPECT_THAT(Parse("[registries]\n"), IsOkAndHolds(IsEmpty()));
+  EXPECT_THAT(Parse("[[registry]]\nlocation = 'a.test'\n[registries.search]\nregistries = []\n"),
+              IsOkAndHolds(SizeIs(1)));
 }
 
 TEST(ParseRegistriesConf, KeysMayHaveAnyCase) {
@@ -159,9 +161,10 @@ TEST(ParseRegistriesConf, MalformedFilesNameTheLine) {
       {"[registries.block]\nregistries = ['']\n", "invalid location: cannot be empty"},
       {"[registries]\nblock = 5\n", "registries.block must be a table"},
       {"registries = 5\n", "registries must be a table"},
-      {"[[registry]]\nlocation = 'a'\n[registries.search]\nregistries = []\n",
+      {"[registries.search]\nregistries = 'a'\n", "registries must be an array of strings"},
+      {"[[registry]]\nlocation = 'a'\n[registries.search]\nregistries = ['b']\n",
        "mixing sysregistry v1/v2 is not supported"},
-      {"unqualified-search-registries = []\n[registries.block]\nregistries = ['a']\n",
+      {"unqualified-search-registries = ['a']\n[registries.block]\nregistries = ['a']\n",
        "mixing sysregistry v1/v2 is not supported"},
   };
   for (const auto& row : kRows) {
