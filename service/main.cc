@@ -25,6 +25,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/time/clock.h"
+#include "proto/credentials/auth_file_search.h"
 #include "proto/wire/error.h"
 #include "proto/wire/status_macros.h"
 #include "proto/wire/version.h"
@@ -32,6 +33,9 @@
 #include "service/auth/connection_table.h"
 #include "service/auth/listener.h"
 #include "service/config/server_config.h"
+#include "service/credentials/authorizer.h"
+#include "service/credentials/credential_store.h"
+#include "service/credentials/realm_policy.h"
 #include "service/flags.h"
 #include "service/jobs/job_runner.h"
 #include "service/registries/registries_conf.h"
@@ -113,6 +117,27 @@ RegistriesConfFiles RegistriesConfFilesOf(const ServerConfig& config, bool is_pr
   environment.registries_config_path = Variable("REGISTRIES_CONFIG_PATH");
   environment.exists = [](const std::string& file) { return access(file.c_str(), F_OK) == 0; };
   return FindRegistriesConf(path, environment);
+}
+
+CredentialSettings CredentialSettingsOf(const ServerConfig& config, bool is_private) {
+  CredentialSettings settings;
+  settings.auth_files.assign(config.registries().auth_files().begin(),
+                             config.registries().auth_files().end());
+  if (is_private) {
+    settings.environment = ProcessAuthEnvironment();
+  }
+  const char* path = getenv("PATH");
+  settings.helper_path = path == nullptr ? "" : path;
+  return settings;
+}
+
+RealmSettings RealmSettingsOf(const ServerConfig& config, bool is_private) {
+  RealmSettings settings;
+  settings.trusted.assign(config.registries().token_realms().begin(),
+                          config.registries().token_realms().end());
+  // On a machine of one's own there is nobody else to be protected from one's registries.
+  settings.own_domain_at_any_address = is_private;
+  return settings;
 }
 
 LocalPathSettings LocalPathSettingsOf(const ServerConfig& config, bool is_private) {
@@ -282,6 +307,10 @@ absl::Status Serve(const Flags& flags, const ServerConfig& config, Logger& logge
   ServerParts parts;
   parts.registries = RegistrySettingsOf(config);
   parts.registries.registries_conf = &registries_conf;
+  parts.registries.credentials = CredentialSettingsOf(config, is_private);
+  AuthorizationResources authorization;
+  authorization.credentials = parts.registries.credentials;
+  authorization.realms = RealmSettingsOf(config, is_private);
   parts.local_paths = LocalPathSettingsOf(config, is_private);
   parts.timeouts = TimeoutsOf(config, is_private);
   ConnectionTable connections(limits.max_connections(), limits.max_connections_per_user());
@@ -291,7 +320,7 @@ absl::Status Serve(const Flags& flags, const ServerConfig& config, Logger& logge
                                  .is_private = is_private});
   ASSIGN_OR_RETURN(std::unique_ptr<ZygoteLauncher> launcher,
                    ZygoteLauncher::Start(LauncherOptionsOf(flags, config, logger)));
-  JobRunner runner(*launcher, logger, max_concurrent, max_queued);
+  JobRunner runner(*launcher, logger, authorization, max_concurrent, max_queued);
   parts.runner = &runner;
   parts.info = MakeServerInfo(launcher->tier(), launcher->landlock_abi(), max_concurrent);
   ASSIGN_OR_RETURN(const std::unique_ptr<grpc::Server> server, grpc_start.Wait());

@@ -62,6 +62,7 @@ class JobRunnerTest : public testing::Test {
  protected:
   LogPipe log_;
   Logger logger_{LogLevel::kInfo, LogFormat::kJson, log_.fd()};
+  AuthorizationResources authorization_;
 };
 
 TEST_F(JobRunnerTest, GivesTheResultOfTheWorker) {
@@ -72,7 +73,7 @@ TEST_F(JobRunnerTest, GivesTheResultOfTheWorker) {
     worker.Finish();
     return CleanExit();
   });
-  JobRunner runner(launcher, logger_, 1, 0);
+  JobRunner runner(launcher, logger_, authorization_, 1, 0);
   JobRunner::Call call = InspectCall();
   call.needs_certificate_store = true;
   EXPECT_THAT(runner.Run(std::move(call)), IsOkAndHolds("one two"));
@@ -91,7 +92,7 @@ TEST_F(JobRunnerTest, GivesTheErrorOfTheWorker) {
     worker.Finish(MakeError(StatusCode::kNotFound, "MANIFEST_UNKNOWN", "no such image"));
     return CleanExit();
   });
-  JobRunner runner(launcher, logger_, 1, 0);
+  JobRunner runner(launcher, logger_, authorization_, 1, 0);
   const absl::Status status = runner.Run(InspectCall()).status();
   EXPECT_THAT(status, StatusIs(StatusCode::kNotFound, "no such image"));
   EXPECT_EQ(ErrorReason(status), "MANIFEST_UNKNOWN");
@@ -103,7 +104,7 @@ TEST_F(JobRunnerTest, AWorkerThatDiesIsInternalAndTellsHow) {
     worker.Begin();
     return WorkerExit{WorkerExit::How::kSignaled, 31};
   });
-  JobRunner runner(launcher, logger_, 1, 0);
+  JobRunner runner(launcher, logger_, authorization_, 1, 0);
   const absl::Status status = runner.Run(InspectCall()).status();
   EXPECT_THAT(status, StatusIs(StatusCode::kInternal, HasSubstr("signal 31")));
   EXPECT_EQ(ErrorReason(status), "WORKER_DIED");
@@ -121,7 +122,7 @@ TEST_F(JobRunnerTest, AWorkerThatBreaksTheProtocolIsDistrusted) {
     worker.AwaitEnd();
     return CleanExit();
   });
-  JobRunner runner(launcher, logger_, 1, 0);
+  JobRunner runner(launcher, logger_, authorization_, 1, 0);
   const absl::Status status = runner.Run(InspectCall()).status();
   EXPECT_THAT(status, StatusIs(StatusCode::kInternal));
   EXPECT_EQ(ErrorReason(status), "WORKER_VIOLATION");
@@ -134,7 +135,7 @@ TEST_F(JobRunnerTest, ADeadlineKillsTheWorker) {
     worker.AwaitEnd();
     return CleanExit();
   });
-  JobRunner runner(launcher, logger_, 1, 0);
+  JobRunner runner(launcher, logger_, authorization_, 1, 0);
   JobRunner::Call call = InspectCall();
   call.deadline = absl::Now() + absl::Milliseconds(20);
   EXPECT_THAT(runner.Run(std::move(call)), StatusIs(StatusCode::kDeadlineExceeded));
@@ -150,7 +151,7 @@ TEST_F(JobRunnerTest, ACallerWhoHangsUpKillsTheWorkerInHalfASecond) {
     worker.AwaitEnd();
     return CleanExit();
   });
-  JobRunner runner(launcher, logger_, 1, 0);
+  JobRunner runner(launcher, logger_, authorization_, 1, 0);
   JobRunner::Call call = InspectCall();
   call.cancelled = [&begun] { return begun.HasBeenNotified(); };
   const absl::Time start = absl::Now();
@@ -162,7 +163,7 @@ TEST_F(JobRunnerTest, ACallerWhoHangsUpKillsTheWorkerInHalfASecond) {
 TEST_F(JobRunnerTest, NoWorkerMeansNoJob) {
   FakeLauncher launcher([](FakeWorkerSide&) { return CleanExit(); });
   launcher.FailWith(MakeError(StatusCode::kInternal, "SANDBOX_FAILED", "cannot confine"));
-  JobRunner runner(launcher, logger_, 1, 0);
+  JobRunner runner(launcher, logger_, authorization_, 1, 0);
   EXPECT_EQ(ErrorReason(runner.Run(InspectCall()).status()), "SANDBOX_FAILED");
   EXPECT_EQ(runner.running(), 0);
 }
@@ -177,7 +178,7 @@ TEST_F(JobRunnerTest, DrainRefusesNewJobsAndLetsTheRunningOnesEnd) {
     worker.Finish();
     return CleanExit();
   });
-  JobRunner runner(launcher, logger_, 2, 0);
+  JobRunner runner(launcher, logger_, authorization_, 2, 0);
   std::thread job([&runner] { EXPECT_OK(runner.Run(InspectCall())); });
   begun.WaitForNotification();
   runner.Drain();
@@ -195,7 +196,7 @@ TEST_F(JobRunnerTest, CredentialsThatAWorkerRepeatsAreNotLogged) {
         absl::UnknownError("the password is " + job.source().registry().basic().password()));
     return CleanExit();
   });
-  JobRunner runner(launcher, logger_, 1, 0);
+  JobRunner runner(launcher, logger_, authorization_, 1, 0);
   JobRunner::Call call = InspectCall();
   call.job.mutable_source()->mutable_registry()->mutable_basic()->set_password("hunter22");
   EXPECT_FALSE(runner.Run(std::move(call)).ok());
