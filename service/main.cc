@@ -38,6 +38,7 @@
 #include "service/credentials/realm_policy.h"
 #include "service/flags.h"
 #include "service/jobs/job_runner.h"
+#include "service/registries/registries_conf.h"
 #include "service/rpc/get_server_info.h"
 #include "service/rpc/grpc_server.h"
 #include "service/rpc/image_service.h"
@@ -97,6 +98,25 @@ RegistrySettings RegistrySettingsOf(const ServerConfig& config) {
     settings.certificate_directories.push_back("/etc/docker/certs.d");
   }
   return settings;
+}
+
+std::string Variable(const char* name) {
+  const char* value = getenv(name);
+  return value == nullptr ? "" : value;
+}
+
+// The private server reads what Skopeo would, for its user; others what they are told to.
+RegistriesConfFiles RegistriesConfFilesOf(const ServerConfig& config, bool is_private) {
+  const std::string& path = config.registries().registries_conf();
+  if (!is_private) {
+    return path.empty() ? RegistriesConfFiles() : RegistriesConfAt(path);
+  }
+  RegistriesConfEnvironment environment;
+  environment.home = Variable("HOME");
+  environment.containers_registries_conf = Variable("CONTAINERS_REGISTRIES_CONF");
+  environment.registries_config_path = Variable("REGISTRIES_CONFIG_PATH");
+  environment.exists = [](const std::string& file) { return access(file.c_str(), F_OK) == 0; };
+  return FindRegistriesConf(path, environment);
 }
 
 CredentialSettings CredentialSettingsOf(const ServerConfig& config, bool is_private) {
@@ -273,11 +293,20 @@ absl::Status Serve(const Flags& flags, const ServerConfig& config, Logger& logge
   }
   SendGrpcLogTo(logger);
 
+  RegistriesConf registries_conf(
+      RegistriesConfFilesOf(config, is_private), [&logger](const absl::Status& why) {
+        logger.Log(LogLevel::kError, "registries.conf kept as it was", {{"why", why.message()}});
+      });
+  if (!is_private) {
+    // The private server tells those of its caller's requests that need it.
+    RETURN_IF_ERROR(registries_conf.Current().status());
+  }
   const config::v1::Limits& limits = config.limits();
   const int max_concurrent = static_cast<int>(limits.max_concurrent_requests());
   const int max_queued = static_cast<int>(limits.max_queued_requests());
   ServerParts parts;
   parts.registries = RegistrySettingsOf(config);
+  parts.registries.registries_conf = &registries_conf;
   parts.registries.credentials = CredentialSettingsOf(config, is_private);
   AuthorizationResources authorization;
   authorization.credentials = parts.registries.credentials;

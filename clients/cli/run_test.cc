@@ -52,8 +52,9 @@ class RunTest : public testing::Test {
         .working_directory = "/home/me",
         .server_variable = "unix:/from/environment",
         .connect =
-            [this](const std::string& address) {
+            [this](const std::string& address, const std::vector<std::string>& arguments) {
               address_ = address;
+              arguments_ = arguments;
               int ends[2];
               EXPECT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends), 0);
               grpc::AddInsecureChannelFromFd(server_.get(), ends[0]);
@@ -69,6 +70,7 @@ class RunTest : public testing::Test {
   FakeImageService service_;
   std::unique_ptr<grpc::Server> server_;
   std::string address_;
+  std::vector<std::string> arguments_;
   std::string out_;
   std::string err_;
 };
@@ -295,6 +297,17 @@ TEST_F(RunTest, ServerComesFromTheFlagElseFromTheEnvironment) {
   EXPECT_EQ(address_, "unix:/from/environment");
   EXPECT_EQ(Run({"--server=unix:/from/flag", "inspect", "docker://fake.example/app"}), 0);
   EXPECT_EQ(address_, "unix:/from/flag");
+}
+
+TEST_F(RunTest, RegistriesConfGoesToThePrivateServerAlone) {
+  EXPECT_EQ(Run({"--registries-conf=my.conf", "--server=", "inspect", "docker://fake.example/app"}),
+            0);
+  EXPECT_THAT(arguments_, testing::ElementsAre("--registries-conf=my.conf"));
+  EXPECT_EQ(Run({"--server=", "inspect", "docker://fake.example/app", "--registries-conf", ""}), 0);
+  EXPECT_THAT(arguments_, testing::IsEmpty());
+  EXPECT_EQ(Run({"--registries-conf=my.conf", "inspect", "docker://fake.example/app"}), 1);
+  EXPECT_THAT(err_, EndsWith(Fatal("--registries-conf is for the private server: the server at "
+                                   "unix:/from/environment has its own configuration")));
 }
 
 }  // namespace

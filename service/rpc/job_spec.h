@@ -12,11 +12,14 @@
 #include "proto/wire/image_reference.h"
 #include "service/credentials/credential_store.h"
 #include "service/credentials/job_identity.h"
+#include "service/registries/registries_conf.h"
 
 namespace holkas {
 
 // How this server reaches registries, where a request does not say.
 struct RegistrySettings {
+  // Prefixes, mirrors and blocks; outlives all requests. May be null: none.
+  RegistriesConf* registries_conf = nullptr;
   // `host[:port]` of registries whose certificates are not checked and which may speak plain HTTP.
   absl::flat_hash_set<std::string> insecure;
   // Where per-registry certificate directories are looked for.
