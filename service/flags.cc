@@ -42,6 +42,8 @@ std::variant<Flags, int> ParseFlags(int argc, char** argv) {
   app.add_option("--worker-binary", flags.worker_binary,
                  "The worker program (default: holkas-worker beside this one)")
       ->type_name("FILE");
+  // Hidden, as Skopeo's.
+  app.add_option("--registries-conf", flags.registries_conf)->type_name("FILE")->group("");
   // CLI11 reports by exceptions; none passes this function.
   try {
     app.parse(argc, argv);
@@ -57,6 +59,9 @@ void ApplyFlags(const Flags& flags, config::v1::ServerConfig& config) {
   }
   if (flags.insecure_tcp) {
     config.mutable_access()->set_insecure_tcp(true);
+  }
+  if (!flags.registries_conf.empty()) {
+    config.mutable_registries()->set_registries_conf(flags.registries_conf);
   }
   config::v1::RequiredTier tier;
   if (config::v1::RequiredTier_Parse(

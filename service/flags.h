@@ -20,6 +20,7 @@ struct Flags {
   std::string sandbox_tier;  // an enum value's name in lower case, as in the configuration
   std::string log_level;     // the same
   std::string worker_binary;
+  std::string registries_conf;
 };
 
 // The flags, or the exit code after help, version or an error was printed.

@@ -25,6 +25,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/time/clock.h"
+#include "proto/credentials/auth_file_search.h"
 #include "proto/wire/error.h"
 #include "proto/wire/status_macros.h"
 #include "proto/wire/version.h"
@@ -32,8 +33,12 @@
 #include "service/auth/connection_table.h"
 #include "service/auth/listener.h"
 #include "service/config/server_config.h"
+#include "service/credentials/authorizer.h"
+#include "service/credentials/credential_store.h"
+#include "service/credentials/realm_policy.h"
 #include "service/flags.h"
 #include "service/jobs/job_runner.h"
+#include "service/registries/registries_conf.h"
 #include "service/rpc/get_server_info.h"
 #include "service/rpc/grpc_server.h"
 #include "service/rpc/image_service.h"
@@ -92,6 +97,46 @@ RegistrySettings RegistrySettingsOf(const ServerConfig& config) {
     settings.certificate_directories.push_back("/etc/containers/certs.d");
     settings.certificate_directories.push_back("/etc/docker/certs.d");
   }
+  return settings;
+}
+
+std::string Variable(const char* name) {
+  const char* value = getenv(name);
+  return value == nullptr ? "" : value;
+}
+
+// The private server reads what Skopeo would, for its user; others what they are told to.
+RegistriesConfFiles RegistriesConfFilesOf(const ServerConfig& config, bool is_private) {
+  const std::string& path = config.registries().registries_conf();
+  if (!is_private) {
+    return path.empty() ? RegistriesConfFiles() : RegistriesConfAt(path);
+  }
+  RegistriesConfEnvironment environment;
+  environment.home = Variable("HOME");
+  environment.containers_registries_conf = Variable("CONTAINERS_REGISTRIES_CONF");
+  environment.registries_config_path = Variable("REGISTRIES_CONFIG_PATH");
+  environment.exists = [](const std::string& file) { return access(file.c_str(), F_OK) == 0; };
+  return FindRegistriesConf(path, environment);
+}
+
+CredentialSettings CredentialSettingsOf(const ServerConfig& config, bool is_private) {
+  CredentialSettings settings;
+  settings.auth_files.assign(config.registries().auth_files().begin(),
+                             config.registries().auth_files().end());
+  if (is_private) {
+    settings.environment = ProcessAuthEnvironment();
+  }
+  const char* path = getenv("PATH");
+  settings.helper_path = path == nullptr ? "" : path;
+  return settings;
+}
+
+RealmSettings RealmSettingsOf(const ServerConfig& config, bool is_private) {
+  RealmSettings settings;
+  settings.trusted.assign(config.registries().token_realms().begin(),
+                          config.registries().token_realms().end());
+  // On a machine of one's own there is nobody else to be protected from one's registries.
+  settings.own_domain_at_any_address = is_private;
   return settings;
 }
 
@@ -248,11 +293,24 @@ absl::Status Serve(const Flags& flags, const ServerConfig& config, Logger& logge
   }
   SendGrpcLogTo(logger);
 
+  RegistriesConf registries_conf(
+      RegistriesConfFilesOf(config, is_private), [&logger](const absl::Status& why) {
+        logger.Log(LogLevel::kError, "registries.conf kept as it was", {{"why", why.message()}});
+      });
+  if (!is_private) {
+    // The private server tells those of its caller's requests that need it.
+    RETURN_IF_ERROR(registries_conf.Current().status());
+  }
   const config::v1::Limits& limits = config.limits();
   const int max_concurrent = static_cast<int>(limits.max_concurrent_requests());
   const int max_queued = static_cast<int>(limits.max_queued_requests());
   ServerParts parts;
   parts.registries = RegistrySettingsOf(config);
+  parts.registries.registries_conf = &registries_conf;
+  parts.registries.credentials = CredentialSettingsOf(config, is_private);
+  AuthorizationResources authorization;
+  authorization.credentials = parts.registries.credentials;
+  authorization.realms = RealmSettingsOf(config, is_private);
   parts.local_paths = LocalPathSettingsOf(config, is_private);
   parts.timeouts = TimeoutsOf(config, is_private);
   ConnectionTable connections(limits.max_connections(), limits.max_connections_per_user());
@@ -262,7 +320,7 @@ absl::Status Serve(const Flags& flags, const ServerConfig& config, Logger& logge
                                  .is_private = is_private});
   ASSIGN_OR_RETURN(std::unique_ptr<ZygoteLauncher> launcher,
                    ZygoteLauncher::Start(LauncherOptionsOf(flags, config, logger)));
-  JobRunner runner(*launcher, logger, max_concurrent, max_queued);
+  JobRunner runner(*launcher, logger, authorization, max_concurrent, max_queued);
   parts.runner = &runner;
   parts.info = MakeServerInfo(launcher->tier(), launcher->landlock_abi(), max_concurrent);
   ASSIGN_OR_RETURN(const std::unique_ptr<grpc::Server> server, grpc_start.Wait());

@@ -16,6 +16,9 @@ int main(int argc, char** argv) {
     fputs("holkas-worker is started by holkasd\n", stderr);
     return 1;
   }
-  options.jobs = {&holkas::RunInspect, &holkas::RunCopy, /*attack=*/nullptr};
+  options.jobs = {.inspect = &holkas::RunInspect,
+                  .fetch_token = &holkas::RunFetchToken,
+                  .check_credentials = &holkas::RunCheckCredentials,
+                  .copy = &holkas::RunCopy};
   return holkas::RunZygote(options);
 }

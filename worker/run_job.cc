@@ -18,6 +18,18 @@ absl::Status Inspect(const JobTable& jobs, const broker::JobSpec& job, FrameChan
   return SendResult(channel, response.SerializeAsString());
 }
 
+absl::Status FetchToken(const JobTable& jobs, const broker::JobSpec& job, FrameChannel& channel) {
+  const std::unique_ptr<Broker> broker = NewBrokerClient(channel);
+  ASSIGN_OR_RETURN(const broker::TokenResponse response, jobs.fetch_token(job, *broker));
+  return SendResult(channel, response.SerializeAsString());
+}
+
+absl::Status CheckCredentials(const JobTable& jobs, const broker::JobSpec& job,
+                              FrameChannel& channel) {
+  const std::unique_ptr<Broker> broker = NewBrokerClient(channel);
+  return jobs.check_credentials(job, *broker);
+}
+
 absl::Status Copy(const JobTable& jobs, const broker::JobSpec& job, FrameChannel& channel,
                   ThreadPool& pool) {
   const std::unique_ptr<Broker> broker = NewBrokerClient(channel);
@@ -42,10 +54,18 @@ absl::Status Dispatch(const JobTable& jobs, const broker::JobSpec& job, FrameCha
         return jobs.attack(job.attack(), channel, pool);
       }
       break;
+    case broker::JobSpec::kCheckCredentials:
+      if (jobs.check_credentials != nullptr) {
+        return CheckCredentials(jobs, job, channel);
+      }
+      break;
+    case broker::JobSpec::kToken:
+      if (jobs.fetch_token != nullptr) {
+        return FetchToken(jobs, job, channel);
+      }
+      break;
     case broker::JobSpec::kDelete:
     case broker::JobSpec::kListTags:
-    case broker::JobSpec::kCheckCredentials:
-    case broker::JobSpec::kToken:
       break;
     case broker::JobSpec::JOB_NOT_SET:
       return absl::OkStatus();  // holkasd tries out a new zygote

@@ -18,6 +18,23 @@ constexpr char kShowUsage[] = "SHOW_USAGE";
 constexpr char kInterrupted[] = "INTERRUPTED";
 constexpr char kSignal[] = "signal";
 
+// Global flags that are the private server's business, as its arguments. Another server has its own
+// configuration, and a flag that would be without effect is an error.
+absl::StatusOr<std::vector<std::string>> PrivateServerArguments(const FlagSet& flags,
+                                                                const std::string& address) {
+  std::vector<std::string> arguments;
+  const std::string registries_conf = flags.String("registries-conf");
+  if (!registries_conf.empty()) {
+    arguments.push_back(absl::StrCat("--registries-conf=", registries_conf));
+  }
+  if (!arguments.empty() && !address.empty()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--registries-conf is for the private server: the server at ", address,
+                     " has its own configuration"));
+  }
+  return arguments;
+}
+
 }  // namespace
 
 absl::Status ShowUsage() {
@@ -85,10 +102,12 @@ std::string ServerAddress(const FlagSet& flags, const CommandContext& context) {
 absl::Status WithClient(const FlagSet& flags, CommandContext& context,
                         const std::function<absl::Status(ImageClient& client)>& call) {
   std::string address = ServerAddress(flags, context);
+  ASSIGN_OR_RETURN(const std::vector<std::string> arguments,
+                   PrivateServerArguments(flags, address));
   // The watch calls the client, so it goes first; it holds signals back, so it comes first too.
   std::unique_ptr<Connection> connection;
   SignalWatch signals;
-  ASSIGN_OR_RETURN(connection, context.connect(address));
+  ASSIGN_OR_RETURN(connection, context.connect(address, arguments));
   signals.Watch([&connection] { connection->client().Cancel(); },
                 [&connection] { connection->Kill(); });
   absl::Status status = connection->Explain(call(connection->client()));

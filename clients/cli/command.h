@@ -28,8 +28,11 @@ struct CommandContext {
   std::string server_variable;
   // What `holkas --tls-verify` said before the command; deprecated.
   holkas::v1::TlsVerification deprecated_tls = holkas::v1::TLS_VERIFICATION_UNSPECIFIED;
-  // Makes the connection to the server at the address, or to a private one where it is empty.
-  std::function<absl::StatusOr<std::unique_ptr<Connection>>(const std::string& address)> connect;
+  // Makes the connection to the server at the address, or to a private one with these arguments
+  // where it is empty.
+  std::function<absl::StatusOr<std::unique_ptr<Connection>>(
+      const std::string& address, const std::vector<std::string>& arguments)>
+      connect;
   // Where answers to prompts are read.
   int input_fd = STDIN_FILENO;
   // Where credentials are looked up and kept.

@@ -37,10 +37,11 @@ absl::StatusOr<std::unique_ptr<Connection>> Connection::To(const std::string& ad
   return connection;
 }
 
-absl::StatusOr<std::unique_ptr<Connection>> Connection::Private(bool show_log) {
+absl::StatusOr<std::unique_ptr<Connection>> Connection::Private(
+    bool show_log, const std::vector<std::string>& arguments) {
   ASSIGN_OR_RETURN(std::string program, ProgramBeside("holkasd"));
   ASSIGN_OR_RETURN(std::unique_ptr<PrivateServer> server,
-                   PrivateServer::Start({std::move(program), show_log}));
+                   PrivateServer::Start({std::move(program), show_log, arguments}));
   ASSIGN_OR_RETURN(std::unique_ptr<Connection> connection, Over(server->TakeConnection()));
   connection->server_ = std::move(server);
   return connection;

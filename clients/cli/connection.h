@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -19,9 +20,10 @@ class Connection {
   // Errors: INVALID_ARGUMENT for an address that is none. Nothing is connected yet.
   static absl::StatusOr<std::unique_ptr<Connection>> To(const std::string& address);
 
-  // To a private server: the holkasd beside the running program.
+  // To a private server: the holkasd beside the running program, with these arguments, too.
   // Errors: those of PrivateServer::Start.
-  static absl::StatusOr<std::unique_ptr<Connection>> Private(bool show_log);
+  static absl::StatusOr<std::unique_ptr<Connection>> Private(
+      bool show_log, const std::vector<std::string>& arguments);
 
   // Over `connection`, a connected socket, for tests.
   static absl::StatusOr<std::unique_ptr<Connection>> Over(UniqueFd connection);

@@ -53,8 +53,9 @@ int Main(const std::vector<std::string>& arguments) {
       .working_directory = WorkingDirectory(),
       .server_variable = server == nullptr ? "" : server,
       .connect =
-          [&console](const std::string& address) {
-            return address.empty() ? Connection::Private(console.debug()) : Connection::To(address);
+          [&console](const std::string& address, const std::vector<std::string>& arguments) {
+            return address.empty() ? Connection::Private(console.debug(), arguments)
+                                   : Connection::To(address);
           },
       .auth_environment = ProcessAuthEnvironment(),
       .helper_path = path == nullptr ? "" : path,

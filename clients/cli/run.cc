@@ -58,7 +58,7 @@ FlagSet GlobalFlags() {
        "without it, a private one)"},
       {"policy", '\0', FlagType::kString, "", "", kNotBuiltFlag},
       {"registries.d", '\0', FlagType::kString, "", "", kNotBuiltFlag},
-      {"registries-conf", '\0', FlagType::kString, "", "", kNotBuiltFlag},
+      {"registries-conf", '\0', FlagType::kString, "", "", FlagUse::kHidden},
       {"require-signed", '\0', FlagType::kBool, "", "", kNotBuiltFlag},
       {"tls-details", '\0', FlagType::kString, "", "", kNotBuiltFlag},
       {"tmpdir", '\0', FlagType::kString, "", "", kNotBuiltFlag},

@@ -254,5 +254,16 @@ TEST_F(RunTest, ServerComesFromTheFlagElseFromTheEnvironment) {
   EXPECT_EQ(address_, "unix:/from/flag");
 }
 
+TEST_F(RunTest, RegistriesConfGoesToThePrivateServerAlone) {
+  EXPECT_EQ(Run({"--registries-conf=my.conf", "--server=", "inspect", "docker://fake.example/app"}),
+            0);
+  EXPECT_THAT(arguments_, testing::ElementsAre("--registries-conf=my.conf"));
+  EXPECT_EQ(Run({"--server=", "inspect", "docker://fake.example/app", "--registries-conf", ""}), 0);
+  EXPECT_THAT(arguments_, testing::IsEmpty());
+  EXPECT_EQ(Run({"--registries-conf=my.conf", "inspect", "docker://fake.example/app"}), 1);
+  EXPECT_THAT(err_, EndsWith(Fatal("--registries-conf is for the private server: the server at "
+                                   "unix:/from/environment has its own configuration")));
+}
+
 }  // namespace
 }  // namespace holkas

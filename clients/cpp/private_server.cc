@@ -43,6 +43,12 @@ constexpr const char* kServerVariables[] = {
     "DOCKER_CONFIG",
     "REGISTRY_AUTH_FILE",
     "PATH",
+    // Registries, and the way to them.
+    "CONTAINERS_REGISTRIES_CONF",
+    "REGISTRIES_CONFIG_PATH",
+    "HTTP_PROXY",
+    "http_proxy",
+    "REQUEST_METHOD",
     // Helpers: the user, the desktop's key ring, pass with its GnuPG.
     "USER",
     "LOGNAME",
@@ -175,6 +181,7 @@ absl::StatusOr<std::unique_ptr<PrivateServer>> PrivateServer::Start(
   if (options.show_log) {
     arguments.push_back("--log-level=debug");
   }
+  arguments.insert(arguments.end(), options.arguments.begin(), options.arguments.end());
   std::vector<std::string> environment = ServerEnvironment();
   std::vector<char*> argument_pointers = Pointers(arguments);
   std::vector<char*> environment_pointers = Pointers(environment);

@@ -5,6 +5,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
@@ -18,6 +19,8 @@ struct PrivateServerOptions {
   // Whether the server's log goes to this process's standard error. Otherwise it is kept, and told
   // only if the server fails.
   bool show_log = false;
+  // Further arguments of the program.
+  std::vector<std::string> arguments;
 };
 
 // A holkasd of one process's own: `holkasd --connection-fd=3`, which serves the other end of a

@@ -107,7 +107,7 @@ BrokerSession::State::State(FrameChannel& channel, Options options)
       own_resources_(options_.resources == nullptr ? std::make_unique<BrokerResources>() : nullptr),
       resources_(options_.resources == nullptr ? *own_resources_ : *options_.resources),
       calls_(options_.grants, options_.job, resources_, cancellation_,
-             {options_.on_event, options_.on_log}),
+             {options_.on_event, options_.on_log, options_.authorize}),
       network_(resources_.network, kMaxNetworkTasks),
       disk_(resources_.disk, kMaxDiskTasks) {}
 

@@ -6,10 +6,12 @@
 #include <string>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "broker/broker.pb.h"
 #include "proto/wire/frame_channel.h"
 #include "service/broker/broker_resources.h"
+#include "service/broker/cancellation.h"
 #include "service/policy/grants.h"
 
 namespace holkas {
@@ -43,6 +45,11 @@ class BrokerSession {
     // Gets the worker's log lines, on the session's thread, fit to be written; must not block. May
     // be null. `severity` as in broker.Log.
     std::function<void(int severity, std::string line)> on_log;
+    // Answers the worker's Authorize with the value of a header, empty for none; on a thread of the
+    // network's pool, may block until it is cancelled. Null: nobody has credentials.
+    std::function<absl::StatusOr<std::string>(const broker::Authorize& question,
+                                              const Cancellation& cancellation)>
+        authorize;
     // Called where the session ends a job whose worker is alive and did not say a valid Finish,
     // before tasks are waited for: should kill the worker. May be null; then the worker dies when
     // whoever made it kills it.

@@ -16,6 +16,8 @@ constexpr CallRow kCalls[] = {
     {Frame::kLog, "Log", kConfined, Need::kNothing, kOften, Lane::kNote, &JobCalls::Log},
     {Frame::kConnect, "Connect", kRunning, Need::kRegistry, kOften, Lane::kNetwork,
      &JobCalls::Connect},
+    {Frame::kAuthorize, "Authorize", kRunning, Need::kAuthorization, kOften, Lane::kNetwork,
+     &JobCalls::Authorize},
     {Frame::kOpenFile, "OpenFile", kRunning, Need::kPath, kOften, Lane::kAtOnce,
      &JobCalls::OpenFile},
     {Frame::kHasBlob, "HasBlob", kRunning, Need::kDestination, kOften, Lane::kDisk,
@@ -53,6 +55,8 @@ bool IsGranted(const CallRow& row, const broker::WorkerFrame& frame, const JobCa
       return true;
     case Need::kRegistry:
       return calls.HasRegistry(frame.connect().place());
+    case Need::kAuthorization:
+      return calls.HasRegistry(frame.authorize().place());
     case Need::kPath:
       return calls.HasPath(frame.open_file().place());
     case Need::kDestination:

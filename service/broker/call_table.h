@@ -19,12 +19,13 @@ enum Phase : unsigned {
 // What a job must have for a call to be permitted.
 enum class Need {
   kNothing,
-  kRegistry,     // a registry at the call's place
-  kPath,         // a layout or image directory at the call's place
-  kDestination,  // a layout or image directory to write to
-  kLayout,       // a layout to write to
-  kEvents,       // somebody who is told of progress
-  kResult,       // a response to give
+  kRegistry,       // a registry at the call's place
+  kAuthorization,  // a registry at the place of a question for credentials
+  kPath,           // a layout or image directory at the call's place
+  kDestination,    // a layout or image directory to write to
+  kLayout,         // a layout to write to
+  kEvents,         // somebody who is told of progress
+  kResult,         // a response to give
 };
 
 // Where a call is served, and whether it is answered.

@@ -93,9 +93,27 @@ bool JobCalls::HasLayout() const {
   return writer_ != nullptr && grants_.destination_path->kind == PathKind::kOci;
 }
 
-bool JobCalls::HasEvents() const { return !job_.has_inspect(); }
+bool JobCalls::HasEvents() const {
+  switch (job_.job_case()) {
+    case broker::JobSpec::kCopy:
+    case broker::JobSpec::kAttack:
+    case broker::JobSpec::JOB_NOT_SET:
+      return true;
+    default:
+      return false;
+  }
+}
 
-bool JobCalls::HasResult() const { return !job_.has_copy(); }
+bool JobCalls::HasResult() const {
+  switch (job_.job_case()) {
+    case broker::JobSpec::kCopy:
+    case broker::JobSpec::kCheckCredentials:
+    case broker::JobSpec::kListTags:
+      return false;
+    default:
+      return true;
+  }
+}
 
 absl::StatusOr<Answer> JobCalls::Ready(const broker::WorkerFrame&) { return Answer(); }
 
@@ -164,8 +182,9 @@ absl::Status JobCalls::CheckConnect(const broker::Connect& connect, bool& public
   if (++connections_ > grants_.max_connections) {
     return LimitExceeded("connections", grants_.max_connections);
   }
-  if (IsGranted(*RegistryAt(connect.place()), host, connect.port())) {
-    public_only = false;
+  const RegistryGrant& registry = *RegistryAt(connect.place());
+  if (IsGranted(registry, host, connect.port())) {
+    public_only = registry.public_only;
     return absl::OkStatus();
   }
   if (connect.purpose() == broker::PURPOSE_REGISTRY || !grants_.follow_redirects) {
@@ -195,6 +214,15 @@ absl::StatusOr<Answer> JobCalls::Connect(const broker::WorkerFrame& frame) {
   Answer answer;
   ASSIGN_OR_RETURN(UniqueFd socket, ConnectFirst(endpoints, deadline, cancellation_));
   answer.fds.push_back(std::move(socket));
+  return answer;
+}
+
+absl::StatusOr<Answer> JobCalls::Authorize(const broker::WorkerFrame& frame) {
+  Answer answer;
+  if (listeners_.authorize) {
+    ASSIGN_OR_RETURN(*answer.reply.mutable_authorization(),
+                     listeners_.authorize(frame.authorize(), cancellation_));
+  }
   return answer;
 }
 

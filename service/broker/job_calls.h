@@ -34,10 +34,14 @@ struct Answer {
 // job. Calls for the pools' threads are thread-safe; all others belong to the session's thread.
 class JobCalls {
  public:
-  // Where the notes of a worker go.
+  // Where the notes of a worker go, and who answers what this folder cannot.
   struct Listeners {
     std::function<void(v1::CopyResponse event)> on_event;
     std::function<void(int severity, std::string line)> on_log;
+    // As BrokerSession::Options::authorize.
+    std::function<absl::StatusOr<std::string>(const broker::Authorize& question,
+                                              const Cancellation& cancellation)>
+        authorize;
   };
 
   JobCalls(const Grants& grants, const broker::JobSpec& job, BrokerResources& resources,
@@ -58,6 +62,7 @@ class JobCalls {
 
   // Calls for the threads of a pool.
   absl::StatusOr<Answer> Connect(const broker::WorkerFrame& frame);
+  absl::StatusOr<Answer> Authorize(const broker::WorkerFrame& frame);
   absl::StatusOr<Answer> HasBlob(const broker::WorkerFrame& frame);
   absl::StatusOr<Answer> CommitFile(const broker::WorkerFrame& frame);
   absl::StatusOr<Answer> Publish(const broker::WorkerFrame& frame);

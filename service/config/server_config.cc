@@ -37,6 +37,10 @@ class Checker {
       RETURN_IF_ERROR(Absolute(absl::StrCat("registries.certs_dirs[", i, "]"),
                                config.registries().certs_dirs(i)));
     }
+    if (!config.registries().registries_conf().empty()) {
+      RETURN_IF_ERROR(
+          Absolute("registries.registries_conf", config.registries().registries_conf()));
+    }
     for (int i = 0; i < config.registries().insecure_size(); ++i) {
       const std::string& registry = config.registries().insecure(i);
       if (registry.empty() || absl::StrContains(registry, "/")) {

@@ -88,6 +88,8 @@ TEST(ParseServerConfig, ValuesOutOfRangeNameTheLine) {
   EXPECT_THAT(Parse("access:\n  local_roots:\n    - srv"),
               IsConfigError(":3: access.local_roots[0]: must be an absolute path"));
   EXPECT_THAT(Parse("registries: {insecure: [a/b]}"), IsConfigError("must be host or host:port"));
+  EXPECT_THAT(Parse("registries: {registries_conf: r.conf}"),
+              IsConfigError("registries.registries_conf: must be an absolute path"));
 }
 
 TEST(ParseServerConfig, MalformedYamlNamesTheLine) {

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
 #include "absl/time/clock.h"
 #include "proto/wire/error.h"
@@ -20,19 +21,28 @@ namespace {
 constexpr absl::Duration kExitTime = absl::Seconds(2);
 // How long a killed worker may take; longer only on a machine in trouble.
 constexpr absl::Duration kKillTime = absl::Seconds(10);
+// What an auth worker may take: a request, its redirects and repetitions.
+constexpr absl::Duration kTokenTime = absl::Minutes(2);
+constexpr int kTokenConnections = 16;
 // A shorter secret would make a log of stars, and is none.
 constexpr size_t kMinSecretBytes = 4;
 
 // What a worker says ends up in the log, and a hostile one may say the credentials it was given.
-std::string WithoutSecrets(absl::string_view text, const broker::JobSpec& job) {
+std::string WithoutSecrets(absl::string_view text, const broker::JobSpec& job,
+                           const std::vector<std::string>& more = {}) {
   std::vector<std::pair<absl::string_view, absl::string_view>> replacements;
-  for (const broker::ImageLocation* location : {&job.source(), &job.destination()}) {
-    for (absl::string_view secret : {absl::string_view(location->registry().basic().password()),
-                                     absl::string_view(location->registry().bearer_token())}) {
-      if (secret.size() >= kMinSecretBytes) {
-        replacements.emplace_back(secret, "***");
-      }
+  const auto hide = [&replacements](absl::string_view secret) {
+    if (secret.size() >= kMinSecretBytes) {
+      replacements.emplace_back(secret, "***");
     }
+  };
+  for (const broker::ImageLocation* location : {&job.source(), &job.destination()}) {
+    // What follows `Bearer` or `Basic`.
+    const std::string& header = location->registry().authorization();
+    hide(absl::string_view(header).substr(header.find(' ') + 1));
+  }
+  for (const std::string& secret : more) {
+    hide(secret);
   }
   return absl::StrReplaceAll(text, replacements);
 }
@@ -68,8 +78,12 @@ absl::Status WithWorkerExit(const JobOutcome& outcome, const std::string& how) {
 
 class JobRunner::State {
  public:
-  State(Launcher& launcher, Logger& logger, int max_concurrent, int max_queued)
-      : launcher_(launcher), logger_(logger), admission_(max_concurrent, max_queued) {}
+  State(Launcher& launcher, Logger& logger, AuthorizationResources& authorization,
+        int max_concurrent, int max_queued)
+      : launcher_(launcher),
+        logger_(logger),
+        authorization_(authorization),
+        admission_(max_concurrent, max_queued) {}
 
   absl::StatusOr<std::string> Run(Call call);
 
@@ -81,17 +95,25 @@ class JobRunner::State {
     int worker_pid = 0;
     std::string worker_exit;
     int64_t copied_bytes = 0;
+    // Not to be logged.
+    std::vector<std::string> secrets;
   };
 
   absl::StatusOr<std::string> RunAdmitted(Call& call, Summary& summary);
+  // Has an auth worker fetch a token for the worker of `call`.
+  absl::StatusOr<broker::TokenResponse> FetchToken(const Call& call, const TokenOrder& order,
+                                                   const Cancellation& cancellation);
   void LogStart(const Call& call);
   void LogEnd(const Call& call, const absl::Status& status, absl::Time start,
               const Summary& summary);
 
   Launcher& launcher_;
   Logger& logger_;
+  AuthorizationResources& authorization_;
   Admission admission_;
   BrokerResources broker_resources_;
+  // Auth workers' own: the sessions of those who wait for them hold threads of the other.
+  BrokerResources token_resources_;
 };
 
 absl::StatusOr<std::string> JobRunner::State::Run(Call call) {
@@ -122,13 +144,23 @@ absl::StatusOr<std::string> JobRunner::State::RunAdmitted(Call& call, Summary& s
       call.on_event(std::move(event));
     }
   };
-  options.on_log = [this, &call](int severity, std::string line) {
-    logger_.Log(severity == 0 ? LogLevel::kInfo : LogLevel::kWarning, "worker says",
-                {{"request", call.number}, {"line", WithoutSecrets(line, call.job)}});
+  Authorizer authorizer(call.identity, authorization_,
+                        [this, &call](const TokenOrder& order, const Cancellation& cancellation) {
+                          return FetchToken(call, order, cancellation);
+                        });
+  options.authorize = [&authorizer](const broker::Authorize& question,
+                                    const Cancellation& cancellation) {
+    return authorizer.Authorize(question, cancellation);
+  };
+  options.on_log = [this, &call, &authorizer](int severity, std::string line) {
+    logger_.Log(
+        severity == 0 ? LogLevel::kInfo : LogLevel::kWarning, "worker says",
+        {{"request", call.number}, {"line", WithoutSecrets(line, call.job, authorizer.secrets())}});
   };
   options.kill = [&worker] { worker->Kill(); };
   options.resources = &broker_resources_;
   JobOutcome outcome = BrokerSession(worker->channel(), std::move(options)).Run();
+  summary.secrets = authorizer.secrets();
 
   const absl::StatusOr<WorkerExit> exit = AwaitExit(*worker, outcome);
   summary.worker_exit = exit.ok() ? exit->ToString() : "does not end";
@@ -139,6 +171,44 @@ absl::StatusOr<std::string> JobRunner::State::RunAdmitted(Call& call, Summary& s
   }
   RETURN_IF_ERROR(WithWorkerExit(outcome, summary.worker_exit));
   return std::move(outcome.result);
+}
+
+absl::StatusOr<broker::TokenResponse> JobRunner::State::FetchToken(
+    const Call& call, const TokenOrder& order, const Cancellation& cancellation) {
+  const broker::RegistryImage& realm = order.job.source().registry();
+  ASSIGN_OR_RETURN(const std::unique_ptr<Worker> worker,
+                   launcher_.Launch(realm.verify_certificate()));
+  BrokerSession::Options options;
+  options.grants.source_registry = RegistryGrant{.host = realm.host(),
+                                                 .ports = {static_cast<uint16_t>(realm.port())},
+                                                 .public_only = order.public_only};
+  options.grants.max_connections = kTokenConnections;
+  options.grants.max_run_time = kTokenTime;
+  options.job = order.job;
+  options.deadline = call.deadline;
+  options.cancelled = [&cancellation] { return cancellation.cancelled(); };
+  options.kill = [&worker] { worker->Kill(); };
+  options.resources = &token_resources_;
+  JobOutcome outcome = BrokerSession(worker->channel(), std::move(options)).Run();
+  const absl::StatusOr<WorkerExit> exit = AwaitExit(*worker, outcome);
+  const absl::Status status =
+      WithWorkerExit(outcome, exit.ok() ? exit->ToString() : "does not end");
+  logger_.Log(LogLevel::kInfo, "token fetched",
+              {{"request", call.number},
+               {"realm", absl::StrCat(realm.host(), ":", realm.port())},
+               {"scopes", absl::StrJoin(order.job.token().scopes(), " ")},
+               {"code", absl::StatusCodeToString(status.code())}});
+  // Its faults are not those of the worker that waits for the token.
+  if (absl::IsInternal(status)) {
+    return MakeError(absl::StatusCode::kInternal, "WORKER_DIED",
+                     absl::StrCat("fetch a token: ", status.message()), ErrorMetadata(status));
+  }
+  RETURN_IF_ERROR(status);
+  broker::TokenResponse response;
+  if (!response.ParseFromString(outcome.result)) {
+    return absl::InternalError("the auth worker's result is no token");
+  }
+  return response;
 }
 
 void JobRunner::State::LogStart(const Call& call) {
@@ -160,15 +230,17 @@ void JobRunner::State::LogEnd(const Call& call, const absl::Status& status, absl
                {"destination", call.destination},
                {"code", absl::StatusCodeToString(status.code())},
                {"reason", ErrorReason(status)},
-               {"error", WithoutSecrets(status.message(), call.job)},
+               {"error", WithoutSecrets(status.message(), call.job, summary.secrets)},
                {"duration_ms", absl::ToInt64Milliseconds(absl::Now() - start)},
                {"copied_bytes", summary.copied_bytes},
                {"worker_pid", summary.worker_pid},
                {"worker_exit", summary.worker_exit}});
 }
 
-JobRunner::JobRunner(Launcher& launcher, Logger& logger, int max_concurrent, int max_queued)
-    : state_(std::make_unique<State>(launcher, logger, max_concurrent, max_queued)) {}
+JobRunner::JobRunner(Launcher& launcher, Logger& logger, AuthorizationResources& authorization,
+                     int max_concurrent, int max_queued)
+    : state_(std::make_unique<State>(launcher, logger, authorization, max_concurrent, max_queued)) {
+}
 
 JobRunner::~JobRunner() = default;
 

@@ -9,6 +9,8 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "broker/broker.pb.h"
+#include "service/credentials/authorizer.h"
+#include "service/credentials/job_identity.h"
 #include "service/policy/grants.h"
 #include "service/sandbox/launcher.h"
 #include "service/telemetry/logger.h"
@@ -28,6 +30,8 @@ class JobRunner {
     std::string destination;
 
     broker::JobSpec job;
+    // Who the worker is at the job's registries.
+    JobIdentity identity;
     Grants grants;
     // The worker will verify the certificate of a registry.
     bool needs_certificate_store = false;
@@ -37,8 +41,9 @@ class JobRunner {
   };
 
   // `max_concurrent`: how many jobs run at once; more wait in the order of their arrival, up to
-  // `max_queued` of them. `launcher` and `logger` must outlive the runner.
-  JobRunner(Launcher& launcher, Logger& logger, int max_concurrent, int max_queued);
+  // `max_queued` of them. What is referred to must outlive the runner.
+  JobRunner(Launcher& launcher, Logger& logger, AuthorizationResources& authorization,
+            int max_concurrent, int max_queued);
   ~JobRunner();
 
   // The serialised response of the job (empty for Copy). Blocks until the job is over and its

@@ -2,10 +2,12 @@
 
 #include <unistd.h>
 
+#include <atomic>
 #include <string>
 #include <thread>
 
 #include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
 #include "absl/synchronization/notification.h"
 #include "absl/time/clock.h"
 #include "gmock/gmock.h"
@@ -62,6 +64,7 @@ class JobRunnerTest : public testing::Test {
  protected:
   LogPipe log_;
   Logger logger_{LogLevel::kInfo, LogFormat::kJson, log_.fd()};
+  AuthorizationResources authorization_;
 };
 
 TEST_F(JobRunnerTest, GivesTheResultOfTheWorker) {
@@ -72,7 +75,7 @@ TEST_F(JobRunnerTest, GivesTheResultOfTheWorker) {
     worker.Finish();
     return CleanExit();
   });
-  JobRunner runner(launcher, logger_, 1, 0);
+  JobRunner runner(launcher, logger_, authorization_, 1, 0);
   JobRunner::Call call = InspectCall();
   call.needs_certificate_store = true;
   EXPECT_THAT(runner.Run(std::move(call)), IsOkAndHolds("one two"));
@@ -91,7 +94,7 @@ TEST_F(JobRunnerTest, GivesTheErrorOfTheWorker) {
     worker.Finish(MakeError(StatusCode::kNotFound, "MANIFEST_UNKNOWN", "no such image"));
     return CleanExit();
   });
-  JobRunner runner(launcher, logger_, 1, 0);
+  JobRunner runner(launcher, logger_, authorization_, 1, 0);
   const absl::Status status = runner.Run(InspectCall()).status();
   EXPECT_THAT(status, StatusIs(StatusCode::kNotFound, "no such image"));
   EXPECT_EQ(ErrorReason(status), "MANIFEST_UNKNOWN");
@@ -103,7 +106,7 @@ TEST_F(JobRunnerTest, AWorkerThatDiesIsInternalAndTellsHow) {
     worker.Begin();
     return WorkerExit{WorkerExit::How::kSignaled, 31};
   });
-  JobRunner runner(launcher, logger_, 1, 0);
+  JobRunner runner(launcher, logger_, authorization_, 1, 0);
   const absl::Status status = runner.Run(InspectCall()).status();
   EXPECT_THAT(status, StatusIs(StatusCode::kInternal, HasSubstr("signal 31")));
   EXPECT_EQ(ErrorReason(status), "WORKER_DIED");
@@ -121,7 +124,7 @@ TEST_F(JobRunnerTest, AWorkerThatBreaksTheProtocolIsDistrusted) {
     worker.AwaitEnd();
     return CleanExit();
   });
-  JobRunner runner(launcher, logger_, 1, 0);
+  JobRunner runner(launcher, logger_, authorization_, 1, 0);
   const absl::Status status = runner.Run(InspectCall()).status();
   EXPECT_THAT(status, StatusIs(StatusCode::kInternal));
   EXPECT_EQ(ErrorReason(status), "WORKER_VIOLATION");
@@ -134,7 +137,7 @@ TEST_F(JobRunnerTest, ADeadlineKillsTheWorker) {
     worker.AwaitEnd();
     return CleanExit();
   });
-  JobRunner runner(launcher, logger_, 1, 0);
+  JobRunner runner(launcher, logger_, authorization_, 1, 0);
   JobRunner::Call call = InspectCall();
   call.deadline = absl::Now() + absl::Milliseconds(20);
   EXPECT_THAT(runner.Run(std::move(call)), StatusIs(StatusCode::kDeadlineExceeded));
@@ -150,7 +153,7 @@ TEST_F(JobRunnerTest, ACallerWhoHangsUpKillsTheWorkerInHalfASecond) {
     worker.AwaitEnd();
     return CleanExit();
   });
-  JobRunner runner(launcher, logger_, 1, 0);
+  JobRunner runner(launcher, logger_, authorization_, 1, 0);
   JobRunner::Call call = InspectCall();
   call.cancelled = [&begun] { return begun.HasBeenNotified(); };
   const absl::Time start = absl::Now();
@@ -162,7 +165,7 @@ TEST_F(JobRunnerTest, ACallerWhoHangsUpKillsTheWorkerInHalfASecond) {
 TEST_F(JobRunnerTest, NoWorkerMeansNoJob) {
   FakeLauncher launcher([](FakeWorkerSide&) { return CleanExit(); });
   launcher.FailWith(MakeError(StatusCode::kInternal, "SANDBOX_FAILED", "cannot confine"));
-  JobRunner runner(launcher, logger_, 1, 0);
+  JobRunner runner(launcher, logger_, authorization_, 1, 0);
   EXPECT_EQ(ErrorReason(runner.Run(InspectCall()).status()), "SANDBOX_FAILED");
   EXPECT_EQ(runner.running(), 0);
 }
@@ -177,7 +180,7 @@ TEST_F(JobRunnerTest, DrainRefusesNewJobsAndLetsTheRunningOnesEnd) {
     worker.Finish();
     return CleanExit();
   });
-  JobRunner runner(launcher, logger_, 2, 0);
+  JobRunner runner(launcher, logger_, authorization_, 2, 0);
   std::thread job([&runner] { EXPECT_OK(runner.Run(InspectCall())); });
   begun.WaitForNotification();
   runner.Drain();
@@ -188,20 +191,112 @@ TEST_F(JobRunnerTest, DrainRefusesNewJobsAndLetsTheRunningOnesEnd) {
   job.join();
 }
 
+// A job at r.example.com as alice.
+JobRunner::Call CallAsAlice() {
+  JobRunner::Call call = InspectCall();
+  call.job.mutable_source()->mutable_registry()->set_host("r.example.com");
+  call.grants.source_registry = RegistryGrant{.host = "r.example.com", .ports = {443}};
+  RegistryIdentity& identity = call.identity.source.emplace_back();
+  identity.registry = call.job.source().registry();
+  identity.credentials = UserPassword{"alice", "hunter22"};
+  identity.scopes = {"repository:x:pull"};
+  return call;
+}
+
+broker::Authorize BearerQuestion() {
+  broker::Authorize question;
+  question.set_place(broker::PLACE_SOURCE);
+  question.set_scheme(broker::AUTH_SCHEME_BEARER);
+  question.set_realm_https(true);
+  question.set_realm_host("auth.example.com");
+  question.set_realm_port(443);
+  question.set_realm_target("/token");
+  return question;
+}
+
+// The life of an auth worker whose result is `token`, and of every other worker that asks for one
+// and gives the answer as its error.
+FakeLauncher::Script AskForToken(std::string token) {
+  return [token](FakeWorkerSide& worker) {
+    const broker::JobSpec job = worker.Begin();
+    if (job.has_token()) {
+      broker::TokenResponse response;
+      response.set_token(token);
+      worker.SendResult(response.SerializeAsString());
+      worker.Finish();
+      return CleanExit();
+    }
+    EXPECT_THAT(job.SerializeAsString(), testing::Not(HasSubstr("hunter22")));
+    const broker::Reply reply = worker.Authorize(BearerQuestion());
+    worker.Finish(absl::UnknownError(
+        absl::StrCat("code ", reply.code(), " ", reply.message(), reply.authorization())));
+    return CleanExit();
+  };
+}
+
+TEST_F(JobRunnerTest, TokenIsFetchedByAnotherWorkerAndNotLogged) {
+  FakeLauncher launcher(AskForToken("t0ken-canary"));
+  JobRunner runner(launcher, logger_, authorization_, 1, 0);
+  EXPECT_THAT(runner.Run(CallAsAlice()).status(),
+              StatusIs(absl::StatusCode::kUnknown, HasSubstr("code 0 Bearer t0ken-canary")));
+  EXPECT_EQ(launcher.launched(), 2);
+  // The next job has it from the cache.
+  EXPECT_FALSE(runner.Run(CallAsAlice()).ok());
+  EXPECT_EQ(launcher.launched(), 3);
+  const std::string log = log_.Take();
+  EXPECT_FALSE(absl::StrContains(log, "t0ken-canary")) << log;
+  EXPECT_THAT(log, HasSubstr("\"token fetched\""));
+  EXPECT_THAT(log, HasSubstr("auth.example.com:443"));
+}
+
+TEST_F(JobRunnerTest, DeathOfTheAuthWorkerIsNotTheWaitingOnes) {
+  FakeLauncher launcher([](FakeWorkerSide& worker) {
+    const broker::JobSpec job = worker.Begin();
+    if (job.has_token()) {
+      return WorkerExit{WorkerExit::How::kSignaled, 11};
+    }
+    const broker::Reply reply = worker.Authorize(BearerQuestion());
+    EXPECT_EQ(reply.code(), static_cast<int>(absl::StatusCode::kInternal));
+    EXPECT_EQ(reply.reason(), "WORKER_DIED");
+    worker.Finish(absl::UnknownError("went on"));
+    return CleanExit();
+  });
+  JobRunner runner(launcher, logger_, authorization_, 1, 0);
+  EXPECT_THAT(runner.Run(CallAsAlice()).status(), StatusIs(absl::StatusCode::kUnknown));
+}
+
+TEST_F(JobRunnerTest, CancelledCallEndsTheAuthWorker) {
+  std::atomic<bool> fetching = false;
+  FakeLauncher launcher([&fetching](FakeWorkerSide& worker) {
+    const broker::JobSpec job = worker.Begin();
+    if (job.has_token()) {
+      fetching = true;
+    } else {
+      worker.Authorize(BearerQuestion());
+    }
+    worker.AwaitEnd();
+    return CleanExit();
+  });
+  JobRunner runner(launcher, logger_, authorization_, 1, 0);
+  JobRunner::Call call = CallAsAlice();
+  call.cancelled = [&fetching] { return fetching.load(); };
+  EXPECT_THAT(runner.Run(std::move(call)).status(), StatusIs(absl::StatusCode::kCancelled));
+  EXPECT_EQ(launcher.launched(), 2);
+}
+
 TEST_F(JobRunnerTest, CredentialsThatAWorkerRepeatsAreNotLogged) {
   FakeLauncher launcher([](FakeWorkerSide& worker) {
     const broker::JobSpec job = worker.Begin();
-    worker.Finish(
-        absl::UnknownError("the password is " + job.source().registry().basic().password()));
+    worker.Finish(absl::UnknownError("my token is " + job.source().registry().authorization()));
     return CleanExit();
   });
-  JobRunner runner(launcher, logger_, 1, 0);
+  JobRunner runner(launcher, logger_, authorization_, 1, 0);
   JobRunner::Call call = InspectCall();
-  call.job.mutable_source()->mutable_registry()->mutable_basic()->set_password("hunter22");
+  call.job.mutable_source()->mutable_registry()->set_authorization("Bearer hunter22");
   EXPECT_FALSE(runner.Run(std::move(call)).ok());
   const std::string log = log_.Take();
   EXPECT_FALSE(absl::StrContains(log, "hunter22")) << log;
-  EXPECT_THAT(log, HasSubstr("the password is ***"));
+  EXPECT_THAT(log, HasSubstr("my token is Bearer ***"));
 }
 
 }  // namespace

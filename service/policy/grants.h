@@ -15,6 +15,8 @@ namespace holkas {
 struct RegistryGrant {
   std::string host;
   std::vector<uint16_t> ports;
+  // ...but not where nobody vouches for the name: then every address must be public.
+  bool public_only = false;
 };
 
 // An OCI layout or image directory that a worker may read.

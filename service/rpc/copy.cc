@@ -102,6 +102,9 @@ absl::Status Copy(const ServerParts& server, const RequestContext& context,
                   const v1::CopyRequest& request,
                   const std::function<bool(const v1::CopyResponse&)>& write) {
   RETURN_IF_ERROR(ValidateRequest(request));
+  RETURN_IF_ERROR(CheckAuthFile(server, context, "source_registry", request.source_registry()));
+  RETURN_IF_ERROR(
+      CheckAuthFile(server, context, "destination_registry", request.destination_registry()));
   ASSIGN_OR_RETURN(PreparedJob job, PrepareJob(request, server.registries));
   const absl::Time deadline = DeadlineOf(context, server.timeouts.copy, server.timeouts);
   ASSIGN_OR_RETURN(JobRunner::Call call,

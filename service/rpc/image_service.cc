@@ -5,6 +5,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "service/rpc/check_credentials.h"
 #include "service/rpc/copy.h"
 #include "service/rpc/get_server_info.h"
 #include "service/rpc/grpc_status.h"
@@ -49,10 +50,10 @@ grpc::Status ImageService::GetServerInfo(grpc::ServerContext*, const v1::GetServ
   return grpc::Status::OK;
 }
 
-grpc::Status ImageService::CheckCredentials(grpc::ServerContext*,
-                                            const v1::CheckCredentialsRequest*,
+grpc::Status ImageService::CheckCredentials(grpc::ServerContext* context,
+                                            const v1::CheckCredentialsRequest* request,
                                             v1::CheckCredentialsResponse*) {
-  return ToGrpcStatus(UnimplementedRpc("CheckCredentials"));
+  return ToGrpcStatus(holkas::CheckCredentials(server_, ContextOf(*context), *request).status());
 }
 
 grpc::Status ImageService::Delete(grpc::ServerContext*, const v1::DeleteRequest*,

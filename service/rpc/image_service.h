@@ -26,13 +26,13 @@ class ImageService final : public v1::ImageService::Service {
                        v1::InspectResponse* response) override;
   grpc::Status Copy(grpc::ServerContext* context, const v1::CopyRequest* request,
                     grpc::ServerWriter<v1::CopyResponse>* writer) override;
+  grpc::Status CheckCredentials(grpc::ServerContext* context,
+                                const v1::CheckCredentialsRequest* request,
+                                v1::CheckCredentialsResponse* response) override;
   grpc::Status GetServerInfo(grpc::ServerContext* context, const v1::GetServerInfoRequest* request,
                              v1::GetServerInfoResponse* response) override;
 
   // Not served by this version.
-  grpc::Status CheckCredentials(grpc::ServerContext* context,
-                                const v1::CheckCredentialsRequest* request,
-                                v1::CheckCredentialsResponse* response) override;
   grpc::Status Delete(grpc::ServerContext* context, const v1::DeleteRequest* request,
                       v1::DeleteResponse* response) override;
   grpc::Status ListTags(grpc::ServerContext* context, const v1::ListTagsRequest* request,

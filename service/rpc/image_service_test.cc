@@ -56,7 +56,7 @@ class ImageServiceTest : public testing::Test {
  protected:
   void Start(FakeLauncher::Script script, Peer::Kind kind = Peer::Kind::kPrivate) {
     launcher_ = std::make_unique<FakeLauncher>(std::move(script));
-    runner_ = std::make_unique<JobRunner>(*launcher_, logger_, 4, 4);
+    runner_ = std::make_unique<JobRunner>(*launcher_, logger_, authorization_, 4, 4);
     LocalPathSettings paths;
     paths.working_directory = "/work";
     parts_.reset(new ServerParts{
@@ -100,6 +100,7 @@ class ImageServiceTest : public testing::Test {
   Timeouts timeouts_;
   ConnectionTable connections_{100, 100};
   std::unique_ptr<FakeLauncher> launcher_;
+  AuthorizationResources authorization_;
   std::unique_ptr<JobRunner> runner_;
   std::unique_ptr<ServerParts> parts_;
   std::unique_ptr<ImageService> service_;

@@ -13,6 +13,7 @@ absl::StatusOr<v1::InspectResponse> Inspect(const ServerParts& server,
                                             const RequestContext& context,
                                             const v1::InspectRequest& request) {
   RETURN_IF_ERROR(ValidateRequest(request));
+  RETURN_IF_ERROR(CheckAuthFile(server, context, "registry", request.registry()));
   ASSIGN_OR_RETURN(PreparedJob job, PrepareJob(request, server.registries));
   const absl::Time deadline = DeadlineOf(context, server.timeouts.inspect, server.timeouts);
   ASSIGN_OR_RETURN(JobRunner::Call call,

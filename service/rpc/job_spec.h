@@ -10,31 +10,43 @@
 #include "broker/broker.pb.h"
 #include "holkas/v1/image_service.pb.h"
 #include "proto/wire/image_reference.h"
+#include "service/credentials/credential_store.h"
+#include "service/credentials/job_identity.h"
+#include "service/registries/registries_conf.h"
 
 namespace holkas {
 
 // How this server reaches registries, where a request does not say.
 struct RegistrySettings {
+  // Prefixes, mirrors and blocks; outlives all requests. May be null: none.
+  RegistriesConf* registries_conf = nullptr;
   // `host[:port]` of registries whose certificates are not checked and which may speak plain HTTP.
   absl::flat_hash_set<std::string> insecure;
   // Where per-registry certificate directories are looked for.
   std::vector<std::string> certificate_directories;
+  // Where credentials are looked up.
+  CredentialSettings credentials;
 };
 
 // What a request asks for, in the terms of the broker protocol: references are parsed, defaults
 // filled in. Local paths stay out of the JobSpec, which the worker reads.
 struct PreparedJob {
   broker::JobSpec spec;
+  // The credentials, which the worker does not get.
+  JobIdentity identity;
   ImageReference source;
   std::optional<ImageReference> destination;
 };
 
 // `request` has passed ValidateRequest.
 // Errors: INVALID_ARGUMENT (INVALID_REFERENCE) with the metadata entry `field`; UNIMPLEMENTED
-// (TRANSPORT_UNIMPLEMENTED); FAILED_PRECONDITION (INVALID_CERTIFICATES).
+// (TRANSPORT_UNIMPLEMENTED); FAILED_PRECONDITION (INVALID_CERTIFICATES); UNAUTHENTICATED
+// (CREDENTIALS_UNAVAILABLE).
 absl::StatusOr<PreparedJob> PrepareJob(const v1::InspectRequest& request,
                                        const RegistrySettings& settings);
 absl::StatusOr<PreparedJob> PrepareJob(const v1::CopyRequest& request,
+                                       const RegistrySettings& settings);
+absl::StatusOr<PreparedJob> PrepareJob(const v1::CheckCredentialsRequest& request,
                                        const RegistrySettings& settings);
 
 // Whether the job's worker verifies the certificate of a registry.

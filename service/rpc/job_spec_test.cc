@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <variant>
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -82,10 +83,52 @@ TEST(PrepareJob, CredentialsGoToTheirRegistryAlone) {
   request.mutable_source_registry()->mutable_basic()->set_password("p");
   request.mutable_destination_registry()->set_bearer_token("t");
   ASSERT_OK_AND_ASSIGN(PreparedJob job, PrepareJob(request, {}));
-  EXPECT_EQ(job.spec.source().registry().basic().password(), "p");
-  EXPECT_EQ(job.spec.destination().registry().bearer_token(), "t");
+  EXPECT_EQ(std::get<UserPassword>(job.identity.source.at(0).credentials),
+            (UserPassword{"u", "p"}));
+  EXPECT_EQ(job.spec.source().registry().authorization(), "");
+  EXPECT_EQ(job.spec.SerializeAsString().find("\"p\""), std::string::npos);
+  EXPECT_EQ(job.identity.source[0].registry.host(), "docker.io");
+  // A token is the worker's from the beginning.
+  EXPECT_EQ(job.spec.destination().registry().authorization(), "Bearer t");
   EXPECT_FALSE(job.spec.copy().has_source_registry());
   EXPECT_FALSE(job.spec.copy().has_destination_registry());
+}
+
+TEST(PrepareJob, ScopesAreTheLeastThatTheJobNeeds) {
+  ASSERT_OK_AND_ASSIGN(PreparedJob job,
+                       PrepareJob(CopyOf("docker://a.test/x", "docker://b.test/y/z"), {}));
+  EXPECT_THAT(job.identity.source.at(0).scopes, testing::ElementsAre("repository:x:pull"));
+  EXPECT_THAT(job.identity.destination.at(0).scopes,
+              testing::ElementsAre("repository:y/z:pull,push"));
+  // Within one registry blobs are mounted from the source's repository.
+  ASSERT_OK_AND_ASSIGN(job, PrepareJob(CopyOf("docker://a.test/x", "docker://a.test/y"), {}));
+  EXPECT_THAT(job.identity.destination.at(0).scopes,
+              testing::ElementsAre("repository:y:pull,push", "repository:x:pull"));
+  ASSERT_OK_AND_ASSIGN(job, PrepareJob(CopyOf("docker://a.test/x:1", "docker://a.test/x:2"), {}));
+  EXPECT_THAT(job.identity.destination.at(0).scopes,
+              testing::ElementsAre("repository:x:pull,push"));
+  ASSERT_OK_AND_ASSIGN(job, PrepareJob(CopyOf("dir:/a", "docker://a.test/x"), {}));
+  EXPECT_TRUE(job.identity.source.empty());
+}
+
+TEST(PrepareJob, ChecksCredentialsOfARegistry) {
+  v1::CheckCredentialsRequest request;
+  request.mutable_access()->mutable_basic()->set_username("u");
+  request.mutable_access()->mutable_basic()->set_password("p");
+  for (const std::string registry : {"localhost:5000", "localhost:5000/a", "localhost:5000/a/b"}) {
+    request.set_registry(registry);
+    ASSERT_OK_AND_ASSIGN(PreparedJob job, PrepareJob(request, {}));
+    EXPECT_TRUE(job.spec.has_check_credentials());
+    EXPECT_EQ(job.spec.source().registry().host(), "localhost");
+    EXPECT_EQ(job.spec.source().registry().port(), 5000u);
+    EXPECT_TRUE(job.identity.source.at(0).scopes.empty());
+  }
+  for (const std::string registry : {"registry", "https://a.test", "a.test/UPPER", "a.test:x"}) {
+    request.set_registry(registry);
+    const absl::Status status = PrepareJob(request, {}).status();
+    EXPECT_EQ(ErrorReason(status), "INVALID_REFERENCE") << registry;
+    EXPECT_EQ(ErrorMetadata(status)["field"], "registry") << registry;
+  }
 }
 
 TEST(PrepareJob, LocalPathsStayOutOfTheSpec) {

@@ -5,7 +5,9 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "proto/wire/error.h"
 #include "proto/wire/status_macros.h"
 
 namespace holkas {
@@ -25,6 +27,20 @@ LocalPathRules PathRulesFor(const Peer& peer, const LocalPathSettings& settings)
       break;
   }
   return rules;
+}
+
+absl::Status CheckAuthFile(const ServerParts& server, const RequestContext& context,
+                           const std::string& field, const v1::RegistryAccess& access) {
+  if (access.auth_file().empty()) {
+    return absl::OkStatus();
+  }
+  if (!PathRulesFor(context.peer, server.local_paths).any) {
+    return MakeError(absl::StatusCode::kPermissionDenied, "PATH_DENIED",
+                     absl::StrCat("field ", field,
+                                  ".auth_file is for callers who may use every path of the server"),
+                     {{"field", absl::StrCat(field, ".auth_file")}});
+  }
+  return absl::OkStatus();
 }
 
 absl::Time DeadlineOf(const RequestContext& context, absl::Duration standard,
@@ -51,6 +67,7 @@ absl::StatusOr<JobRunner::Call> MakeCall(const ServerParts& server, const Reques
   call.destination = destination == nullptr ? "" : destination->ToString();
   call.needs_certificate_store = VerifiesCertificates(job.spec);
   call.job = std::move(job.spec);
+  call.identity = std::move(job.identity);
   call.deadline = deadline;
   call.cancelled = context.cancelled;
   return call;

@@ -62,6 +62,11 @@ struct ServerParts {
 // server can, as if it had opened the files itself.
 LocalPathRules PathRulesFor(const Peer& peer, const LocalPathSettings& settings);
 
+// Whether the caller may have the server read `access.auth_file`, where it names one.
+// Errors: PERMISSION_DENIED (PATH_DENIED).
+absl::Status CheckAuthFile(const ServerParts& server, const RequestContext& context,
+                           const std::string& field, const v1::RegistryAccess& access);
+
 // When a request must be over that may take `standard` where its caller does not say.
 absl::Time DeadlineOf(const RequestContext& context, absl::Duration standard,
                       const Timeouts& timeouts);

@@ -139,6 +139,10 @@ absl::Status CheckRegistry(const std::string& field, const v1::RegistryAccess& a
       (access.bearer_token().empty() || HasControlCharacter(access.bearer_token()))) {
     return Invalid(field + ".bearer_token", "must not be empty and not hold control characters");
   }
+  if (!access.auth_file().empty() &&
+      access.credentials_case() != v1::RegistryAccess::CREDENTIALS_NOT_SET) {
+    return Invalid(field + ".auth_file", "does not go with credentials");
+  }
   return CheckCertificates(field + ".certificates", access.certificates());
 }
 
@@ -185,6 +189,12 @@ absl::Status ValidateRequest(const v1::CopyRequest& request) {
     return Unimplemented("request_id", "is for a later version");
   }
   return absl::OkStatus();
+}
+
+absl::Status ValidateRequest(const v1::CheckCredentialsRequest& request) {
+  RETURN_IF_ERROR(CheckMessage(request, ""));
+  RETURN_IF_ERROR(CheckImage("registry", request.registry()));
+  return CheckRegistry("access", request.access());
 }
 
 }  // namespace holkas

@@ -36,6 +36,11 @@ class Broker {
   virtual absl::StatusOr<UniqueFd> Connect(broker::Place place, broker::Purpose purpose,
                                            absl::string_view host, uint16_t port) = 0;
 
+  // What to answer to a registry that asks who the worker is: the value of an Authorization header,
+  // empty where there are no credentials.
+  // Errors: UNAUTHENTICATED (REGISTRY_UNAUTHORIZED); PERMISSION_DENIED (REALM_DENIED); UNAVAILABLE.
+  virtual absl::StatusOr<std::string> Authorize(const broker::Authorize& question) = 0;
+
   // A regular file to read. `digest` is given for FILE_KIND_BLOB and FILE_KIND_MANIFEST alone.
   // Errors: NOT_FOUND; PERMISSION_DENIED where it is not a regular file.
   virtual absl::StatusOr<UniqueFd> OpenFile(broker::Place place, broker::FileKind kind,

@@ -30,6 +30,7 @@ class BrokerClient : public Broker {
 
   absl::StatusOr<UniqueFd> Connect(broker::Place place, broker::Purpose purpose,
                                    absl::string_view host, uint16_t port) override;
+  absl::StatusOr<std::string> Authorize(const broker::Authorize& question) override;
   absl::StatusOr<UniqueFd> OpenFile(broker::Place place, broker::FileKind kind,
                                     const std::optional<Digest>& digest) override;
   absl::StatusOr<bool> HasBlob(const Digest& digest, int64_t size_bytes) override;
@@ -147,6 +148,13 @@ absl::StatusOr<UniqueFd> BrokerClient::Connect(broker::Place place, broker::Purp
   frame.mutable_connect()->set_port(port);
   ASSIGN_OR_RETURN(Answer answer, Call(std::move(frame), 1, 1));
   return std::move(answer.fds[0]);
+}
+
+absl::StatusOr<std::string> BrokerClient::Authorize(const broker::Authorize& question) {
+  broker::WorkerFrame frame;
+  *frame.mutable_authorize() = question;
+  ASSIGN_OR_RETURN(Answer answer, Call(std::move(frame), 0, 0));
+  return std::move(*answer.reply.mutable_authorization());
 }
 
 absl::StatusOr<UniqueFd> BrokerClient::OpenFile(broker::Place place, broker::FileKind kind,

@@ -128,6 +128,12 @@ void FakeBroker::set_fault(std::function<absl::Status(absl::string_view call)> f
   fault_ = std::move(fault);
 }
 
+void FakeBroker::set_authorize(
+    std::function<absl::StatusOr<std::string>(const broker::Authorize& question)> authorize) {
+  absl::MutexLock lock(&mutex_);
+  authorize_ = std::move(authorize);
+}
+
 std::vector<v1::CopyResponse> FakeBroker::events() const {
   absl::MutexLock lock(&mutex_);
   return events_;
@@ -208,6 +214,12 @@ absl::StatusOr<UniqueFd> FakeBroker::Connect(broker::Place, broker::Purpose, abs
         ErrnoError(errno, absl::StrCat("dial tcp ", host, ":", port, ": connect")).message());
   }
   return fd;
+}
+
+absl::StatusOr<std::string> FakeBroker::Authorize(const broker::Authorize& question) {
+  absl::MutexLock lock(&mutex_);
+  RETURN_IF_ERROR(Enter("Authorize"));
+  return authorize_ ? authorize_(question) : absl::StatusOr<std::string>(std::string());
 }
 
 absl::StatusOr<UniqueFd> FakeBroker::OpenFile(broker::Place place, broker::FileKind kind,

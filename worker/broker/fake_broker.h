@@ -37,6 +37,9 @@ class FakeBroker : public Broker {
   // Leads connections for `host`:`port` to `port_here` on 127.0.0.1. A host that nobody routed is
   // refused, as a host without a grant.
   void Route(absl::string_view host, uint16_t port, uint16_t port_here);
+  // Answers Authorize. Without it there are no credentials.
+  void set_authorize(
+      std::function<absl::StatusOr<std::string>(const broker::Authorize& question)> authorize);
   // Asked before every call with its name (`Connect`, `CommitFile`...); an error is the answer.
   void set_fault(std::function<absl::Status(absl::string_view call)> fault);
 
@@ -51,6 +54,7 @@ class FakeBroker : public Broker {
 
   absl::StatusOr<UniqueFd> Connect(broker::Place place, broker::Purpose purpose,
                                    absl::string_view host, uint16_t port) override;
+  absl::StatusOr<std::string> Authorize(const broker::Authorize& question) override;
   absl::StatusOr<UniqueFd> OpenFile(broker::Place place, broker::FileKind kind,
                                     const std::optional<Digest>& digest) override;
   absl::StatusOr<bool> HasBlob(const Digest& digest, int64_t size_bytes) override;
@@ -75,6 +79,8 @@ class FakeBroker : public Broker {
   const Directory destination_;
   mutable absl::Mutex mutex_;
   std::function<absl::Status(absl::string_view)> fault_ ABSL_GUARDED_BY(mutex_);
+  std::function<absl::StatusOr<std::string>(const broker::Authorize&)> authorize_
+      ABSL_GUARDED_BY(mutex_);
   std::map<std::pair<std::string, uint16_t>, uint16_t> routes_ ABSL_GUARDED_BY(mutex_);
   std::map<std::string, int> calls_ ABSL_GUARDED_BY(mutex_);
   std::vector<v1::CopyResponse> events_ ABSL_GUARDED_BY(mutex_);

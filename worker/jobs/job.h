@@ -24,6 +24,12 @@ class ThreadPool {
 // Describes the job's source. The result is returned, not sent.
 absl::StatusOr<v1::InspectResponse> RunInspect(const broker::JobSpec& job, Broker& broker);
 
+// Fetches a token from the job's realm, for another worker. The result is returned, not sent.
+absl::StatusOr<broker::TokenResponse> RunFetchToken(const broker::JobSpec& job, Broker& broker);
+
+// Asks the job's registry for its base path.
+absl::Status RunCheckCredentials(const broker::JobSpec& job, Broker& broker);
+
 // Copies the job's source to its destination, on the threads of `pool`. Sends events, the result
 // among them.
 absl::Status RunCopy(const broker::JobSpec& job, Broker& broker, ThreadPool& pool);

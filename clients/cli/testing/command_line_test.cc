@@ -42,8 +42,9 @@ int CommandLineTest::Run(const std::vector<std::string>& arguments) {
       .working_directory = working_directory_,
       .server_variable = server_variable_,
       .connect =
-          [this](const std::string& address) {
+          [this](const std::string& address, const std::vector<std::string>& server_arguments) {
             address_ = address;
+            arguments_ = server_arguments;
             int ends[2];
             EXPECT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends), 0);
             grpc::AddInsecureChannelFromFd(server_.get(), ends[0]);

@@ -31,8 +31,9 @@ class CommandLineTest : public testing::Test {
 
   FakeImageService service_;
   std::unique_ptr<grpc::Server> server_;
-  // The address that the command line connected to last.
+  // The server that the command line wanted last: its address, and the arguments of a private one.
   std::string address_;
+  std::vector<std::string> arguments_;
   std::string out_;
   std::string err_;
 };

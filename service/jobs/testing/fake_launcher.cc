@@ -41,6 +41,16 @@ void FakeWorkerSide::SendResult(const std::string& data) {
   Send(frame);
 }
 
+broker::Reply FakeWorkerSide::Authorize(const broker::Authorize& question) {
+  broker::WorkerFrame frame;
+  frame.set_call_id(1);
+  *frame.mutable_authorize() = question;
+  Send(frame);
+  broker::ServiceFrame answer;
+  channel_.Receive(answer).IgnoreError();
+  return answer.reply();
+}
+
 void FakeWorkerSide::Finish(const absl::Status& status) {
   broker::WorkerFrame frame;
   broker::Finish& finish = *frame.mutable_finish();

@@ -23,6 +23,8 @@ class FakeWorkerSide {
   void Send(const broker::WorkerFrame& frame);
   void SendEvent(const v1::CopyResponse& event);
   void SendResult(const std::string& data);
+  // Asks and waits for the reply.
+  broker::Reply Authorize(const broker::Authorize& question);
   void Finish(const absl::Status& status = absl::OkStatus());
   // Waits until the service closes its end, or the worker is killed.
   void AwaitEnd();

@@ -299,11 +299,10 @@ TEST_F(DockerRegistryTest, BasicCredentials) {
   const absl::Status anonymous = Source(image_)->ReadManifest(std::nullopt).status();
   EXPECT_THAT(anonymous, StatusIs(absl::StatusCode::kUnauthenticated,
                                   HasSubstr("unauthorized: authentication required")));
-  image_.mutable_basic()->set_username("alice");
-  image_.mutable_basic()->set_password("wrong");
+  image_.set_authorization("Basic YWxpY2U6d3Jvbmc=");  // alice:wrong
   EXPECT_EQ(ErrorReason(Source(image_)->ReadManifest(std::nullopt).status()),
             "REGISTRY_UNAUTHORIZED");
-  image_.mutable_basic()->set_password("s3cret");
+  image_.set_authorization("Basic YWxpY2U6czNjcmV0");  // alice:s3cret
   RoundTrip();
 }
 

@@ -1,13 +1,11 @@
 #include "worker/transports/registry/registry_client.h"
 
 #include "absl/strings/ascii.h"
-#include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "proto/wire/error.h"
 #include "proto/wire/status_macros.h"
-#include "worker/http/challenge.h"
 
 namespace holkas {
 namespace {
@@ -15,6 +13,9 @@ namespace {
 // A server that speaks TLS at all has answered the hello by then; who waits for the rest of what
 // looks like a line of HTTP has not. Only where plain HTTP may be tried next.
 constexpr absl::Duration kProbeHandshakeTimeout = absl::Seconds(2);
+// How often one request is sent: without a token, with one that has expired or whose scope is not
+// enough, with a new one.
+constexpr int kMaxAuthorizationRounds = 3;
 
 absl::Status Unavailable(absl::string_view message) {
   return MakeError(absl::StatusCode::kUnavailable, "REGISTRY_UNAVAILABLE", message);
@@ -30,25 +31,8 @@ bool WantsTls(const HttpResponse& head) {
          !absl::StartsWithIgnoreCase(head.Header("Content-Type"), "application/json");
 }
 
-// Whether a 401 asks for credentials of the scheme.
-bool HasChallenge(const HttpResponse& head, absl::string_view scheme) {
-  for (const absl::string_view header : head.Headers("WWW-Authenticate")) {
-    for (const Challenge& challenge : ParseChallenges(header)) {
-      if (challenge.scheme == scheme) {
-        return true;
-      }
-    }
-  }
-  return false;
-}
-
 bool IsFollowed(const RegistryRequest& request) {
   return request.method == "GET" || request.method == "HEAD";
-}
-
-std::string BasicAuthorization(const v1::BasicCredentials& credentials) {
-  return absl::StrCat("Basic ", absl::Base64Escape(absl::StrCat(credentials.username(), ":",
-                                                                credentials.password())));
 }
 
 Origin OriginOf(const broker::RegistryImage& image, bool https) {
@@ -75,9 +59,7 @@ void RegistryAnswer::Discard() { (void)exchange_->ReadAll(kMaxErrorBodyBytes); }
 
 absl::Status RegistryAnswer::Error(RegistryObject object) {
   const absl::StatusOr<std::string> body = exchange_->ReadAll(kMaxErrorBodyBytes);
-  const absl::Status error = RegistryAnswerError(object, head_->status, body.ok() ? *body : "");
-  const bool wants_token = head_->status == 401 && HasChallenge(*head_, "bearer");
-  return wants_token ? WithContext(error, "the registry wants a bearer token") : error;
+  return RegistryAnswerError(object, head_->status, body.ok() ? *body : "");
 }
 
 absl::StatusOr<std::unique_ptr<RegistryClient>> RegistryClient::New(Options options) {
@@ -91,12 +73,9 @@ RegistryClient::RegistryClient(Options options, TlsSettings tls)
       tls_(std::move(tls)),
       repository_name_(RepositoryName(options_.image)),
       pool_({options_.broker, options_.place, tls_, options_.user_agent, options_.patience}),
-      scheme_(options_.image.plain_http_allowed() ? Scheme::kUnknown : Scheme::kHttps) {
-  // A token is of use for nothing else; a password waits until the registry asks for it.
-  if (options_.image.has_bearer_token()) {
-    authorization_ = absl::StrCat("Bearer ", options_.image.bearer_token());
-  }
-}
+      scheme_(options_.image.plain_http_allowed() ? Scheme::kUnknown : Scheme::kHttps),
+      authorization_(options_.broker, options_.place, options_.endpoint,
+                     options_.image.authorization()) {}
 
 absl::StatusOr<std::unique_ptr<RegistryAnswer>> RegistryClient::Send(
     const RegistryRequest& request) {
@@ -159,16 +138,22 @@ RegistryClient::Attempt RegistryClient::TryBothSchemes(const RegistryRequest& re
 
 RegistryClient::Attempt RegistryClient::TryWithCredentials(const RegistryRequest& request,
                                                            const Url& url) {
-  const std::string sent = Authorization();
-  Attempt first = TryWithRedirects(request, url);
-  if (!first.answer.ok() || (*first.answer)->head().status != 401 ||
-      !IsOwnOrigin((*first.answer)->url().origin()) || !LearnCredentials(**first.answer) ||
-      Authorization() == sent) {
-    return first;
+  for (int round = 1;; ++round) {
+    const std::string sent = authorization_.Current();
+    Attempt attempt = TryWithRedirects(request, url);
+    if (!attempt.answer.ok() || (*attempt.answer)->head().status != 401 ||
+        !IsOwnOrigin((*attempt.answer)->url().origin()) || round == kMaxAuthorizationRounds) {
+      return attempt;
+    }
+    const absl::StatusOr<bool> learned = authorization_.Learn((*attempt.answer)->head(), sent);
+    if (!learned.ok()) {
+      return {learned.status(), HttpFailure::kDenied};
+    }
+    if (!*learned) {
+      return attempt;
+    }
+    (*attempt.answer)->Discard();
   }
-  (*first.answer)->Discard();
-  first.answer->reset();
-  return TryWithRedirects(request, url);
 }
 
 RegistryClient::Attempt RegistryClient::TryWithRedirects(const RegistryRequest& request, Url url) {
@@ -185,9 +170,9 @@ RegistryClient::Attempt RegistryClient::TryWithRedirects(const RegistryRequest& 
     (*attempt.answer)->Discard();
     url = *std::move(next);
   }
-  return {WithUrl(Unavailable(absl::StrCat("more than ", kMaxRedirects, " redirects")),
-                  request.method, url),
-          HttpFailure::kMalformed};
+  return {
+      WithUrl(Unavailable(absl::StrCat("more than ", kMaxRedirects, " redirects")), request, url),
+      HttpFailure::kMalformed};
 }
 
 RegistryClient::Attempt RegistryClient::TryHop(const RegistryRequest& request, const Url& url) {
@@ -198,7 +183,7 @@ RegistryClient::Attempt RegistryClient::TryHop(const RegistryRequest& request, c
   }
   const absl::Status status = (*answer)->Await();
   if (!status.ok()) {
-    return {WithUrl(status, request.method, url), (*answer)->exchange().failure()};
+    return {WithUrl(status, request, url), (*answer)->exchange().failure()};
   }
   answered_ = true;
   return {std::move(answer), HttpFailure::kNone};
@@ -227,7 +212,7 @@ HttpRequest RegistryClient::MakeHttpRequest(const RegistryRequest& request, cons
     http.bytes = *request.body;
   }
   if (IsOwnOrigin(url.origin())) {
-    if (std::string authorization = Authorization(); !authorization.empty()) {
+    if (std::string authorization = authorization_.Current(); !authorization.empty()) {
       http.headers.emplace_back("Authorization", std::move(authorization));
     }
   } else {
@@ -243,8 +228,9 @@ Url RegistryClient::UrlFor(const RegistryRequest& request, bool https) const {
   if (request.url.has_value()) {
     return *request.url;
   }
-  return Url(OriginOf(options_.image, https),
-             absl::StrCat("/v2/", options_.image.repository(), "/", request.path));
+  const std::string below =
+      request.path.empty() ? "" : absl::StrCat(options_.image.repository(), "/", request.path);
+  return Url(OriginOf(options_.image, https), absl::StrCat("/v2/", below));
 }
 
 bool RegistryClient::IsOwnOrigin(const Origin& origin) const {
@@ -265,30 +251,16 @@ absl::StatusOr<Url> RegistryClient::ResolveLocation(const RegistryAnswer& answer
   return target;
 }
 
-bool RegistryClient::LearnCredentials(const RegistryAnswer& answer) {
-  if (!options_.image.has_basic() || !HasChallenge(answer.head(), "basic")) {
-    return false;
-  }
-  absl::MutexLock lock(&mutex_);
-  authorization_ = BasicAuthorization(options_.image.basic());
-  return true;
-}
-
-std::string RegistryClient::Authorization() const {
-  absl::MutexLock lock(&mutex_);
-  return authorization_;
-}
-
 // Skopeo asks for /v2/ before anything else, and its users look for that in messages.
-absl::Status RegistryClient::WithUrl(const absl::Status& status, absl::string_view method,
+absl::Status RegistryClient::WithUrl(const absl::Status& status, const RegistryRequest& request,
                                      const Url& url) const {
   const std::string own = OriginOf(options_.image, url.origin().https).ToString();
-  if (!answered_) {
+  if (!answered_ && !request.url.has_value()) {
     const std::string host = own.substr(own.find("//") + 2);
     return WithContext(
         status, absl::StrCat("pinging container registry ", host, ": Get \"", own, "/v2/\""));
   }
-  std::string verb = absl::AsciiStrToLower(method);
+  std::string verb = absl::AsciiStrToLower(request.method);
   verb[0] = absl::ascii_toupper(static_cast<unsigned char>(verb[0]));
   return WithContext(status, absl::StrCat(verb, " \"", url.ForMessage(), "\""));
 }

@@ -19,6 +19,7 @@
 #include "worker/http/http_client.h"
 #include "worker/http/retry.h"
 #include "worker/transports/registry/client_pool.h"
+#include "worker/transports/registry/registry_authorization.h"
 #include "worker/transports/registry/registry_error.h"
 
 namespace holkas {
@@ -29,7 +30,8 @@ inline constexpr int kMaxRedirects = 5;
 // A request to a registry.
 struct RegistryRequest {
   std::string method = "GET";
-  // Below the repository, `manifests/latest`; or where the registry said to go.
+  // Below the repository, `manifests/latest`; empty: the registry's base path. Or where the
+  // registry said to go.
   std::string path = {};
   std::optional<Url> url = std::nullopt;
   std::vector<std::pair<std::string, std::string>> headers = {};
@@ -77,6 +79,8 @@ class RegistryClient {
     broker::Place place;
     const broker::RegistryImage& image;
     std::string user_agent;
+    // 0 for the registry itself, else the number of its mirror.
+    uint32_t endpoint = 0;
     PeerPatience patience = {};
     RetryPolicy retry = {};
   };
@@ -122,11 +126,9 @@ class RegistryClient {
   HttpRequest MakeHttpRequest(const RegistryRequest& request, const Url& url) const;
   Url UrlFor(const RegistryRequest& request, bool https) const;
   bool IsOwnOrigin(const Origin& origin) const;
-  // Reads the challenges of a 401; whether sending again with what was learned makes sense.
-  bool LearnCredentials(const RegistryAnswer& answer) ABSL_LOCKS_EXCLUDED(mutex_);
-  std::string Authorization() const ABSL_LOCKS_EXCLUDED(mutex_);
   absl::Duration DelayBefore(const Attempt& failed, int attempt) const;
-  absl::Status WithUrl(const absl::Status& status, absl::string_view method, const Url& url) const;
+  absl::Status WithUrl(const absl::Status& status, const RegistryRequest& request,
+                       const Url& url) const;
 
   const Options options_;
   const TlsSettings tls_;
@@ -138,8 +140,7 @@ class RegistryClient {
   std::atomic<bool> answered_ = false;
   // Held by the one request that finds out the scheme.
   absl::Mutex probe_mutex_;
-  mutable absl::Mutex mutex_;
-  std::string authorization_ ABSL_GUARDED_BY(mutex_);  // the header's value; empty for none
+  RegistryAuthorization authorization_;
 };
 
 }  // namespace holkas

@@ -1,9 +1,12 @@
 #include "worker/transports/registry/registry_client.h"
 
+#include <atomic>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
 #include "proto/wire/error.h"
 #include "proto/wire/status_matchers.h"
@@ -15,6 +18,8 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Not;
+
+constexpr char kBasic[] = "Basic YWxpY2U6czNjcmV0";  // alice:s3cret
 
 class RegistryClientTest : public RegistryFixture {
  protected:
@@ -33,13 +38,11 @@ class RegistryClientTest : public RegistryFixture {
     return header == request.headers.end() ? "" : header->second;
   }
 
+  // The service answers challenges with the password.
   void UsePassword() {
-    image_.mutable_basic()->set_username("alice");
-    image_.mutable_basic()->set_password("s3cret");
+    broker_.set_authorize([](const broker::Authorize&) { return std::string(kBasic); });
   }
 };
-
-constexpr char kBasic[] = "Basic YWxpY2U6czNjcmV0";  // alice:s3cret
 
 TEST_F(RegistryClientTest, AsksBelowItsRepository) {
   ServeInTurn({{}});
@@ -175,8 +178,83 @@ TEST_F(RegistryClientTest, WrongPasswordIsSentOnce) {
   EXPECT_EQ(server_->requests().size(), 2u);
 }
 
+TEST_F(RegistryClientTest, ExpiredTokenIsRenewedOnce) {
+  std::vector<broker::Authorize> questions;
+  broker_.set_authorize([&questions](const broker::Authorize& question) {
+    questions.push_back(question);
+    return absl::StrCat("Bearer t", questions.size());
+  });
+  Serve([](const ScriptedRequest& request) -> ScriptedReply {
+    if (Sent(request) == "Bearer t2") {
+      return {};
+    }
+    return {.status = 401,
+            .headers = {{"WWW-Authenticate", "Bearer realm=\"https://auth.test/t\""}}};
+  });
+  const auto client = NewClient();
+  EXPECT_THAT(StatusOf(*client), IsOkAndHolds(200));
+  ASSERT_EQ(questions.size(), 2u);
+  EXPECT_FALSE(questions[0].refused());
+  EXPECT_TRUE(questions[1].refused());
+  EXPECT_EQ(questions[0].realm_host(), "auth.test");
+}
+
+TEST_F(RegistryClientTest, RegistryThatRefusesEveryTokenIsNotAskedForEver) {
+  int asked = 0;
+  broker_.set_authorize(
+      [&asked](const broker::Authorize&) { return absl::StrCat("Bearer t", ++asked); });
+  ServeInTurn(
+      {{.status = 401, .headers = {{"WWW-Authenticate", "Bearer realm=\"https://auth.test/t\""}}}});
+  const auto client = NewClient();
+  EXPECT_THAT(StatusOf(*client), IsOkAndHolds(401));
+  EXPECT_EQ(server_->requests().size(), 3u);
+  EXPECT_EQ(asked, 2);
+}
+
+TEST_F(RegistryClientTest, ThreadsThatAreRefusedTogetherAskOnce) {
+  std::atomic<int> asked = 0;
+  broker_.set_authorize([&asked](const broker::Authorize&) {
+    ++asked;
+    return std::string(kBasic);
+  });
+  Serve([](const ScriptedRequest& request) -> ScriptedReply {
+    if (Sent(request) == kBasic) {
+      return {};
+    }
+    return {.status = 401, .headers = {{"WWW-Authenticate", "Basic realm=\"r\""}}};
+  });
+  const auto client = NewClient();
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 4; ++i) {
+    threads.emplace_back([&] { EXPECT_THAT(StatusOf(*client), IsOkAndHolds(200)); });
+  }
+  for (std::thread& thread : threads) {
+    thread.join();
+  }
+  EXPECT_EQ(asked, 1);
+}
+
+TEST_F(RegistryClientTest, ErrorOfTheServiceIsTheRequests) {
+  broker_.set_authorize([](const broker::Authorize&) -> absl::StatusOr<std::string> {
+    return MakeError(absl::StatusCode::kPermissionDenied, "REALM_DENIED", "not to them");
+  });
+  ServeInTurn(
+      {{.status = 401, .headers = {{"WWW-Authenticate", "Bearer realm=\"https://auth.test/t\""}}}});
+  const auto client = NewClient();
+  const absl::Status status = StatusOf(*client).status();
+  EXPECT_EQ(ErrorReason(status), "REALM_DENIED");
+  EXPECT_EQ(server_->requests().size(), 1u);
+}
+
+TEST_F(RegistryClientTest, BasePathIsBelowNoRepository) {
+  ServeInTurn({{}});
+  const auto client = NewClient();
+  EXPECT_THAT(StatusOf(*client, ""), IsOkAndHolds(200));
+  EXPECT_THAT(Requests(), ElementsAre("GET /v2/"));
+}
+
 TEST_F(RegistryClientTest, TokenIsSentAtOnce) {
-  image_.set_bearer_token("t0ken");
+  image_.set_authorization("Bearer t0ken");
   ServeInTurn({{}});
   const auto client = NewClient();
   EXPECT_THAT(StatusOf(*client), IsOkAndHolds(200));
@@ -184,7 +262,7 @@ TEST_F(RegistryClientTest, TokenIsSentAtOnce) {
 }
 
 TEST_F(RegistryClientTest, RedirectElsewhereGetsNoCredentialsAndCountsAsRedirect) {
-  image_.set_bearer_token("canary");
+  image_.set_authorization("Bearer canary");
   ScriptedServer cdn([](const ScriptedRequest&) { return ScriptedReply{.body = "blob"}; });
   broker_.Route("cdn.test", 80, cdn.port());
   ServeInTurn({{.status = 307, .headers = {{"Location", "http://cdn.test/b?sig=1"}}}});
@@ -201,7 +279,7 @@ TEST_F(RegistryClientTest, RedirectElsewhereGetsNoCredentialsAndCountsAsRedirect
 }
 
 TEST_F(RegistryClientTest, SameHostOnAnotherPortIsElsewhere) {
-  image_.set_bearer_token("canary");
+  image_.set_authorization("Bearer canary");
   ScriptedServer other([](const ScriptedRequest&) { return ScriptedReply{}; });
   broker_.Route("registry.test", 5001, other.port());
   ServeInTurn({{.status = 302, .headers = {{"Location", "http://registry.test:5001/"}}}});
@@ -211,7 +289,7 @@ TEST_F(RegistryClientTest, SameHostOnAnotherPortIsElsewhere) {
 }
 
 TEST_F(RegistryClientTest, RedirectWithinTheRegistryKeepsCredentials) {
-  image_.set_bearer_token("t");
+  image_.set_authorization("Bearer t");
   Serve([](const ScriptedRequest& request) -> ScriptedReply {
     return request.target == "/moved"
                ? ScriptedReply{}

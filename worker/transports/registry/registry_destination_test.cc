@@ -184,7 +184,7 @@ TEST_F(RegistryDestinationTest, LostAnswerToTheLastRequestIsNoFailure) {
 }
 
 TEST_F(RegistryDestinationTest, LocationElsewhereGetsNoCredentials) {
-  image_.set_bearer_token("canary");
+  image_.set_authorization("Bearer canary");
   ScriptedServer store{TakingRegistry()};
   broker_.Route("store.test", 80, store.port());
   Serve([](const ScriptedRequest&) {

@@ -62,6 +62,9 @@ Meaning MissingObject(RegistryObject object) {
     case RegistryObject::kUpload:
     case RegistryObject::kManifestUpload:
       break;
+    case RegistryObject::kBase:
+    case RegistryObject::kToken:
+      return kUnavailable;
   }
   return {absl::StatusCode::kNotFound, "REPOSITORY_UNKNOWN"};
 }

@@ -19,7 +19,15 @@ struct RegistryError {
 };
 
 // What the answer was about; a bare 404 means another thing for each.
-enum class RegistryObject { kManifest, kBlob, kTagList, kUpload, kManifestUpload };
+enum class RegistryObject {
+  kManifest,
+  kBlob,
+  kTagList,
+  kUpload,
+  kManifestUpload,
+  kBase,   // the registry as such
+  kToken,  // of a realm
+};
 
 // Reads the body of an error; empty where it is not the JSON that the specification says.
 std::vector<RegistryError> ParseRegistryErrors(absl::string_view body);

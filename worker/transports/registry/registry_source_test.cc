@@ -116,14 +116,6 @@ TEST_F(RegistrySourceTest, UnauthorizedIsUnauthenticated) {
   EXPECT_EQ(ErrorReason(status), "REGISTRY_UNAUTHORIZED");
 }
 
-TEST_F(RegistrySourceTest, RegistryThatWantsATokenIsSaidSo) {
-  ServeInTurn({{.status = 401,
-                .headers = {{"WWW-Authenticate", "Bearer realm=\"https://auth.test/token\""}}}});
-  EXPECT_THAT(
-      Open().ReadManifest(std::nullopt).status(),
-      StatusIs(absl::StatusCode::kUnauthenticated, HasSubstr("the registry wants a bearer token")));
-}
-
 TEST_F(RegistrySourceTest, ManifestAtTheBoundIsReadAndBeyondItIsNot) {
   const std::string largest(kMaxManifestBytes, 'm');
   for (const Framing framing : {Framing::kLength, Framing::kChunked}) {

@@ -1,0 +1,198 @@
+#include "service/registries/registries_conf.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <filesystem>
+#include <system_error>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "proto/wire/error.h"
+#include "proto/wire/status_macros.h"
+#include "proto/wire/unique_fd.h"
+#include "service/registries/parse_registries_conf.h"
+
+namespace holkas {
+namespace {
+
+constexpr char kSystemFile[] = "/etc/containers/registries.conf";
+constexpr char kUserFile[] = ".config/containers/registries.conf";
+constexpr char kDirectorySuffix[] = ".d";
+
+// People's files have some kilobytes; one that is larger is none of them.
+constexpr size_t kMaxFileBytes = 1 << 20;
+// Files of all directories together.
+constexpr size_t kMaxDropIns = 1000;
+
+absl::StatusOr<std::string> ReadFile(const std::string& path) {
+  UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd.valid()) {
+    return ErrnoError(errno, absl::StrCat("open ", path));
+  }
+  std::string text(kMaxFileBytes + 1, '\0');
+  size_t size = 0;
+  while (size < text.size()) {
+    const ssize_t got = read(fd.get(), text.data() + size, text.size() - size);
+    if (got < 0 && errno == EINTR) {
+      continue;
+    }
+    if (got < 0) {
+      return ErrnoError(errno, absl::StrCat("read ", path));
+    }
+    if (got == 0) {
+      break;
+    }
+    size += static_cast<size_t>(got);
+  }
+  if (size > kMaxFileBytes) {
+    return MakeError(absl::StatusCode::kInvalidArgument, "INVALID_CONFIG",
+                     absl::StrCat(path, ": larger than ", kMaxFileBytes, " bytes"));
+  }
+  text.resize(size);
+  return text;
+}
+
+// The drop-in files, in the order in which they count.
+absl::StatusOr<std::vector<std::string>> ListDropIns(const RegistriesConfFiles& files) {
+  std::vector<std::string> all;
+  for (const std::string& directory : files.drop_in_directories) {
+    std::error_code error;
+    std::filesystem::directory_iterator entry(directory, error);
+    if (error == std::errc::no_such_file_or_directory) {
+      continue;
+    }
+    std::vector<std::string> names;
+    for (; !error && entry != std::filesystem::directory_iterator(); entry.increment(error)) {
+      std::error_code ignored;
+      if (absl::EndsWith(entry->path().string(), ".conf") && !entry->is_directory(ignored)) {
+        names.push_back(entry->path().string());
+      }
+    }
+    if (error) {
+      return ErrnoError(error.value(), absl::StrCat("read directory ", directory));
+    }
+    std::sort(names.begin(), names.end());
+    all.insert(all.end(), names.begin(), names.end());
+  }
+  if (all.size() > kMaxDropIns) {
+    return MakeError(absl::StatusCode::kInvalidArgument, "INVALID_CONFIG",
+                     absl::StrCat("more than ", kMaxDropIns, " drop-in files of registries.conf"));
+  }
+  return all;
+}
+
+absl::Status AddFile(const std::string& path, RegistriesConfForm form, RegistryTable& table) {
+  ASSIGN_OR_RETURN(const std::string text, ReadFile(path));
+  ASSIGN_OR_RETURN(std::vector<RegistryEntry> entries, ParseRegistriesConf(text, path, form));
+  for (RegistryEntry& entry : entries) {
+    table.Set(std::move(entry));
+  }
+  return absl::OkStatus();
+}
+
+// What a file looks like from outside; the same as long as it was not changed.
+std::string LookOf(const std::string& path) {
+  struct stat status = {};
+  if (stat(path.c_str(), &status) != 0) {
+    return absl::StrCat(path, " -\n");
+  }
+  return absl::StrCat(path, " ", status.st_dev, " ", status.st_ino, " ", status.st_size, " ",
+                      status.st_mtim.tv_sec, ".", status.st_mtim.tv_nsec, "\n");
+}
+
+std::string LookOf(const RegistriesConfFiles& files) {
+  std::string look = LookOf(files.main);
+  const absl::StatusOr<std::vector<std::string>> drop_ins = ListDropIns(files);
+  if (!drop_ins.ok()) {
+    return absl::StrCat(look, drop_ins.status().message());
+  }
+  for (const std::string& path : *drop_ins) {
+    absl::StrAppend(&look, LookOf(path));
+  }
+  return look;
+}
+
+}  // namespace
+
+RegistriesConfFiles FindRegistriesConf(const std::string& path,
+                                       const RegistriesConfEnvironment& environment) {
+  RegistriesConfFiles files;
+  const std::string user_file =
+      environment.home.empty() ? "" : absl::StrCat(environment.home, "/", kUserFile);
+  const std::string user_directory =
+      user_file.empty() ? "" : absl::StrCat(user_file, kDirectorySuffix);
+  for (const std::string& named :
+       {path, environment.containers_registries_conf, environment.registries_config_path}) {
+    if (files.main.empty()) {
+      files.main = named;
+    }
+  }
+  files.required = !files.main.empty();
+  const bool is_user_file =
+      files.main.empty() && !user_file.empty() && environment.exists(user_file);
+  if (is_user_file) {
+    files.main = user_file;
+  } else {
+    files.main = files.main.empty() ? kSystemFile : files.main;
+    files.drop_in_directories.push_back(absl::StrCat(kSystemFile, kDirectorySuffix));
+  }
+  if (!user_directory.empty()) {
+    files.drop_in_directories.push_back(user_directory);
+  }
+  return files;
+}
+
+RegistriesConfFiles RegistriesConfAt(const std::string& path) {
+  return {path, true, {absl::StrCat(path, kDirectorySuffix)}};
+}
+
+absl::StatusOr<RegistryTable> LoadRegistriesConf(const RegistriesConfFiles& files) {
+  RegistryTable table;
+  if (files.main.empty()) {
+    return table;
+  }
+  absl::Status main = AddFile(files.main, RegistriesConfForm::kAny, table);
+  if (!main.ok() && !(absl::IsNotFound(main) && !files.required)) {
+    return WithContext(main, "loading registries configuration");
+  }
+  ASSIGN_OR_RETURN(const std::vector<std::string> drop_ins, ListDropIns(files));
+  for (const std::string& path : drop_ins) {
+    absl::Status added = AddFile(path, RegistriesConfForm::kSecondAlone, table);
+    // Gone since the directory was listed.
+    if (!added.ok() && !absl::IsNotFound(added)) {
+      return WithContext(added, "loading drop-in registries configuration");
+    }
+  }
+  return table;
+}
+
+RegistriesConf::RegistriesConf(RegistriesConfFiles files,
+                               std::function<void(const absl::Status& why)> on_stale)
+    : files_(std::move(files)), on_stale_(std::move(on_stale)) {}
+
+absl::StatusOr<std::shared_ptr<const RegistryTable>> RegistriesConf::Current() {
+  // Before the files are read: what changes meanwhile is seen the next time.
+  std::string look = LookOf(files_);
+  absl::MutexLock lock(&mutex_);
+  if (look != seen_) {
+    seen_ = std::move(look);
+    absl::StatusOr<RegistryTable> loaded = LoadRegistriesConf(files_);
+    last_error_ = loaded.status();
+    if (loaded.ok()) {
+      table_ = std::make_shared<const RegistryTable>(*std::move(loaded));
+    } else if (table_ != nullptr && on_stale_) {
+      on_stale_(last_error_);
+    }
+  }
+  if (table_ == nullptr) {
+    return last_error_;
+  }
+  return table_;
+}
+
+}  // namespace holkas
