@@ -1,14 +1,18 @@
 #include "clients/cli/auth_file_flag.h"
 
+#include <sys/stat.h>
+
+#include <optional>
 #include <utility>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "proto/credentials/auth_file_search.h"
+#include "proto/credentials/auth_file.h"
 #include "proto/credentials/credential_key.h"
 #include "proto/credentials/credentials.h"
 #include "proto/credentials/look_up.h"
+#include "proto/credentials/wipe.h"
 #include "proto/wire/error.h"
 #include "proto/wire/image_reference.h"
 #include "proto/wire/status_macros.h"
@@ -18,11 +22,23 @@ namespace {
 
 using holkas::v1::RegistryAccess;
 
-absl::StatusOr<Credentials> LookUp(const std::string& file, const RegistryReference& image,
+bool IsPipe(const std::string& path) {
+  struct stat info;
+  return stat(path.c_str(), &info) == 0 && S_ISFIFO(info.st_mode);
+}
+
+absl::StatusOr<Credentials> LookUp(const std::string& path, const RegistryReference& image,
                                    const std::string& helper_path) {
   ASSIGN_OR_RETURN(CredentialKey key, CredentialKey::Parse(image.Repository()));
-  ASSIGN_OR_RETURN(FoundCredentials found, FindCredentials(key, {AuthFileLocation{file}}));
-  return AskHelpers(std::move(found), helper_path);
+  ASSIGN_OR_RETURN(std::optional<std::string> bytes,
+                   ReadAuthFileBytes(path, FileKinds::kRegularAndPipes));
+  if (!bytes.has_value()) {
+    return NoCredentials();
+  }
+  WipedAtEnd wiped(*bytes);
+  ASSIGN_OR_RETURN(AuthFile file, AuthFile::Parse(*bytes, path, AuthFileFormat::kAuths));
+  ASSIGN_OR_RETURN(AuthFile::Entry entry, file.Find(key));
+  return AskHelpers(ToFound(std::move(entry), key, {}), helper_path);
 }
 
 }  // namespace
@@ -35,12 +51,13 @@ absl::Status ResolveAuthFile(const FlagSet& flags, const CommandContext& context
   if (file.empty() || !reference.ok() || reference->registry() == nullptr) {
     return absl::OkStatus();
   }
-  if (ServerAddress(flags, context).empty()) {
-    access.set_auth_file(
-        absl::StartsWith(file, "/") ? file : absl::StrCat(context.working_directory, "/", file));
+  const std::string path =
+      absl::StartsWith(file, "/") ? file : absl::StrCat(context.working_directory, "/", file);
+  if (ServerAddress(flags, context).empty() && !IsPipe(path)) {
+    access.set_auth_file(path);
     return absl::OkStatus();
   }
-  absl::StatusOr<Credentials> found = LookUp(file, *reference->registry(), context.helper_path);
+  absl::StatusOr<Credentials> found = LookUp(path, *reference->registry(), context.helper_path);
   if (!found.ok()) {
     return WithContext(found.status(), "getting username and password");
   }

@@ -12,11 +12,11 @@ namespace holkas {
 
 // Makes of the file of credentials in `access`, which is as the user typed it, what the server
 // understands. A private server reads the file itself, by its absolute path. A server that somebody
-// runs does not see the user's files: here the credentials for `image` are looked up, with the help
-// of credential helpers, and sent; without any, the registry is accessed anonymously. What no flag
-// names is sent to nobody.
-// Errors: UNAUTHENTICATED (CREDENTIALS_UNAVAILABLE) where the file cannot be read, a helper fails,
-// or the credentials are an identity token, which cannot be sent.
+// runs does not see the user's files, and no server sees a pipe of the shell's: here the
+// credentials for `image` are looked up, with the help of credential helpers, and sent; without
+// any, the registry is accessed anonymously. What no flag names is sent to nobody. Errors:
+// UNAUTHENTICATED (CREDENTIALS_UNAVAILABLE) where the file cannot be read, a helper fails, or the
+// credentials are an identity token, which cannot be sent.
 absl::Status ResolveAuthFile(const FlagSet& flags, const CommandContext& context,
                              const std::string& image, holkas::v1::RegistryAccess& access);
 

@@ -3,7 +3,9 @@
 #include "clients/cli/auth_file_flag.h"
 
 #include <sys/stat.h>
+#include <unistd.h>
 
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 
@@ -115,6 +117,18 @@ TEST_F(AuthFileFlagTest, HelpersOfTheFileAreAskedForAForeignServer) {
   EXPECT_EQ(Run({"copy", "--authfile", file, kApp, "docker://other.example/to"}), 0);
   EXPECT_EQ(service_.copy_request().source_registry().basic().username(), "h");
   EXPECT_TRUE(service_.copy_request().destination_registry().anonymous());
+}
+
+TEST_F(AuthFileFlagTest, PipeOfTheShellIsReadHere) {
+  server_variable_ = "";
+  int ends[2];
+  ASSERT_EQ(pipe(ends), 0);
+  ASSERT_EQ(write(ends[1], kMine, strlen(kMine)), static_cast<ssize_t>(strlen(kMine)));
+  close(ends[1]);
+  EXPECT_EQ(Run({"inspect", absl::StrCat("--authfile=/dev/fd/", ends[0]), kApp}), 0);
+  close(ends[0]);
+  EXPECT_EQ(service_.inspect_request().registry().basic().username(), "me");
+  EXPECT_EQ(service_.inspect_request().registry().auth_file(), "");
 }
 
 TEST_F(AuthFileFlagTest, MalformedFileIsNamedAndNotShown) {

@@ -29,10 +29,17 @@ enum class AuthFileFormat {
   kLegacy,
 };
 
-// The bytes of the regular file at `path`; nullopt where there is none.
-// Errors: UNAUTHENTICATED (CREDENTIALS_UNAVAILABLE) naming the file, where it cannot be read, is no
-// regular file or larger than kMaxAuthFileBytes.
-absl::StatusOr<std::optional<std::string>> ReadAuthFileBytes(const std::string& path);
+enum class FileKinds {
+  kRegular,
+  // Pipes too, which the shell gives a program for `<(command)`: reading may wait for their writer.
+  kRegularAndPipes,
+};
+
+// The bytes of the file at `path`; nullopt where there is none.
+// Errors: UNAUTHENTICATED (CREDENTIALS_UNAVAILABLE) naming the file, where it cannot be read, is
+// not of `kinds` or larger than kMaxAuthFileBytes.
+absl::StatusOr<std::optional<std::string>> ReadAuthFileBytes(const std::string& path,
+                                                             FileKinds kinds = FileKinds::kRegular);
 
 // A file of credentials, to read. It runs no credential helper: it says which one to ask. Errors
 // name the file and what is wrong with it, and never anything that it holds.

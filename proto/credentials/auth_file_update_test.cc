@@ -225,7 +225,7 @@ TEST_F(AuthFileUpdateTest, FiftyLoginsAtOnceAllStay) {
 // Another program does not know our lock: what it writes while a change is being made is in the end
 // there too, unless it comes within the few microseconds between comparison and rename.
 TEST_F(AuthFileUpdateTest, ChangeByAnotherProgramIsSeen) {
-  constexpr int kRounds = 200;
+  constexpr int kRounds = 100;
   Write("{}");
   pid_t other = Fork([&] {
     for (;;) {
@@ -246,7 +246,7 @@ TEST_F(AuthFileUpdateTest, ChangeByAnotherProgramIsSeen) {
 }
 
 TEST_F(AuthFileUpdateTest, WhoeverIsKilledLeavesAWholeFile) {
-  constexpr int kRounds = 150;
+  constexpr int kRounds = 100;
   std::string large = R"({"auths": {"first.test": {"auth": "bWU6cHc="})";
   for (int i = 0; i < 200; ++i) {
     absl::StrAppend(&large, ",\"filler", i, ".test\": {\"auth\": \"bWU6cHc=\"}");

@@ -16,7 +16,8 @@ import pytest
 
 from conftest import soak
 from support.password_registry import PASSWORD, USER, PasswordRegistry
-from support.programs import run
+from support.programs import Server, run
+from support.token_realm import TokenRealm, TokenRegistry
 
 AUTH = "bWU6cGFzczp3b3Jk"  # me:pass:word
 OTHER = "eW91OnB3"  # you:pw
@@ -60,7 +61,7 @@ def without_time(text):
   return re.sub(r'time="[^"]*"', "", text)
 
 
-def both(programs, path, files, arguments, variables=()):
+def both(programs, path, files, arguments, variables=(), server=None):
   """Runs skopeo and then holkas, each in a new home of the same files. What they did."""
   if shutil.which("skopeo") is None:
     pytest.skip("skopeo is not installed")
@@ -69,6 +70,8 @@ def both(programs, path, files, arguments, variables=()):
     home = Home(path, files)
     environment = {**home.environment,
                    **{name: value.format(home=home.path) for name, value in dict(variables).items()}}
+    if server is not None and program != "skopeo":
+      environment["HOLKAS_SERVER"] = server.address
     result = run([program, *(argument.format(home=home.path) for argument in arguments)],
                  env=environment, stdin=subprocess.DEVNULL, cwd=home.path)
     outcomes.append((result.code, result.stdout, without_time(result.stderr), home.state()))
@@ -352,6 +355,33 @@ class TestLogin:
     kept = json.loads(home.session_file().read_text())["auths"]
     assert sorted(kept) == sorted("%s/r%d" % (registry.address, i) for i in range(count))
     assert os.listdir(home.session_file().parent) == ["auth.json"]
+
+
+class TestTokens:
+  """A registry that sends who logs in to a realm."""
+
+  @pytest.fixture
+  def realm(self, tmp_path):
+    with TokenRealm(tmp_path / "realm", {USER: PASSWORD}) as realm:
+      yield realm
+
+  @pytest.fixture
+  def registry(self, realm, tmp_path):
+    with TokenRegistry(tmp_path / "registry", realm) as registry:
+      yield registry
+
+  @pytest.fixture
+  def server(self, programs, realm, tmp_path):
+    config = 'registries: {token_realms: ["%s"]}' % realm.address
+    with Server(programs, tmp_path / "server", config) as server:
+      yield server
+
+  @pytest.mark.parametrize("password", [PASSWORD, "wrong"])
+  def test_same_as_skopeo(self, programs, tmp_path, server, registry, password):
+    theirs, ours = both(programs, tmp_path / "home", {},
+                        ["login", "--tls-verify=false", "-u", USER, "-p", password,
+                         registry.address], server=server)
+    assert ours == theirs
 
 
 class Terminal:
