@@ -50,7 +50,9 @@ std::vector<Flag> LoginStore::Flags() {
       {"authfile", '\0', FlagType::kString, "PATH",
        "keep credentials in PATH (default $REGISTRY_AUTH_FILE, else the session's auth.json)"},
       {"compat-auth-file", '\0', FlagType::kString, "PATH",
-       "keep credentials in PATH, a configuration file of Docker's"},
+       "keep credentials in PATH, a configuration file of Docker's (default that in "
+       "$DOCKER_CONFIG, "
+       "where set)"},
   };
 }
 

@@ -301,6 +301,32 @@ class TestLogin:
     assert result.code == 1
     assert "unauthorized" in result.stderr.lower()
 
+  @pytest.mark.parametrize("variable, file", [("REGISTRY_AUTH_FILE", "x.json"),
+                                              ("XDG_CONFIG_HOME", "x/containers/auth.json"),
+                                              ("DOCKER_CONFIG", "x/config.json"),
+                                              ("HOME", "x/.dockercfg")])
+  def test_private_server_finds_files_by_variables(self, programs, tmp_path, registry, variable,
+                                                   file):
+    entries = json.loads(auths(**{registry.address: AUTH}))
+    home = Home(tmp_path / "home",
+                {file: json.dumps(entries["auths"] if "cfg" in file else entries)})
+    name = registry.repository("variable") + ":x"
+    assert "unauthorized" in programs.inspect(name, env=home.environment).stderr
+    value = str(home.path / ("x.json" if file == "x.json" else "x"))
+    result = programs.inspect(name, env={**home.environment, variable: value})
+    assert result.code == 2 and "manifest unknown" in result.stderr
+
+  def test_helpers_see_what_they_need_of_the_environment(self, programs, tmp_path, registry):
+    home = Home(tmp_path / "home", {
+        HELPER: "#!/bin/sh\nenv > %s/seen\necho '{}'\n" % (tmp_path / "home"),
+        SESSION: json.dumps({"credHelpers": {registry.address: "test"}})})
+    programs.inspect(registry.repository() + ":x",
+                     env={**home.environment, "AWS_PROFILE": "p", "GNUPGHOME": "/g", "LD_AUDIT": "",
+                          "CANARY": "no helper's"})
+    seen = (home.path / "seen").read_text()
+    assert "AWS_PROFILE=p\n" in seen and "GNUPGHOME=/g\n" in seen and "HOME=" in seen
+    assert "CANARY" not in seen and "LD_AUDIT" not in seen
+
   @pytest.mark.parametrize("shared", [False, True], ids=["private server", "shared server"])
   def test_file_of_a_flag_is_used(self, programs, shared_server, home, registry, image_layout,
                                   shared):
