@@ -16,6 +16,9 @@ int main(int argc, char** argv) {
     fputs("holkas-worker is started by holkasd\n", stderr);
     return 1;
   }
-  options.jobs = {&holkas::RunInspect, &holkas::RunCopy, /*attack=*/nullptr};
+  options.jobs = {.inspect = &holkas::RunInspect,
+                  .copy = &holkas::RunCopy,
+                  .delete_image = &holkas::RunDelete,
+                  .list_tags = &holkas::RunListTags};
   return holkas::RunZygote(options);
 }

@@ -13,10 +13,14 @@ namespace holkas {
 
 // The jobs that a worker program can do; null where it cannot.
 struct JobTable {
-  absl::StatusOr<v1::InspectResponse> (*inspect)(const broker::JobSpec& job, Broker& broker);
-  absl::Status (*copy)(const broker::JobSpec& job, Broker& broker, ThreadPool& pool);
+  absl::StatusOr<v1::InspectResponse> (*inspect)(const broker::JobSpec& job,
+                                                 Broker& broker) = nullptr;
+  absl::Status (*copy)(const broker::JobSpec& job, Broker& broker, ThreadPool& pool) = nullptr;
+  absl::StatusOr<v1::DeleteResponse> (*delete_image)(const broker::JobSpec& job,
+                                                     Broker& broker) = nullptr;
+  absl::Status (*list_tags)(const broker::JobSpec& job, Broker& broker) = nullptr;
   // Of the test worker alone.
-  absl::Status (*attack)(absl::string_view name, FrameChannel& channel, ThreadPool& pool);
+  absl::Status (*attack)(absl::string_view name, FrameChannel& channel, ThreadPool& pool) = nullptr;
 };
 
 // Runs the job in a confined worker and tells its result and Finish over `channel`. Does not fail:

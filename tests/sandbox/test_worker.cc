@@ -61,7 +61,7 @@ absl::Status RunAttack(absl::string_view spec, FrameChannel& channel, ThreadPool
 
 int main(int argc, char** argv) {
   holkas::ZygoteOptions options;
-  options.jobs = {nullptr, nullptr, &holkas::RunAttack};
+  options.jobs = {.attack = &holkas::RunAttack};
   if (argc >= 3) {
     options.tier = holkas::ParseTier(argv[2]);
   }

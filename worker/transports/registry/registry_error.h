@@ -19,7 +19,7 @@ struct RegistryError {
 };
 
 // What the answer was about; a bare 404 means another thing for each.
-enum class RegistryObject { kManifest, kBlob, kTagList, kUpload, kManifestUpload };
+enum class RegistryObject { kManifest, kBlob, kTagList, kUpload, kManifestUpload, kDeletion };
 
 // Reads the body of an error; empty where it is not the JSON that the specification says.
 std::vector<RegistryError> ParseRegistryErrors(absl::string_view body);
@@ -28,8 +28,9 @@ std::vector<RegistryError> ParseRegistryErrors(absl::string_view body);
 // registry's own message where it says more.
 // Errors: NOT_FOUND (MANIFEST_UNKNOWN, BLOB_UNKNOWN, REPOSITORY_UNKNOWN); UNAUTHENTICATED
 // (REGISTRY_UNAUTHORIZED); PERMISSION_DENIED (REGISTRY_DENIED); FAILED_PRECONDITION
-// (INVALID_MANIFEST); DATA_LOSS (CONTENT_MISMATCH); RESOURCE_EXHAUSTED (LIMIT_EXCEEDED);
-// UNAVAILABLE (REGISTRY_UNAVAILABLE). Metadata: `http_status`, `registry_code`.
+// (INVALID_MANIFEST; DELETE_DISABLED for kDeletion); DATA_LOSS (CONTENT_MISMATCH);
+// RESOURCE_EXHAUSTED (LIMIT_EXCEEDED); UNAVAILABLE (REGISTRY_UNAVAILABLE). Metadata: `http_status`,
+// `registry_code`.
 absl::Status RegistryAnswerError(RegistryObject object, int status, absl::string_view body);
 
 }  // namespace holkas
