@@ -38,6 +38,7 @@ class JobCalls {
   struct Listeners {
     std::function<void(v1::CopyResponse event)> on_event;
     std::function<void(int severity, std::string line)> on_log;
+    std::function<void(v1::ListTagsResponse tags)> on_tags;
   };
 
   JobCalls(const Grants& grants, const broker::JobSpec& job, BrokerResources& resources,
@@ -53,6 +54,7 @@ class JobCalls {
   absl::StatusOr<Answer> Ready(const broker::WorkerFrame& frame);
   absl::StatusOr<Answer> Event(const broker::WorkerFrame& frame);
   absl::StatusOr<Answer> ResultChunk(const broker::WorkerFrame& frame);
+  absl::StatusOr<Answer> Tags(const broker::WorkerFrame& frame);
   absl::StatusOr<Answer> Log(const broker::WorkerFrame& frame);
   absl::StatusOr<Answer> Finish(const broker::WorkerFrame& frame);
 
@@ -79,6 +81,7 @@ class JobCalls {
   bool HasLayout() const;
   bool HasEvents() const;
   bool HasResult() const;
+  bool HasTags() const;
 
   // What Finish said; nothing before it.
   const std::optional<absl::Status>& finished() const { return finished_; }
@@ -97,6 +100,8 @@ class JobCalls {
   std::unique_ptr<ImageWriter> writer_;
   UniqueFd source_root_;
   std::string result_;
+  int64_t tags_ = 0;
+  int64_t tag_bytes_ = 0;
   int log_lines_ = 0;
   std::optional<absl::Status> finished_;
 

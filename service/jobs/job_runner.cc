@@ -122,6 +122,8 @@ absl::StatusOr<std::string> JobRunner::State::RunAdmitted(Call& call, Summary& s
       call.on_event(std::move(event));
     }
   };
+  options.on_tags = call.on_tags;
+  options.reader_is_behind = call.reader_is_behind;
   options.on_log = [this, &call](int severity, std::string line) {
     logger_.Log(severity == 0 ? LogLevel::kInfo : LogLevel::kWarning, "worker says",
                 {{"request", call.number}, {"line", WithoutSecrets(line, call.job)}});

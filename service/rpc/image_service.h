@@ -26,6 +26,10 @@ class ImageService final : public v1::ImageService::Service {
                        v1::InspectResponse* response) override;
   grpc::Status Copy(grpc::ServerContext* context, const v1::CopyRequest* request,
                     grpc::ServerWriter<v1::CopyResponse>* writer) override;
+  grpc::Status Delete(grpc::ServerContext* context, const v1::DeleteRequest* request,
+                      v1::DeleteResponse* response) override;
+  grpc::Status ListTags(grpc::ServerContext* context, const v1::ListTagsRequest* request,
+                        grpc::ServerWriter<v1::ListTagsResponse>* writer) override;
   grpc::Status GetServerInfo(grpc::ServerContext* context, const v1::GetServerInfoRequest* request,
                              v1::GetServerInfoResponse* response) override;
 
@@ -33,10 +37,6 @@ class ImageService final : public v1::ImageService::Service {
   grpc::Status CheckCredentials(grpc::ServerContext* context,
                                 const v1::CheckCredentialsRequest* request,
                                 v1::CheckCredentialsResponse* response) override;
-  grpc::Status Delete(grpc::ServerContext* context, const v1::DeleteRequest* request,
-                      v1::DeleteResponse* response) override;
-  grpc::Status ListTags(grpc::ServerContext* context, const v1::ListTagsRequest* request,
-                        grpc::ServerWriter<v1::ListTagsResponse>* writer) override;
   grpc::Status Sync(grpc::ServerContext* context, const v1::SyncRequest* request,
                     grpc::ServerWriter<v1::SyncResponse>* writer) override;
   grpc::Status Sign(grpc::ServerContext* context, const v1::SignRequest* request,

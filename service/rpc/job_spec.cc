@@ -108,6 +108,56 @@ absl::StatusOr<broker::ImageLocation> LocationOf(const ImageReference& reference
   return location;
 }
 
+// A job with one image, without what is to be done with it.
+absl::StatusOr<broker::JobSpec> SpecOfOneImage(const ImageReference& image,
+                                               const v1::RegistryAccess& access,
+                                               const RegistrySettings& settings) {
+  broker::JobSpec spec;
+  ASSIGN_OR_RETURN(*spec.mutable_source(), LocationOf(image, access, settings));
+  *spec.mutable_platform() = Complete({});
+  spec.set_threads(1);
+  spec.set_user_agent(absl::StrCat("holkas/", kVersion));
+  return spec;
+}
+
+absl::Status NotOfThisTransport(const std::string& field, absl::string_view message) {
+  return MakeError(absl::StatusCode::kUnimplemented, "TRANSPORT_UNIMPLEMENTED", message,
+                   {{"field", field}});
+}
+
+absl::Status CheckDeletion(const ImageReference& image, bool only_tag) {
+  const RegistryReference* registry = image.registry();
+  if (registry == nullptr) {
+    return NotOfThisTransport("image", absl::StrCat("Deleting images not implemented for ",
+                                                    image.transport(), ": images"));
+  }
+  if (registry->unknown_digest) {
+    return MakeError(absl::StatusCode::kInvalidArgument, "INVALID_REFERENCE",
+                     absl::StrCat(image.ToString(), " names no image that could be deleted"),
+                     {{"field", "image"}});
+  }
+  if (only_tag && registry->digest.has_value()) {
+    return MakeError(absl::StatusCode::kInvalidArgument, "INVALID_FIELD",
+                     "field only_tag needs an image that is named by a tag",
+                     {{"field", "only_tag"}});
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckRepository(const ImageReference& repository) {
+  const RegistryReference* registry = repository.registry();
+  if (registry == nullptr) {
+    return NotOfThisTransport("repository",
+                              absl::StrCat("Unsupported transport '", repository.transport(),
+                                           "' for tag listing. Only supported: docker"));
+  }
+  if (registry->tag_given || registry->digest.has_value() || registry->unknown_digest) {
+    return MakeError(absl::StatusCode::kInvalidArgument, "INVALID_REFERENCE",
+                     "No tag or digest allowed in reference", {{"field", "repository"}});
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::StatusOr<PreparedJob> PrepareJob(const v1::InspectRequest& request,
@@ -146,6 +196,32 @@ absl::StatusOr<PreparedJob> PrepareJob(const v1::CopyRequest& request,
   copy.clear_source_registry();
   copy.clear_destination_registry();
   return PreparedJob{std::move(spec), std::move(source), std::move(destination)};
+}
+
+absl::StatusOr<PreparedJob> PrepareJob(const v1::DeleteRequest& request,
+                                       const RegistrySettings& settings) {
+  ASSIGN_OR_RETURN(ImageReference image, ParseReference("image", request.image()));
+  RETURN_IF_ERROR(CheckDeletion(image, request.only_tag()));
+  ASSIGN_OR_RETURN(broker::JobSpec spec, SpecOfOneImage(image, request.registry(), settings));
+  v1::DeleteRequest& deletion = *spec.mutable_delete_();
+  deletion = request;
+  deletion.clear_image();
+  deletion.clear_registry();
+  return PreparedJob{std::move(spec), std::move(image), std::nullopt};
+}
+
+absl::StatusOr<PreparedJob> PrepareJob(const v1::ListTagsRequest& request,
+                                       const RegistrySettings& settings) {
+  ASSIGN_OR_RETURN(ImageReference repository, ParseReference("repository", request.repository()));
+  RETURN_IF_ERROR(CheckRepository(repository));
+  ASSIGN_OR_RETURN(broker::JobSpec spec, SpecOfOneImage(repository, request.registry(), settings));
+  spec.mutable_source()->mutable_registry()->clear_tag();
+  spec.mutable_source()->mutable_registry()->set_display_name(repository.registry()->Repository());
+  v1::ListTagsRequest& list = *spec.mutable_list_tags();
+  list = request;
+  list.clear_repository();
+  list.clear_registry();
+  return PreparedJob{std::move(spec), std::move(repository), std::nullopt};
 }
 
 bool VerifiesCertificates(const broker::JobSpec& spec) {
