@@ -27,6 +27,9 @@ constexpr size_t kMaxMetadataEntries = 16;
 constexpr size_t kMaxMetadataBytes = 256;
 constexpr size_t kMaxReasonBytes = 63;
 constexpr int kMaxLogLines = 1000;
+constexpr size_t kMaxTagBytes = 1 << 10;
+// A tag with nothing in it that is fit to be shown takes four bytes for each of its own.
+constexpr size_t kMaxShownTagBytes = 4 * kMaxTagBytes;
 
 absl::Status AddressDenied(const broker::Connect& connect, absl::string_view why) {
   return MakeError(absl::StatusCode::kPermissionDenied, "ADDRESS_DENIED",
@@ -93,27 +96,13 @@ bool JobCalls::HasLayout() const {
   return writer_ != nullptr && grants_.destination_path->kind == PathKind::kOci;
 }
 
-bool JobCalls::HasEvents() const {
-  switch (job_.job_case()) {
-    case broker::JobSpec::kCopy:
-    case broker::JobSpec::kAttack:
-    case broker::JobSpec::JOB_NOT_SET:
-      return true;
-    default:
-      return false;
-  }
-}
+bool JobCalls::HasEvents() const { return job_.has_copy(); }
 
 bool JobCalls::HasResult() const {
-  switch (job_.job_case()) {
-    case broker::JobSpec::kCopy:
-    case broker::JobSpec::kCheckCredentials:
-    case broker::JobSpec::kListTags:
-      return false;
-    default:
-      return true;
-  }
+  return !job_.has_copy() && !job_.has_list_tags() && !job_.has_check_credentials();
 }
+
+bool JobCalls::HasTags() const { return job_.has_list_tags(); }
 
 absl::StatusOr<Answer> JobCalls::Ready(const broker::WorkerFrame&) { return Answer(); }
 
@@ -132,6 +121,31 @@ absl::StatusOr<Answer> JobCalls::ResultChunk(const broker::WorkerFrame& frame) {
     return Violation(absl::StrCat("a result of more than ", grants_.max_result_bytes, " bytes"));
   }
   result_ += data;
+  return Answer();
+}
+
+absl::StatusOr<Answer> JobCalls::Tags(const broker::WorkerFrame& frame) {
+  v1::ListTagsResponse tags = frame.tags();
+  if (tags.tags().empty()) {
+    return Violation("a part of a list without a tag");
+  }
+  for (const std::string& tag : tags.tags()) {
+    if (tag.empty() || tag.size() > kMaxTagBytes) {
+      return Violation(absl::StrCat("a tag of ", tag.size(), " bytes"));
+    }
+    tag_bytes_ += static_cast<int64_t>(tag.size());
+  }
+  tags_ += tags.tags_size();
+  if (tags_ > grants_.max_tags || tag_bytes_ > grants_.max_tag_bytes) {
+    return Violation(absl::StrCat("a list of more than ", grants_.max_tags, " tags or ",
+                                  grants_.max_tag_bytes, " bytes"));
+  }
+  // The service knows better whose tags these are.
+  tags.clear_repository();
+  MakeStringsPrintable(tags, kMaxShownTagBytes);
+  if (listeners_.on_tags) {
+    listeners_.on_tags(std::move(tags));
+  }
   return Answer();
 }
 

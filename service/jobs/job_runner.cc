@@ -144,6 +144,8 @@ absl::StatusOr<std::string> JobRunner::State::RunAdmitted(Call& call, Summary& s
       call.on_event(std::move(event));
     }
   };
+  options.on_tags = call.on_tags;
+  options.reader_is_behind = call.reader_is_behind;
   Authorizer authorizer(call.identity, authorization_,
                         [this, &call](const TokenOrder& order, const Cancellation& cancellation) {
                           return FetchToken(call, order, cancellation);

@@ -38,6 +38,9 @@ class JobRunner {
     absl::Time deadline = absl::InfiniteFuture();
     std::function<bool()> cancelled;
     std::function<void(v1::CopyResponse event)> on_event;
+    // As in BrokerSession::Options.
+    std::function<void(v1::ListTagsResponse tags)> on_tags;
+    std::function<bool()> reader_is_behind;
   };
 
   // `max_concurrent`: how many jobs run at once; more wait in the order of their arrival, up to
@@ -46,10 +49,10 @@ class JobRunner {
             int max_concurrent, int max_queued);
   ~JobRunner();
 
-  // The serialised response of the job (empty for Copy). Blocks until the job is over and its
-  // worker is gone. Errors: what the job gave; RESOURCE_EXHAUSTED (LIMIT_EXCEEDED) where the queue
-  // is full; UNAVAILABLE (SERVER_DRAINING); DEADLINE_EXCEEDED and CANCELLED, also while waiting;
-  // INTERNAL (WORKER_DIED) with how the worker ended in the metadata entry `worker_exit`.
+  // The serialised response of the job (empty for Copy and ListTags). Blocks until the job is over
+  // and its worker is gone. Errors: what the job gave; RESOURCE_EXHAUSTED (LIMIT_EXCEEDED) where
+  // the queue is full; UNAVAILABLE (SERVER_DRAINING); DEADLINE_EXCEEDED and CANCELLED, also while
+  // waiting; INTERNAL (WORKER_DIED) with how the worker ended in the metadata entry `worker_exit`.
   absl::StatusOr<std::string> Run(Call call);
 
   // How many jobs run now.

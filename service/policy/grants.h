@@ -45,6 +45,8 @@ struct Grants {
   int max_connections = 64;  // in all
   int max_open_files = 32;   // being written at once
   int64_t max_result_bytes = 10 << 20;
+  int64_t max_tags = 1'000'000;      // of a list
+  int64_t max_tag_bytes = 64 << 20;  // all tags of a list together
   absl::Duration max_run_time = absl::Hours(1);
 };
 

@@ -96,39 +96,80 @@ absl::StatusOr<ImageReference> ParseRegistry(const std::string& text) {
   return reference;
 }
 
+// A job with one image, without what is to be done with it.
+absl::StatusOr<PreparedJob> PrepareOneImage(ImageReference image, const v1::RegistryAccess& access,
+                                            const RegistrySettings& settings, RegistryUse use) {
+  ASSIGN_OR_RETURN(PreparedPlace place, PreparePlace(image, access, settings, use));
+  broker::JobSpec spec;
+  *spec.mutable_source() = std::move(place.location);
+  *spec.mutable_platform() = Complete({});
+  spec.set_threads(1);
+  spec.set_user_agent(absl::StrCat("holkas/", kVersion));
+  return PreparedJob{
+      std::move(spec), {std::move(place.identity), {}}, std::move(image), std::nullopt};
+}
+
+absl::Status NotOfThisTransport(const std::string& field, absl::string_view message) {
+  return MakeError(absl::StatusCode::kUnimplemented, "TRANSPORT_UNIMPLEMENTED", message,
+                   {{"field", field}});
+}
+
+absl::Status CheckDeletion(const ImageReference& image, bool only_tag) {
+  const RegistryReference* registry = image.registry();
+  if (registry == nullptr) {
+    return NotOfThisTransport("image", absl::StrCat("Deleting images not implemented for ",
+                                                    image.transport(), ": images"));
+  }
+  if (registry->unknown_digest) {
+    return MakeError(absl::StatusCode::kInvalidArgument, "INVALID_REFERENCE",
+                     absl::StrCat(image.ToString(), " names no image that could be deleted"),
+                     {{"field", "image"}});
+  }
+  if (only_tag && registry->digest.has_value()) {
+    return MakeError(absl::StatusCode::kInvalidArgument, "INVALID_FIELD",
+                     "field only_tag needs an image that is named by a tag",
+                     {{"field", "only_tag"}});
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckRepository(const ImageReference& repository) {
+  const RegistryReference* registry = repository.registry();
+  if (registry == nullptr) {
+    return NotOfThisTransport("repository",
+                              absl::StrCat("Unsupported transport '", repository.transport(),
+                                           "' for tag listing. Only supported: docker"));
+  }
+  if (registry->tag_given || registry->digest.has_value() || registry->unknown_digest) {
+    return MakeError(absl::StatusCode::kInvalidArgument, "INVALID_REFERENCE",
+                     "No tag or digest allowed in reference", {{"field", "repository"}});
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::StatusOr<PreparedJob> PrepareJob(const v1::InspectRequest& request,
                                        const RegistrySettings& settings) {
   ASSIGN_OR_RETURN(ImageReference image, ParseReference("image", request.image()));
-  ASSIGN_OR_RETURN(PreparedPlace source,
-                   PreparePlace(image, request.registry(), settings, RegistryUse::kPull));
-  broker::JobSpec spec;
-  *spec.mutable_source() = std::move(source.location);
-  *spec.mutable_platform() = Complete(request.platform());
-  spec.set_threads(1);
-  spec.set_user_agent(absl::StrCat("holkas/", kVersion));
-  v1::InspectRequest& inspect = *spec.mutable_inspect();
+  ASSIGN_OR_RETURN(PreparedJob job, PrepareOneImage(std::move(image), request.registry(), settings,
+                                                    RegistryUse::kPull));
+  *job.spec.mutable_platform() = Complete(request.platform());
+  v1::InspectRequest& inspect = *job.spec.mutable_inspect();
   inspect = request;
   inspect.clear_image();
   inspect.clear_registry();
-  return PreparedJob{
-      std::move(spec), {std::move(source.identity), {}}, std::move(image), std::nullopt};
+  return job;
 }
 
 absl::StatusOr<PreparedJob> PrepareJob(const v1::CheckCredentialsRequest& request,
                                        const RegistrySettings& settings) {
   ASSIGN_OR_RETURN(ImageReference registry, ParseRegistry(request.registry()));
-  ASSIGN_OR_RETURN(PreparedPlace place,
-                   PrepareRegistry(*registry.registry(), request.registry(), request.access(),
-                                   settings, RegistryUse::kLogin));
-  broker::JobSpec spec;
-  *spec.mutable_source() = std::move(place.location);
-  spec.set_threads(1);
-  spec.set_user_agent(absl::StrCat("holkas/", kVersion));
-  spec.mutable_check_credentials();
-  return PreparedJob{
-      std::move(spec), {std::move(place.identity), {}}, std::move(registry), std::nullopt};
+  ASSIGN_OR_RETURN(PreparedJob job, PrepareOneImage(std::move(registry), request.access(), settings,
+                                                    RegistryUse::kLogin));
+  job.spec.mutable_source()->mutable_registry()->set_display_name(request.registry());
+  job.spec.mutable_check_credentials();
+  return job;
 }
 
 absl::StatusOr<PreparedJob> PrepareJob(const v1::CopyRequest& request,
@@ -159,6 +200,39 @@ absl::StatusOr<PreparedJob> PrepareJob(const v1::CopyRequest& request,
                      {std::move(from.identity), std::move(to.identity)},
                      std::move(source),
                      std::move(destination)};
+}
+
+absl::StatusOr<PreparedJob> PrepareJob(const v1::DeleteRequest& request,
+                                       const RegistrySettings& settings) {
+  ASSIGN_OR_RETURN(ImageReference image, ParseReference("image", request.image()));
+  RETURN_IF_ERROR(CheckDeletion(image, request.only_tag()));
+  ASSIGN_OR_RETURN(PreparedJob job, PrepareOneImage(std::move(image), request.registry(), settings,
+                                                    request.only_tag() ? RegistryUse::kUntag
+                                                                       : RegistryUse::kDelete));
+  v1::DeleteRequest& deletion = *job.spec.mutable_delete_();
+  deletion = request;
+  deletion.clear_image();
+  deletion.clear_registry();
+  return job;
+}
+
+absl::StatusOr<PreparedJob> PrepareJob(const v1::ListTagsRequest& request,
+                                       const RegistrySettings& settings) {
+  ASSIGN_OR_RETURN(ImageReference repository, ParseReference("repository", request.repository()));
+  RETURN_IF_ERROR(CheckRepository(repository));
+  ASSIGN_OR_RETURN(PreparedJob job, PrepareOneImage(std::move(repository), request.registry(),
+                                                    settings, RegistryUse::kPull));
+  broker::RegistryImage& registry = *job.spec.mutable_source()->mutable_registry();
+  registry.clear_tag();
+  registry.set_display_name(job.source.registry()->Repository());
+  for (broker::RegistryImage& mirror : *registry.mutable_mirrors()) {
+    mirror.clear_tag();
+  }
+  v1::ListTagsRequest& list = *job.spec.mutable_list_tags();
+  list = request;
+  list.clear_repository();
+  list.clear_registry();
+  return job;
 }
 
 bool VerifiesCertificates(const broker::JobSpec& spec) {

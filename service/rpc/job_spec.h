@@ -33,6 +33,11 @@ absl::StatusOr<PreparedJob> PrepareJob(const v1::CopyRequest& request,
                                        const RegistrySettings& settings);
 absl::StatusOr<PreparedJob> PrepareJob(const v1::CheckCredentialsRequest& request,
                                        const RegistrySettings& settings);
+// Also: INVALID_ARGUMENT (INVALID_FIELD) for only_tag with a digest.
+absl::StatusOr<PreparedJob> PrepareJob(const v1::DeleteRequest& request,
+                                       const RegistrySettings& settings);
+absl::StatusOr<PreparedJob> PrepareJob(const v1::ListTagsRequest& request,
+                                       const RegistrySettings& settings);
 
 // Whether the job's worker verifies the certificate of a registry.
 bool VerifiesCertificates(const broker::JobSpec& spec);

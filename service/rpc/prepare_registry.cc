@@ -97,8 +97,22 @@ absl::StatusOr<RegistryIdentity> Identify(const RegistryEndpoint& endpoint,
 }  // namespace
 
 std::string ScopeOf(const RegistryReference& reference, RegistryUse use) {
-  return absl::StrCat("repository:", reference.path,
-                      use == RegistryUse::kPush ? ":pull,push" : ":pull");
+  absl::string_view actions = "pull";
+  switch (use) {
+    case RegistryUse::kPush:
+      actions = "pull,push";
+      break;
+    case RegistryUse::kDelete:
+      actions = "pull,delete";
+      break;
+    case RegistryUse::kUntag:
+      actions = "pull,push,delete";
+      break;
+    case RegistryUse::kPull:
+    case RegistryUse::kLogin:
+      break;
+  }
+  return absl::StrCat("repository:", reference.path, ":", actions);
 }
 
 absl::StatusOr<PreparedPlace> PrepareRegistry(const RegistryReference& named,

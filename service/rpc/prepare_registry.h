@@ -35,7 +35,13 @@ struct PreparedPlace {
 };
 
 // What a job does at a registry. Who only reads is served by mirrors too.
-enum class RegistryUse { kPull, kPush, kLogin };
+enum class RegistryUse {
+  kPull,
+  kPush,
+  kDelete,
+  kUntag,  // deletes a tag, where there is no other way by writing over it
+  kLogin,
+};
 
 // What a token is asked for (distribution: docs/spec/auth/scope).
 std::string ScopeOf(const RegistryReference& reference, RegistryUse use);

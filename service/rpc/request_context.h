@@ -31,7 +31,7 @@ struct RequestContext {
 
 // How long requests may take.
 struct Timeouts {
-  // Where the caller sets no deadline.
+  // Where the caller sets no deadline. Delete and ListTags may take as long as Inspect.
   absl::Duration inspect = absl::Minutes(1);
   absl::Duration copy = absl::Hours(1);
   // Whatever the caller says.

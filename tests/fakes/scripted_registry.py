@@ -109,6 +109,25 @@ def slow(bytes_per_second):
   return act
 
 
+def tag_pages(page):
+  """A list of tags of which `page(number)`, from 1, gives one page's body and the number, or URL, of
+  the next, None for none."""
+  def act(handler, unused_body):
+    asked = urllib.parse.urlsplit(handler.path)
+    body, following = page(int(urllib.parse.parse_qs(asked.query).get("page", ["1"])[0]))
+    headers = {"Content-Type": "application/json"}
+    if following is not None:
+      url = following if isinstance(following, str) else "%s?page=%d" % (asked.path, following)
+      headers["Link"] = '<%s>; rel="next"' % url
+    handler.respond(200, body, headers)
+  return act
+
+
+def tags(names):
+  """A page of these tags."""
+  return json.dumps({"name": "app", "tags": names}).encode()
+
+
 class ScriptedRegistry:
   """Runs while it is entered as a context. `address` is host:port."""
 
@@ -270,6 +289,13 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     found = self.registry.manifests.get((repository, name))
     if found is None:
       (rule.action if rule else error(404, "MANIFEST_UNKNOWN"))(self, b"")
+      return
+    if self.command == "DELETE":
+      for key, other in list(self.registry.manifests.items()):
+        if key[0] == repository and (key[1] == name or
+                                     (":" in name and sha256(other[1]) == name)):
+          del self.registry.manifests[key]
+      self.respond(202)
       return
     self._serve(rule, found[0], found[1], sha256(found[1]))
 

@@ -9,6 +9,7 @@
 #include "broker/broker.pb.h"
 #include "worker/transports/image_source.h"
 #include "worker/transports/registry/registry_client.h"
+#include "worker/transports/registry/registry_mirrors.h"
 #include "worker/transports/transport.h"
 
 namespace holkas {
@@ -19,11 +20,6 @@ namespace holkas {
 absl::StatusOr<std::unique_ptr<ImageSource>> OpenRegistrySource(
     const TransportContext& context, const broker::ImageLocation& location);
 
-// Clients for a registry that is read from, in the order in which to try them: its mirrors, then
-// itself.
-absl::StatusOr<std::vector<std::unique_ptr<RegistryClient>>> NewRegistryClients(
-    const TransportContext& context, const broker::RegistryImage& registry);
-
 // The same with clients of one's own.
 class RegistrySource : public ImageSource {
  public:
@@ -31,8 +27,7 @@ class RegistrySource : public ImageSource {
     clients_.push_back(std::move(client));
   }
   // `clients`: in the order in which they are tried, the registry itself last.
-  explicit RegistrySource(std::vector<std::unique_ptr<RegistryClient>> clients)
-      : clients_(std::move(clients)) {}
+  explicit RegistrySource(RegistryClients clients) : clients_(std::move(clients)) {}
 
   // For a name, compares Docker-Content-Digest too, where the registry sends one.
   // Errors, beside the interface's: RegistryAnswerError's; where no mirror has the manifest either,
@@ -50,7 +45,7 @@ class RegistrySource : public ImageSource {
                                                const std::optional<Digest>& instance);
   absl::StatusOr<RawManifest> ReadFirst();
 
-  std::vector<std::unique_ptr<RegistryClient>> clients_;
+  RegistryClients clients_;
   size_t chosen_ = 0;
   bool settled_ = false;
 };
