@@ -95,9 +95,13 @@ holkas::v1::RetryPolicy RetryPolicyOf(const FlagSet& flags) {
   return policy;
 }
 
+std::string ServerAddress(const FlagSet& flags, const CommandContext& context) {
+  return flags.IsSet("server") ? flags.String("server") : context.server_variable;
+}
+
 absl::Status WithClient(const FlagSet& flags, CommandContext& context,
                         const std::function<absl::Status(ImageClient& client)>& call) {
-  std::string address = flags.IsSet("server") ? flags.String("server") : context.server_variable;
+  std::string address = ServerAddress(flags, context);
   ASSIGN_OR_RETURN(const std::vector<std::string> arguments,
                    PrivateServerArguments(flags, address));
   // The watch calls the client, so it goes first; it holds signals back, so it comes first too.

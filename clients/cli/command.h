@@ -1,6 +1,8 @@
 #ifndef HOLKAS_CLIENTS_CLI_COMMAND_H_
 #define HOLKAS_CLIENTS_CLI_COMMAND_H_
 
+#include <unistd.h>
+
 #include <functional>
 #include <memory>
 #include <string>
@@ -12,6 +14,7 @@
 #include "clients/cli/console.h"
 #include "clients/cli/flag_set.h"
 #include "holkas/v1/image.pb.h"
+#include "proto/credentials/auth_file_search.h"
 
 namespace holkas {
 
@@ -30,6 +33,12 @@ struct CommandContext {
   std::function<absl::StatusOr<std::unique_ptr<Connection>>(
       const std::string& address, const std::vector<std::string>& arguments)>
       connect;
+  // Where answers to prompts are read.
+  int input_fd = STDIN_FILENO;
+  // Where credentials are looked up and kept.
+  AuthEnvironment auth_environment = {};
+  // Where credential helpers are: PATH.
+  std::string helper_path = {};
 };
 
 struct Command {
@@ -64,6 +73,9 @@ holkas::v1::Platform PlatformOf(const FlagSet& flags);
 // Flags and request field for trying again.
 std::vector<Flag> RetryFlags();
 holkas::v1::RetryPolicy RetryPolicyOf(const FlagSet& flags);
+
+// The address of the server that flags or environment name; empty: a private one does the work.
+std::string ServerAddress(const FlagSet& flags, const CommandContext& context);
 
 // Calls `call` with a client connected as flags and context say, and ends the connection. A signal
 // that comes meanwhile cancels the call. Errors: those of the connection and of `call`, explained.

@@ -5,6 +5,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "clients/cli/auth_file_flag.h"
 #include "clients/cli/certificates.h"
 #include "clients/cli/go_text.h"
 #include "clients/cli/image_name.h"
@@ -23,7 +24,6 @@ using holkas::v1::TlsVerification;
 // What Skopeo has and this version has not.
 constexpr const char* kNotBuilt[] = {
     "additional-tag",
-    "authfile",
     "decryption-key",
     "dest-compress",
     "dest-compress-format",
@@ -59,13 +59,6 @@ absl::StatusOr<MultiArch> MultiArchOf(const FlagSet& flags) {
   return absl::InvalidArgumentError(
       absl::StrCat("unknown multi-arch option ", GoQuote(choice),
                    ". Choose one of the supported options: 'system', 'all', or 'index-only'"));
-}
-
-// `--screds` is `--src-creds`, `--dcreds` is `--dest-creds`.
-FlagSet WithAliases(FlagSet flags) {
-  flags.Resolve("screds", "src-creds");
-  flags.Resolve("dcreds", "dest-creds");
-  return flags;
 }
 
 TlsVerification DeprecatedTls(const FlagSet& flags, CommandContext& context) {
@@ -105,17 +98,25 @@ absl::Status SetImages(const std::vector<std::string>& arguments, const CommandC
 }
 
 absl::Status SetRegistries(const FlagSet& flags, TlsVerification deprecated_tls,
-                           CopyRequest& request) {
+                           const CommandContext& context, CopyRequest& request) {
   ASSIGN_OR_RETURN(*request.mutable_source_registry(),
                    RegistryAccessOf(flags, "src-", deprecated_tls));
   ASSIGN_OR_RETURN(*request.mutable_destination_registry(),
                    RegistryAccessOf(flags, "dest-", deprecated_tls));
-  RETURN_IF_ERROR(WithContext(
-      AddCertificates(flags, "src-cert-dir", request.source(), *request.mutable_source_registry()),
-      absl::StrCat("initializing source ", request.source())));
-  return WithContext(AddCertificates(flags, "dest-cert-dir", request.destination(),
-                                     *request.mutable_destination_registry()),
-                     absl::StrCat("initializing destination ", request.destination()));
+  std::string opening_source = absl::StrCat("initializing source ", request.source());
+  RegistryAccess& source = *request.mutable_source_registry();
+  RETURN_IF_ERROR(WithContext(AddCertificates(flags, "src-cert-dir", request.source(), source),
+                              opening_source));
+  RETURN_IF_ERROR(
+      WithContext(ResolveAuthFile(flags, context, request.source(), source), opening_source));
+  std::string opening_destination =
+      absl::StrCat("initializing destination ", request.destination());
+  RegistryAccess& destination = *request.mutable_destination_registry();
+  RETURN_IF_ERROR(
+      WithContext(AddCertificates(flags, "dest-cert-dir", request.destination(), destination),
+                  opening_destination));
+  return WithContext(ResolveAuthFile(flags, context, request.destination(), destination),
+                     opening_destination);
 }
 
 }  // namespace
@@ -134,8 +135,10 @@ std::vector<Flag> CopyFlags() {
        "write the digest of the copied manifest to PATH"},
       {"progress", '\0', FlagType::kString, "MODE",
        "how to show progress: auto, plain, json or none (default auto: bars on a terminal)"},
-      {"screds", '\0', FlagType::kString, "", "", FlagUse::kHidden},
-      {"dcreds", '\0', FlagType::kString, "", "", FlagUse::kHidden},
+      {"screds", '\0', FlagType::kString, "", "", FlagUse::kHidden, "src-creds"},
+      {"dcreds", '\0', FlagType::kString, "", "", FlagUse::kHidden, "dest-creds"},
+      {"authfile", '\0', FlagType::kString, "PATH",
+       "look up the credentials for both registries in PATH alone"},
       {"tls-verify", '\0', FlagType::kBool, "", "", FlagUse::kHidden},
       {"format", 'f', FlagType::kString, "", "", FlagUse::kNotBuilt},
   };
@@ -148,18 +151,17 @@ std::vector<Flag> CopyFlags() {
   return flags;
 }
 
-absl::StatusOr<CopyOrder> ParseCopyOrder(const FlagSet& given,
+absl::StatusOr<CopyOrder> ParseCopyOrder(const FlagSet& flags,
                                          const std::vector<std::string>& arguments,
                                          CommandContext& context) {
   constexpr uint64_t kMaxParallelBlobs = 16;
   if (arguments.size() != 2) {
     return ShowUsage();
   }
-  FlagSet flags = WithAliases(given);
   CopyOrder order;
   TlsVerification deprecated_tls = DeprecatedTls(flags, context);
   RETURN_IF_ERROR(SetImages(arguments, context, order.request));
-  RETURN_IF_ERROR(SetRegistries(flags, deprecated_tls, order.request));
+  RETURN_IF_ERROR(SetRegistries(flags, deprecated_tls, context, order.request));
   ASSIGN_OR_RETURN(MultiArch multi_arch, MultiArchOf(flags));
   ASSIGN_OR_RETURN(order.progress,
                    ParseProgressMode(flags.String("progress"), context.console.OutputIsTerminal()));

@@ -16,10 +16,14 @@ namespace {
 
 // What keeps an image from being opened at all.
 constexpr absl::string_view kOpeningReasons[] = {
-    "ADDRESS_DENIED",       "INVALID_REFERENCE",  "MANIFEST_UNKNOWN",
-    "PATH_DENIED",          "REGISTRY_DENIED",    "REGISTRY_UNAUTHORIZED",
-    "REGISTRY_UNAVAILABLE", "REPOSITORY_UNKNOWN", "TRANSPORT_UNIMPLEMENTED",
+    "ADDRESS_DENIED",        "CREDENTIALS_UNAVAILABLE",
+    "INVALID_REFERENCE",     "MANIFEST_UNKNOWN",
+    "PATH_DENIED",           "REGISTRY_DENIED",
+    "REGISTRY_UNAUTHORIZED", "REGISTRY_UNAVAILABLE",
+    "REPOSITORY_UNKNOWN",    "TRANSPORT_UNIMPLEMENTED",
 };
+
+constexpr absl::string_view kLookingUp = "getting username and password";
 
 bool KeepsFromOpening(absl::string_view reason) {
   return std::find(std::begin(kOpeningReasons), std::end(kOpeningReasons), reason) !=
@@ -75,10 +79,26 @@ bool IsAboutOpeningSource(const absl::Status& status, const std::string& source,
          absl::StrContains(message, registry);
 }
 
+// Which of the two images a look-up of credentials failed for, where only one has a registry.
+absl::Status WithCredentialsContext(const absl::Status& status, const std::string& source,
+                                    const std::string& destination) {
+  absl::Status looking = WithContext(status, kLookingUp);
+  if (!RegistryOf(source).empty() && !RegistryOf(destination).empty()) {
+    return looking;
+  }
+  return RegistryOf(destination).empty()
+             ? WithContext(looking, absl::StrCat("initializing source ", FullName(source)))
+             : WithContext(looking,
+                           absl::StrCat("initializing destination ", FullName(destination)));
+}
+
 }  // namespace
 
 absl::Status WithInspectContext(const absl::Status& failure, const std::string& image) {
   absl::Status status = WithDirectory(failure, image);
+  if (ErrorReason(status) == "CREDENTIALS_UNAVAILABLE") {
+    status = WithContext(status, kLookingUp);
+  }
   std::string reason = ErrorReason(status);
   if (reason == "PLATFORM_NOT_FOUND" || reason == "INVALID_MANIFEST") {
     return WithContext(status, "Error parsing manifest for image");
@@ -123,6 +143,9 @@ absl::Status WithCopyContext(const absl::Status& failure, const std::string& sou
     return WithContext(status, absl::StrCat("initializing destination ", destination));
   }
   std::string reason = ErrorReason(status);
+  if (reason == "CREDENTIALS_UNAVAILABLE") {
+    return WithCredentialsContext(status, source, destination);
+  }
   if (reason == "PLATFORM_NOT_FOUND") {
     return WithContext(status,
                        absl::StrCat("choosing an image from manifest list ", FullName(source)));

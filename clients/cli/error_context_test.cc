@@ -90,6 +90,23 @@ TEST(WithCopyContext, NamesTheSourceInFull) {
       StatusIs(StatusCode::kNotFound, "choosing an image from manifest list oci:/l:x: none"));
 }
 
+TEST(WithCopyContext, SaysThatCredentialsWereLookedUp) {
+  absl::Status failed =
+      MakeError(StatusCode::kUnauthenticated, "CREDENTIALS_UNAVAILABLE", "it is not JSON");
+  const std::string looking = "getting username and password: it is not JSON";
+  EXPECT_THAT(WithInspectContext(failed, "docker://a.example/b"),
+              StatusIs(StatusCode::kUnauthenticated,
+                       "Error parsing image name \"docker://a.example/b\": " + looking));
+  EXPECT_THAT(WithCopyContext(failed, "docker://a.example/b", "dir:/x"),
+              StatusIs(StatusCode::kUnauthenticated,
+                       "initializing source docker://a.example/b:latest: " + looking));
+  EXPECT_THAT(WithCopyContext(failed, "dir:/x", "docker://a.example/b"),
+              StatusIs(StatusCode::kUnauthenticated,
+                       "initializing destination docker://a.example/b:latest: " + looking));
+  EXPECT_THAT(WithCopyContext(failed, "docker://a.example/b", "docker://a.example/c"),
+              StatusIs(StatusCode::kUnauthenticated, looking));
+}
+
 TEST(WithCopyContext, TellsTheRegistriesApart) {
   absl::Status refused = MakeError(StatusCode::kUnavailable, "REGISTRY_UNAVAILABLE",
                                    "pinging container registry a.example:5000: connection refused");

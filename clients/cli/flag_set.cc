@@ -82,12 +82,6 @@ void FlagSet::Remove(absl::string_view name) {
   values_.erase(std::string(name));
 }
 
-void FlagSet::Resolve(absl::string_view alias, absl::string_view name) {
-  if (IsSet(alias)) {
-    values_[std::string(name)] = String(alias);
-  }
-}
-
 absl::StatusOr<std::vector<std::string>> FlagSet::Parse(const std::vector<std::string>& args,
                                                         bool interspersed) {
   std::vector<std::string> arguments;
@@ -178,7 +172,7 @@ absl::Status FlagSet::Set(const Flag& flag, absl::string_view value) {
     return Invalid(absl::StrCat("invalid argument ", GoQuote(value), " for \"", shown,
                                 "\" flag: ", checked.message()));
   }
-  values_[flag.name] = std::string(value);
+  values_[flag.alias_of.empty() ? flag.name : flag.alias_of] = std::string(value);
   return absl::OkStatus();
 }
 

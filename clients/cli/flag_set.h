@@ -38,6 +38,8 @@ struct Flag {
   // One sentence for the help.
   std::string usage;
   FlagUse use = FlagUse::kShown;
+  // The flag whose value this one sets, another name of it; empty: its own.
+  std::string alias_of = {};
 };
 
 // Flags and their values. Getters take the name of a flag of the set and its type; a flag that was
@@ -52,9 +54,6 @@ class FlagSet {
 
   // Takes the flag `name` and its value out of the set.
   void Remove(absl::string_view name);
-
-  // Gives the flag `name` the value of the flag `alias`, if that has one.
-  void Resolve(absl::string_view alias, absl::string_view name);
 
   // Takes flags off `args` and returns the arguments. Unless `interspersed`, the first argument
   // ends the flags and is returned with all that follows. Errors: INVALID_ARGUMENT with pflag's

@@ -20,7 +20,7 @@ FlagSet Flags() {
       {"times", '\0', FlagType::kInt, "", "how often"},
       {"copies", '\0', FlagType::kUint, "", "how many"},
       {"wait", '\0', FlagType::kDuration, "", "how long"},
-      {"secret", '\0', FlagType::kBool, "", "not shown", FlagUse::kHidden},
+      {"secret", '\0', FlagType::kBool, "", "not shown", FlagUse::kHidden, "all"},
       {"sign-by", 's', FlagType::kString, "KEY", "sign", FlagUse::kNotBuilt},
   });
 }
@@ -115,13 +115,19 @@ TEST(FlagSet, AddKeepsValuesAndItsOwnFlags) {
   EXPECT_FALSE(flags.IsSet("file"));
 }
 
-TEST(FlagSet, ResolveAndRemoveMoveValues) {
+TEST(FlagSet, AliasSetsTheOtherFlagAndTheLastOneWins) {
   FlagSet flags = Flags();
-  ASSERT_OK(flags.Parse({"--secret", "--times=1"}, true).status());
-  flags.Resolve("secret", "all");
-  flags.Resolve("file", "times");
+  ASSERT_OK(flags.Parse({"--secret"}, true).status());
   EXPECT_TRUE(flags.Bool("all"));
-  EXPECT_EQ(flags.Int("times"), 1);
+  ASSERT_OK(flags.Parse({"--all=false"}, true).status());
+  EXPECT_FALSE(flags.Bool("all"));
+  ASSERT_OK(flags.Parse({"--all=false", "--secret"}, true).status());
+  EXPECT_TRUE(flags.Bool("all"));
+}
+
+TEST(FlagSet, RemovedFlagIsUnknown) {
+  FlagSet flags = Flags();
+  ASSERT_OK(flags.Parse({"--times=1"}, true).status());
   flags.Remove("times");
   EXPECT_FALSE(flags.IsSet("times"));
   EXPECT_THAT(flags.Parse({"--times=1"}, true),

@@ -2,6 +2,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "clients/cli/auth_file_flag.h"
 #include "clients/cli/certificates.h"
 #include "clients/cli/error_context.h"
 #include "clients/cli/go_json.h"
@@ -82,6 +83,10 @@ absl::StatusOr<InspectRequest> MakeRequest(const FlagSet& flags, const std::stri
       return WithContext(certificates.status(), opening);
     }
     *request.mutable_registry()->mutable_certificates() = *certificates;
+  }
+  absl::Status resolved = ResolveAuthFile(flags, context, *image, *request.mutable_registry());
+  if (!resolved.ok()) {
+    return WithContext(resolved, opening);
   }
   request.set_image(*image);
   *request.mutable_platform() = PlatformOf(flags);

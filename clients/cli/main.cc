@@ -18,6 +18,7 @@
 #include "clients/cli/connection.h"
 #include "clients/cli/console.h"
 #include "clients/cli/run.h"
+#include "proto/credentials/auth_file_search.h"
 
 namespace holkas {
 namespace {
@@ -46,6 +47,7 @@ int Main(const std::vector<std::string>& arguments) {
   signal(SIGPIPE, SIG_IGN);
   Console console(STDOUT_FILENO, STDERR_FILENO);
   const char* server = getenv("HOLKAS_SERVER");
+  const char* path = getenv("PATH");
   CommandContext context = {
       .console = console,
       .working_directory = WorkingDirectory(),
@@ -55,6 +57,8 @@ int Main(const std::vector<std::string>& arguments) {
             return address.empty() ? Connection::Private(console.debug(), arguments)
                                    : Connection::To(address);
           },
+      .auth_environment = ProcessAuthEnvironment(),
+      .helper_path = path == nullptr ? "" : path,
   };
   // Orphans of a private server come to us.
   prctl(PR_SET_CHILD_SUBREAPER, 1);

@@ -72,7 +72,8 @@ std::vector<Flag> RegistryFlags(absl::string_view prefix) {
        usage("require HTTPS with a verified certificate of ", "registry (default true)")},
       {name("registry-token"), '\0', FlagType::kString, "",
        usage("present this bearer token to ", "registry")},
-      {name("authfile"), '\0', FlagType::kString, "", "", kNotBuilt},
+      {name("authfile"), '\0', FlagType::kString, "PATH",
+       usage("look up the credentials for ", "registry in PATH alone")},
       {name("daemon-host"), '\0', FlagType::kString, "", "", kNotBuilt},
       {name("shared-blob-dir"), '\0', FlagType::kString, "", "", kNotBuilt},
   };
@@ -97,6 +98,10 @@ absl::StatusOr<RegistryAccess> RegistryAccessOf(const FlagSet& flags, absl::stri
     access.mutable_basic()->set_password(flags.String(prefix + "password"));
   } else if (flags.Bool(prefix + "no-creds")) {
     access.set_anonymous(true);
+  } else {
+    // copy has one for both images too.
+    bool own = flags.IsSet(prefix + "authfile");
+    access.set_auth_file(flags.String(own ? prefix + "authfile" : "authfile"));
   }
   return access;
 }

@@ -16,7 +16,8 @@ namespace holkas {
 
 std::vector<Flag> RegistryFlags(absl::string_view prefix);
 
-// What `flags` say; TLS verification as in `deprecated_tls` where they do not say it.
+// What `flags` say; TLS verification as in `deprecated_tls` where they do not say it. A file of
+// credentials is still to be resolved (auth_file_flag.h).
 // Errors: INVALID_ARGUMENT with Skopeo's text for flags that exclude each other.
 absl::StatusOr<holkas::v1::RegistryAccess> RegistryAccessOf(
     const FlagSet& flags, absl::string_view prefix, holkas::v1::TlsVerification deprecated_tls);

@@ -10,6 +10,8 @@
 #include "clients/cli/delete.h"
 #include "clients/cli/inspect.h"
 #include "clients/cli/list_tags.h"
+#include "clients/cli/login.h"
+#include "clients/cli/logout.h"
 #include "clients/cli/manifest_digest.h"
 #include "clients/cli/registry_flags.h"
 #include "proto/wire/status_macros.h"
@@ -20,8 +22,8 @@ namespace {
 
 // The commands, in the order of the help.
 std::vector<Command> Commands() {
-  return {CopyCommand(), DeleteCommand(), InspectCommand(), ListTagsCommand(),
-          ManifestDigestCommand()};
+  return {CopyCommand(),  DeleteCommand(), InspectCommand(),       ListTagsCommand(),
+          LoginCommand(), LogoutCommand(), ManifestDigestCommand()};
 }
 
 // Skopeo's commands that this version does not have.
@@ -30,8 +32,6 @@ constexpr const char* kNotBuilt[] = {
     "experimental-image-proxy",
     "generate-sigstore-key",
     "layers",
-    "login",
-    "logout",
     "standalone-sign",
     "standalone-verify",
     "sync",

@@ -2,23 +2,14 @@
 
 #include "clients/cli/run.h"
 
-#include <fcntl.h>
-#include <grpcpp/server.h>
-#include <grpcpp/server_builder.h>
-#include <grpcpp/server_posix.h>
-#include <sys/mman.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
 #include <fstream>
 #include <sstream>
 #include <string>
 #include <vector>
 
-#include "clients/cli/testing/fake_image_service.h"
+#include "clients/cli/testing/command_line_test.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "proto/wire/unique_fd.h"
 
 namespace holkas {
 namespace {
@@ -28,54 +19,7 @@ using testing::EndsWith;
 using testing::HasSubstr;
 using testing::StartsWith;
 
-std::string Contents(int fd) {
-  std::string text(static_cast<size_t>(lseek(fd, 0, SEEK_END)), '\0');
-  EXPECT_EQ(pread(fd, text.data(), text.size(), 0), static_cast<ssize_t>(text.size()));
-  return text;
-}
-
-class RunTest : public testing::Test {
- protected:
-  RunTest() {
-    grpc::ServerBuilder builder;
-    builder.RegisterService(&service_);
-    server_ = builder.BuildAndStart();
-  }
-  ~RunTest() override { server_->Shutdown(std::chrono::system_clock::now()); }
-
-  int Run(const std::vector<std::string>& arguments) {
-    UniqueFd out(memfd_create("out", 0));
-    UniqueFd err(memfd_create("err", 0));
-    Console console(out.get(), err.get());
-    CommandContext context = {
-        .console = console,
-        .working_directory = "/home/me",
-        .server_variable = "unix:/from/environment",
-        .connect =
-            [this](const std::string& address, const std::vector<std::string>& arguments) {
-              address_ = address;
-              arguments_ = arguments;
-              int ends[2];
-              EXPECT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends), 0);
-              grpc::AddInsecureChannelFromFd(server_.get(), ends[0]);
-              return Connection::Over(UniqueFd(ends[1]));
-            },
-    };
-    int exit_code = RunCommandLine(arguments, context);
-    out_ = Contents(out.get());
-    err_ = Contents(err.get());
-    return exit_code;
-  }
-
-  FakeImageService service_;
-  std::unique_ptr<grpc::Server> server_;
-  std::string address_;
-  std::vector<std::string> arguments_;
-  std::string out_;
-  std::string err_;
-};
-
-std::string Fatal(const std::string& message) { return " level=fatal msg=\"" + message + "\"\n"; }
+class RunTest : public CommandLineTest {};
 
 TEST_F(RunTest, InspectPrintsJson) {
   EXPECT_EQ(Run({"inspect", "docker://fake.example/app"}), 0);
@@ -209,6 +153,17 @@ TEST_F(RunTest, CopySendsWhatItsFlagsSay) {
   EXPECT_EQ(request.destination_registry().tls_verification(),
             holkas::v1::TLS_VERIFICATION_UNSPECIFIED);
   EXPECT_EQ(request.destination(), "oci:/home/me/layout:x");
+}
+
+TEST_F(RunTest, AliasesOfCredentialsAreTheSameFlag) {
+  EXPECT_EQ(Run({"copy", "--src-creds=a:b", "--screds=c:d", "--dcreds=e:f", "--dest-creds=g:h",
+                 "docker://fake.example/app", "docker://fake.example/b"}),
+            0);
+  EXPECT_EQ(service_.copy_request().source_registry().basic().username(), "c");
+  EXPECT_EQ(service_.copy_request().destination_registry().basic().username(), "g");
+  EXPECT_EQ(Run({"copy", "--dcreds=e:f", "--dest-no-creds", "docker://fake.example/app", "dir:x"}),
+            1);
+  EXPECT_THAT(err_, EndsWith(Fatal("creds and no-creds cannot be specified at the same time")));
 }
 
 TEST_F(RunTest, DeprecatedTlsVerifyWarnsAndWorks) {

@@ -6,6 +6,8 @@
 
 namespace holkas {
 
+using holkas::v1::CheckCredentialsRequest;
+using holkas::v1::CheckCredentialsResponse;
 using holkas::v1::CopyRequest;
 using holkas::v1::CopyResponse;
 using holkas::v1::DeleteRequest;
@@ -88,6 +90,13 @@ absl::Status ImageClient::ListTags(const ListTagsRequest& request, absl::Time de
     on_tags(tags);
   }
   return FromRpcStatus(reader->Finish());
+}
+
+absl::Status ImageClient::CheckCredentials(const CheckCredentialsRequest& request,
+                                           absl::Time deadline) {
+  Call call(*this, deadline);
+  CheckCredentialsResponse response;
+  return FromRpcStatus(stub_->CheckCredentials(call.context(), request, &response));
 }
 
 void ImageClient::Cancel() {

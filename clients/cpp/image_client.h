@@ -39,6 +39,10 @@ class ImageClient {
   absl::Status ListTags(const holkas::v1::ListTagsRequest& request, absl::Time deadline,
                         const std::function<void(const holkas::v1::ListTagsResponse&)>& on_tags);
 
+  // Finds out whether a registry accepts credentials.
+  absl::Status CheckCredentials(const holkas::v1::CheckCredentialsRequest& request,
+                                absl::Time deadline);
+
   // Ends the call in progress, and every later one at once, with CANCELLED.
   void Cancel();
 

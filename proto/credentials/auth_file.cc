@@ -79,9 +79,11 @@ absl::StatusOr<json*> FindObject(json& root, const char* name) {
 
 }  // namespace
 
-absl::StatusOr<std::optional<std::string>> ReadAuthFileBytes(const std::string& path) {
+absl::StatusOr<std::optional<std::string>> ReadAuthFileBytes(const std::string& path,
+                                                             FileKinds kinds) {
+  const bool pipes = kinds == FileKinds::kRegularAndPipes;
   // O_NONBLOCK: opening a FIFO is not to wait for its writer.
-  UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC | (pipes ? 0 : O_NONBLOCK)));
   if (!fd.valid() && (errno == ENOENT || errno == ENOTDIR)) {
     return std::nullopt;
   }
@@ -89,7 +91,7 @@ absl::StatusOr<std::optional<std::string>> ReadAuthFileBytes(const std::string& 
   if (!fd.valid() || fstat(fd.get(), &info) != 0) {
     return Unavailable(path, strerror(errno));
   }
-  if (!S_ISREG(info.st_mode)) {
+  if (!S_ISREG(info.st_mode) && !(pipes && S_ISFIFO(info.st_mode))) {
     return Unavailable(path, "it is not a regular file");
   }
   std::string bytes(kMaxAuthFileBytes + 1, '\0');
@@ -191,6 +193,14 @@ absl::StatusOr<AuthFile::Entry> AuthFile::Find(const CredentialKey& key) const {
     return HelperEntry{std::move(name), std::move(server), auth != nullptr};
   }
   return NoCredentials();
+}
+
+std::vector<std::string> AuthFile::Keys() const {
+  std::vector<std::string> keys;
+  for (const auto& [key, auth] : auths_) {
+    keys.push_back(key);
+  }
+  return keys;
 }
 
 const AuthFile::Auth* AuthFile::FindAuth(const CredentialKey& key) const {

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <variant>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -28,10 +29,17 @@ enum class AuthFileFormat {
   kLegacy,
 };
 
-// The bytes of the regular file at `path`; nullopt where there is none.
-// Errors: UNAUTHENTICATED (CREDENTIALS_UNAVAILABLE) naming the file, where it cannot be read, is no
-// regular file or larger than kMaxAuthFileBytes.
-absl::StatusOr<std::optional<std::string>> ReadAuthFileBytes(const std::string& path);
+enum class FileKinds {
+  kRegular,
+  // Pipes too, which the shell gives a program for `<(command)`: reading may wait for their writer.
+  kRegularAndPipes,
+};
+
+// The bytes of the file at `path`; nullopt where there is none.
+// Errors: UNAUTHENTICATED (CREDENTIALS_UNAVAILABLE) naming the file, where it cannot be read, is
+// not of `kinds` or larger than kMaxAuthFileBytes.
+absl::StatusOr<std::optional<std::string>> ReadAuthFileBytes(const std::string& path,
+                                                             FileKinds kinds = FileKinds::kRegular);
 
 // A file of credentials, to read. It runs no credential helper: it says which one to ask. Errors
 // name the file and what is wrong with it, and never anything that it holds.
@@ -61,6 +69,13 @@ class AuthFile {
   // Errors: UNAUTHENTICATED (CREDENTIALS_UNAVAILABLE) where the entry is malformed.
   absl::StatusOr<Entry> Find(const CredentialKey& key) const;
 
+  // The keys of `auths`.
+  std::vector<std::string> Keys() const;
+  // `credHelpers`: from registry to the name of its helper.
+  const std::map<std::string, std::string>& helpers() const { return helpers_; }
+  // `credsStore`: the helper for all other registries; empty for none.
+  const std::string& store() const { return store_; }
+
  private:
   struct Auth {
     // base64 of `user:password`.
@@ -79,9 +94,7 @@ class AuthFile {
   std::string path_;
   AuthFileFormat format_;
   std::map<std::string, Auth> auths_;
-  // From registry to the name of its helper.
   std::map<std::string, std::string> helpers_;
-  // The helper for all other registries; empty for none.
   std::string store_;
 };
 

@@ -282,6 +282,9 @@ absl::StatusOr<CredentialHelper::Answer> CredentialHelper::Run(const char* verb,
     return Failed(verb, strerror(error));
   }
   Process process(pid);
+  if (process.end_fd() < 0) {
+    return Failed(verb, strerror(errno));
+  }
   write_end.reset();
   Answer answer;
   absl::Status read = ReadUntilEnd(process, read_end.get(), time_limit_, answer.text);

@@ -31,18 +31,26 @@ absl::StatusOr<Credentials> Ask(const HelperEntry& entry, absl::string_view path
 
 }  // namespace
 
+FoundCredentials ToFound(AuthFile::Entry entry, const CredentialKey& key,
+                         std::vector<CredentialSource> later) {
+  if (auto* helper = std::get_if<HelperEntry>(&entry)) {
+    return HelperQuestion{std::move(*helper), key, std::move(later)};
+  }
+  if (auto* basic = std::get_if<UserPassword>(&entry)) {
+    return std::move(*basic);
+  }
+  if (auto* token = std::get_if<IdentityToken>(&entry)) {
+    return std::move(*token);
+  }
+  return NoCredentials();
+}
+
 absl::StatusOr<FoundCredentials> FindCredentials(const CredentialKey& key,
                                                  std::vector<CredentialSource> sources) {
   for (auto source = sources.begin(); source != sources.end(); ++source) {
     ASSIGN_OR_RETURN(AuthFile::Entry entry, EntryOf(*source, key));
-    if (auto* helper = std::get_if<HelperEntry>(&entry)) {
-      return HelperQuestion{std::move(*helper), key, {source + 1, sources.end()}};
-    }
-    if (auto* basic = std::get_if<UserPassword>(&entry)) {
-      return std::move(*basic);
-    }
-    if (auto* token = std::get_if<IdentityToken>(&entry)) {
-      return std::move(*token);
+    if (!std::holds_alternative<NoCredentials>(entry)) {
+      return ToFound(std::move(entry), key, {source + 1, sources.end()});
     }
   }
   return NoCredentials();

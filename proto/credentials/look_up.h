@@ -7,6 +7,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "proto/credentials/auth_file.h"
 #include "proto/credentials/auth_file_search.h"
 #include "proto/credentials/credential_key.h"
 #include "proto/credentials/credentials.h"
@@ -24,6 +25,10 @@ struct HelperQuestion {
 };
 
 using FoundCredentials = std::variant<NoCredentials, UserPassword, IdentityToken, HelperQuestion>;
+
+// What `entry`, which a file has for `key`, means; `later` is where to go on behind a helper.
+FoundCredentials ToFound(AuthFile::Entry entry, const CredentialKey& key,
+                         std::vector<CredentialSource> later);
 
 // What the files of `sources` say of `key`, up to the first helper. Reads files, runs nothing.
 // Errors: UNAUTHENTICATED (CREDENTIALS_UNAVAILABLE) for a file that is malformed or cannot be read;

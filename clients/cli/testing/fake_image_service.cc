@@ -15,6 +15,8 @@
 namespace holkas {
 namespace {
 
+using holkas::v1::CheckCredentialsRequest;
+using holkas::v1::CheckCredentialsResponse;
 using holkas::v1::CopyRequest;
 using holkas::v1::CopyResponse;
 using holkas::v1::DeleteRequest;
@@ -186,9 +188,30 @@ grpc::Status FakeImageService::ListTags(grpc::ServerContext* context,
                                           : Misbehave(context, request->repository());
 }
 
+grpc::Status FakeImageService::CheckCredentials(grpc::ServerContext*,
+                                                const CheckCredentialsRequest* request,
+                                                CheckCredentialsResponse*) {
+  {
+    absl::MutexLock lock(&mutex_);
+    check_requests_.push_back(*request);
+  }
+  if (absl::StartsWith(request->registry(), "down.example")) {
+    return Error(grpc::StatusCode::UNAVAILABLE, "REGISTRY_UNAVAILABLE",
+                 "pinging container registry down.example: connection refused");
+  }
+  return request->access().basic().password() == "right"
+             ? grpc::Status::OK
+             : Error(grpc::StatusCode::UNAUTHENTICATED, "REGISTRY_UNAUTHORIZED", "unauthorized");
+}
+
 InspectRequest FakeImageService::inspect_request() const {
   absl::MutexLock lock(&mutex_);
   return inspect_request_;
+}
+
+std::vector<CheckCredentialsRequest> FakeImageService::check_requests() const {
+  absl::MutexLock lock(&mutex_);
+  return check_requests_;
 }
 
 CopyRequest FakeImageService::copy_request() const {

@@ -20,6 +20,9 @@ namespace holkas {
 //   docker://fake.example/locked     UNAUTHENTICATED, REGISTRY_UNAUTHORIZED
 //   docker://fake.example/stall      waits until the caller hangs up or the deadline passes
 //   docker://fake.example/die        ends the process with status 3 and a last word
+//
+// A registry accepts the password `right`, except
+//   down.example    UNAVAILABLE, REGISTRY_UNAVAILABLE
 class FakeImageService : public holkas::v1::ImageService::Service {
  public:
   grpc::Status Inspect(grpc::ServerContext* context, const holkas::v1::InspectRequest* request,
@@ -31,12 +34,17 @@ class FakeImageService : public holkas::v1::ImageService::Service {
                       holkas::v1::DeleteResponse* response) override;
   grpc::Status ListTags(grpc::ServerContext* context, const holkas::v1::ListTagsRequest* request,
                         grpc::ServerWriter<holkas::v1::ListTagsResponse>* writer) override;
+  grpc::Status CheckCredentials(grpc::ServerContext* context,
+                                const holkas::v1::CheckCredentialsRequest* request,
+                                holkas::v1::CheckCredentialsResponse* response) override;
 
   // The last request of each kind.
   holkas::v1::InspectRequest inspect_request() const;
   holkas::v1::CopyRequest copy_request() const;
   holkas::v1::DeleteRequest delete_request() const;
   holkas::v1::ListTagsRequest list_tags_request() const;
+  // All of them, in order.
+  std::vector<holkas::v1::CheckCredentialsRequest> check_requests() const;
 
  private:
   mutable absl::Mutex mutex_;
@@ -44,6 +52,7 @@ class FakeImageService : public holkas::v1::ImageService::Service {
   holkas::v1::CopyRequest copy_request_ ABSL_GUARDED_BY(mutex_);
   holkas::v1::DeleteRequest delete_request_ ABSL_GUARDED_BY(mutex_);
   holkas::v1::ListTagsRequest list_tags_request_ ABSL_GUARDED_BY(mutex_);
+  std::vector<holkas::v1::CheckCredentialsRequest> check_requests_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace holkas
