@@ -201,6 +201,11 @@ TEST(CheckRedirectHost, DeniesInnerNamesUnusualSpellingsAndWhatIsNoName) {
       "x.localhost",
       "metadata",
       "metadata.google.internal",
+      "a.internal",
+      "printer.local",
+      "router.home.arpa",
+      "metadata.tencentyun.com",
+      "a.b.localhost",
       "Metadata.Google.Internal",
       "instance-data",
       "localhost.localdomain",
@@ -225,8 +230,29 @@ TEST(CheckRedirectHost, AllowsNamesAndAddressesInTheirUsualSpelling) {
 TEST(CheckNotOwnAddress, DeniesLoopbackWhichEveryHostHas) {
   sockaddr_storage own = Address("127.0.0.1");
   EXPECT_THAT(CheckNotOwnAddress(Generic(own)), StatusIs(absl::StatusCode::kPermissionDenied));
+  sockaddr_storage mapped = Address("::ffff:127.0.0.1");
+  EXPECT_THAT(CheckNotOwnAddress(Generic(mapped)), StatusIs(absl::StatusCode::kPermissionDenied));
+  sockaddr_storage translated = Address("64:ff9b::127.0.0.1");
+  EXPECT_THAT(CheckNotOwnAddress(Generic(translated)),
+              StatusIs(absl::StatusCode::kPermissionDenied));
   sockaddr_storage other = Address("8.8.8.8");
   EXPECT_OK(CheckNotOwnAddress(Generic(other)));
+}
+
+TEST(CheckAddress, DeniesWhatTheAdministratorDenies) {
+  const std::vector<Network> denied = {*Network::Parse("8.8.0.0/16"),
+                                       *Network::Parse("2600:1::/32")};
+  for (const char* text : {"8.8.8.8", "::ffff:8.8.1.1", "64:ff9b::8.8.8.8", "2002:808:808::1",
+                           "2600:1::5", "127.0.0.1", "10.0.0.1"}) {
+    sockaddr_storage address = Address(text);
+    const absl::Status status = CheckAddress(Generic(address), denied);
+    EXPECT_THAT(status, StatusIs(absl::StatusCode::kPermissionDenied)) << text;
+    EXPECT_EQ(ErrorReason(status), "ADDRESS_DENIED");
+  }
+  for (const char* text : {"8.9.8.8", "64:ff9b::8.9.1.1", "2600:2::5"}) {
+    sockaddr_storage address = Address(text);
+    EXPECT_OK(CheckAddress(Generic(address), denied)) << text;
+  }
 }
 
 }  // namespace
