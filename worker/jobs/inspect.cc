@@ -93,13 +93,12 @@ absl::Status CheckIsImage(const Manifest& manifest) {
                                 absl::CHexEscape(type.substr(0, kMaxShownBytes)), "\""));
 }
 
-// `host[:port]/path` of a registry's image.
-std::string NameOf(const broker::RegistryImage& image) {
-  RegistryReference reference;
-  reference.host = image.host();
-  reference.port = static_cast<uint16_t>(image.port());
-  reference.path = image.repository();
-  return reference.Repository();
+// `host[:port]/path` of a registry's image as the user named it; the registry itself may be
+// somewhere else.
+absl::StatusOr<std::string> NameOf(const broker::RegistryImage& image) {
+  ASSIGN_OR_RETURN(const ImageReference reference,
+                   ImageReference::Parse(absl::StrCat("docker://", image.display_name())));
+  return reference.registry()->Repository();
 }
 
 void SetCreated(const Manifest& image, const ImageConfig& config, v1::InspectResponse& response) {
@@ -194,7 +193,7 @@ absl::StatusOr<v1::InspectResponse> InspectImage(const broker::JobSpec& job, Ima
   }
 
   if (job.source().has_registry()) {
-    response.set_name(NameOf(job.source().registry()));
+    ASSIGN_OR_RETURN(*response.mutable_name(), NameOf(job.source().registry()));
   }
   SetConfig(image, config, response);
   SetLayers(image, response);

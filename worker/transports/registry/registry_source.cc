@@ -80,21 +80,53 @@ absl::StatusOr<RawManifest> TakeManifest(RegistryAnswer& answer,
   return RawManifest{std::move(bytes), std::move(digest), ManifestTypeOf(answer.head())};
 }
 
+// How the image is called there.
+std::string NameAt(const RegistryClient& client) {
+  const broker::RegistryImage& image = client.image();
+  return absl::StrCat(client.repository_name(), image.digest().empty() ? ":" : "@",
+                      image.digest().empty() ? image.tag() : image.digest());
+}
+
 }  // namespace
 
 absl::StatusOr<RawManifest> RegistrySource::ReadManifest(const std::optional<Digest>& instance) {
-  const broker::RegistryImage& image = client_->image();
+  return settled_ || instance.has_value() ? ReadManifestFrom(client(), instance) : ReadFirst();
+}
+
+absl::StatusOr<RawManifest> RegistrySource::ReadFirst() {
+  std::vector<std::string> failures;
+  for (chosen_ = 0;; ++chosen_) {
+    absl::StatusOr<RawManifest> manifest = ReadManifestFrom(client(), std::nullopt);
+    const bool last = chosen_ + 1 == clients_.size();
+    if (manifest.ok() || (last && failures.empty())) {
+      settled_ = true;
+      return manifest;
+    }
+    const std::string failure = absl::StrCat(NameAt(client()), ": ", manifest.status().message());
+    if (last) {
+      return MakeError(
+          manifest.status().code(), ErrorReason(manifest.status()),
+          absl::StrCat("(Mirrors also failed: ", absl::StrJoin(failures, "\n"), "): ", failure),
+          ErrorMetadata(manifest.status()));
+    }
+    failures.push_back(absl::StrCat("[", failure, "]"));
+  }
+}
+
+absl::StatusOr<RawManifest> RegistrySource::ReadManifestFrom(
+    RegistryClient& client, const std::optional<Digest>& instance) {
+  const broker::RegistryImage& image = client.image();
   std::optional<Digest> wanted = instance;
   if (!wanted.has_value() && !image.digest().empty()) {
     ASSIGN_OR_RETURN(wanted, Digest::Parse(image.digest()));
   }
   const std::string reference = wanted.has_value() ? wanted->ToString() : image.tag();
   const std::string context =
-      absl::StrCat("reading manifest ", reference, " in ", client_->repository_name());
+      absl::StrCat("reading manifest ", reference, " in ", client.repository_name());
 
   absl::StatusOr<std::unique_ptr<RegistryAnswer>> answer =
-      client_->Send({.path = absl::StrCat("manifests/", reference),
-                     .headers = {{"Accept", absl::StrJoin(kManifestTypes, ", ")}}});
+      client.Send({.path = absl::StrCat("manifests/", reference),
+                   .headers = {{"Accept", absl::StrJoin(kManifestTypes, ", ")}}});
   if (!answer.ok()) {
     return answer.status();
   }
@@ -103,12 +135,12 @@ absl::StatusOr<RawManifest> RegistrySource::ReadManifest(const std::optional<Dig
 }
 
 absl::StatusOr<std::unique_ptr<ByteSource>> RegistrySource::OpenBlob(const Descriptor& blob) {
-  return RegistryBlobSource::Open(*client_, blob);
+  return RegistryBlobSource::Open(client(), blob);
 }
 
 absl::StatusOr<std::vector<std::string>> RegistrySource::ListTags(
     std::vector<std::string>& warnings) {
-  absl::StatusOr<std::vector<std::string>> tags = ReadTagList(*client_);
+  absl::StatusOr<std::vector<std::string>> tags = ReadTagList(client());
   if (!tags.ok() && IsTagListRefusal(tags.status())) {
     warnings.push_back("Registry disallows tag list retrieval; skipping");
     return std::vector<std::string>();
@@ -118,12 +150,30 @@ absl::StatusOr<std::vector<std::string>> RegistrySource::ListTags(
 
 absl::StatusOr<std::unique_ptr<ImageSource>> OpenRegistrySource(
     const TransportContext& context, const broker::ImageLocation& location) {
-  ASSIGN_OR_RETURN(std::unique_ptr<RegistryClient> client,
-                   RegistryClient::New({.broker = context.broker,
-                                        .place = broker::PLACE_SOURCE,
-                                        .image = location.registry(),
-                                        .user_agent = context.job.user_agent()}));
-  return std::make_unique<RegistrySource>(std::move(client));
+  ASSIGN_OR_RETURN(auto clients, NewRegistryClients(context, location.registry()));
+  return std::make_unique<RegistrySource>(std::move(clients));
+}
+
+absl::StatusOr<std::vector<std::unique_ptr<RegistryClient>>> NewRegistryClients(
+    const TransportContext& context, const broker::RegistryImage& registry) {
+  std::vector<std::unique_ptr<RegistryClient>> clients;
+  const auto add = [&](const broker::RegistryImage& image, uint32_t endpoint) {
+    absl::StatusOr<std::unique_ptr<RegistryClient>> client =
+        RegistryClient::New({.broker = context.broker,
+                             .place = broker::PLACE_SOURCE,
+                             .image = image,
+                             .user_agent = context.job.user_agent(),
+                             .endpoint = endpoint});
+    if (client.ok()) {
+      clients.push_back(*std::move(client));
+    }
+    return client.status();
+  };
+  for (int i = 0; i < registry.mirrors_size(); ++i) {
+    RETURN_IF_ERROR(add(registry.mirrors(i), static_cast<uint32_t>(i) + 1));
+  }
+  RETURN_IF_ERROR(add(registry, 0));
+  return clients;
 }
 
 }  // namespace holkas

@@ -1,5 +1,7 @@
 #include "worker/transports/registry/registry_source.h"
 
+#include <list>
+#include <memory>
 #include <string>
 
 #include "absl/status/status.h"
@@ -244,6 +246,64 @@ TEST_F(RegistrySourceTest, InspectingTakesThreeRequestsOnOneConnection) {
   ASSERT_OK(source.ListTags(warnings));
   EXPECT_EQ(server_->requests().size(), 3u);
   EXPECT_EQ(server_->connections(), 2);  // the first said that there is no TLS
+}
+
+// Two mirrors before the registry, each with a server of its own.
+class MirroredSourceTest : public RegistryFixture {
+ protected:
+  // The source; each server answers everything with its reply.
+  RegistrySource Open(std::vector<ScriptedReply> replies) {
+    std::vector<std::unique_ptr<RegistryClient>> clients;
+    for (size_t i = 0; i < replies.size(); ++i) {
+      servers_.push_back(std::make_unique<ScriptedServer>(
+          [reply = replies[i]](const ScriptedRequest&) { return reply; }));
+      broker::RegistryImage& image = images_.emplace_back(image_);
+      const std::string host = i + 1 < replies.size() ? absl::StrCat("mirror", i, ".test")
+                                                      : std::string("registry.test");
+      image.set_host(host);
+      image.set_api_host(host);
+      broker_.Route(host, 5000, servers_[i]->port());
+      clients.push_back(*RegistryClient::New({.broker = broker_,
+                                              .place = broker::PLACE_SOURCE,
+                                              .image = image,
+                                              .user_agent = "holkas/1.0",
+                                              .patience = {.idle = absl::Milliseconds(200)},
+                                              .retry = {.sleep = [](absl::Duration) {}}}));
+    }
+    return RegistrySource(std::move(clients));
+  }
+
+  std::list<broker::RegistryImage> images_;
+  std::vector<std::unique_ptr<ScriptedServer>> servers_;
+};
+
+TEST_F(MirroredSourceTest, FirstThatHasItIsTakenForAllElse) {
+  RegistrySource source = Open({{.status = 404}, {.body = "{}"}, {.body = "other"}});
+  ASSERT_OK_AND_ASSIGN(const RawManifest manifest, source.ReadManifest(std::nullopt));
+  EXPECT_EQ(manifest.bytes, "{}");
+  EXPECT_OK(source.OpenBlob(BlobOf("{}")).status());
+  EXPECT_OK(source.ReadManifest(std::nullopt).status());
+  EXPECT_EQ(servers_[0]->requests().size(), 1u);
+  EXPECT_EQ(servers_[1]->requests().size(), 3u);
+  EXPECT_TRUE(servers_[2]->requests().empty());
+}
+
+TEST_F(MirroredSourceTest, BrokenMirrorsAreLeftForTheRegistry) {
+  RegistrySource source =
+      Open({{.status = 500}, {.body = "x", .cut_after = 3, .then = Then::kReset}, {.body = "{}"}});
+  EXPECT_OK(source.ReadManifest(std::nullopt).status());
+  EXPECT_EQ(servers_[2]->requests().size(), 1u);
+}
+
+TEST_F(MirroredSourceTest, ErrorIsTheRegistrysAndTellsTheMirrors) {
+  RegistrySource source = Open({{.status = 500}, {.status = 404}, {.status = 404}});
+  const absl::Status status = source.ReadManifest(std::nullopt).status();
+  EXPECT_EQ(ErrorReason(status), "MANIFEST_UNKNOWN");
+  EXPECT_THAT(
+      std::string(status.message()),
+      testing::MatchesRegex("\\(Mirrors also failed: \\[mirror0.test:5000/lib/app:latest: .*\\]\n"
+                            "\\[mirror1.test:5000/lib/app:latest: .*\\]\\): "
+                            "registry.test:5000/lib/app:latest: .*manifest unknown"));
 }
 
 }  // namespace
