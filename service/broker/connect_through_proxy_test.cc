@@ -30,6 +30,9 @@ using ::testing::Not;
 
 constexpr char kAccepted[] = "HTTP/1.1 200 Connection established\r\n\r\n";
 
+// Long enough for a reader to see what is there so far. Nothing depends on whether it does.
+constexpr absl::Duration kBetweenPieces = absl::Milliseconds(2);
+
 // A proxy on 127.0.0.1 that takes one request and answers with these pieces, each in a packet of
 // its own. It keeps the connection, unless it is to hang up.
 class ScriptedProxy {
@@ -75,6 +78,7 @@ class ScriptedProxy {
       if (send(peer_.get(), piece.data(), piece.size(), MSG_NOSIGNAL) < 0) {
         return;
       }
+      absl::SleepFor(kBetweenPieces);
     }
     if (hangs_up_) {
       shutdown(peer_.get(), SHUT_WR);
