@@ -1,8 +1,6 @@
 #include "service/policy/address_policy.h"
 
-#include <arpa/inet.h>
 #include <ifaddrs.h>
-#include <netinet/in.h>
 
 #include <algorithm>
 #include <iterator>
@@ -64,17 +62,6 @@ constexpr absl::string_view kInternalNames[] = {
 absl::Status Denied(absl::string_view what, absl::string_view why) {
   return MakeError(absl::StatusCode::kPermissionDenied, "ADDRESS_DENIED",
                    absl::StrCat("connect to ", Printable(what, kMaxHostBytes), ": ", why));
-}
-
-std::string ToText(const sockaddr& address) {
-  char text[INET6_ADDRSTRLEN] = "?";
-  if (address.sa_family == AF_INET) {
-    inet_ntop(AF_INET, &reinterpret_cast<const sockaddr_in&>(address).sin_addr, text, sizeof(text));
-  } else if (address.sa_family == AF_INET6) {
-    inet_ntop(AF_INET6, &reinterpret_cast<const sockaddr_in6&>(address).sin6_addr, text,
-              sizeof(text));
-  }
-  return text;
 }
 
 // The networks of kDenied, parsed once.
@@ -149,40 +136,41 @@ absl::Status CheckRedirectHost(absl::string_view host) {
   return absl::OkStatus();
 }
 
-absl::Status CheckPublicAddress(const sockaddr& address) {
-  const std::optional<IpAddress> ip = IpAddress::Of(address);
-  if (!ip.has_value()) {
-    return Denied(ToText(address), "not an internet address");
-  }
-  const std::optional<absl::string_view> why = WhyDenied(*ip);
-  return why.has_value() ? Denied(ToText(address), *why) : absl::OkStatus();
+absl::Status CheckPublicAddress(const IpAddress& address) {
+  const std::optional<absl::string_view> why = WhyDenied(address);
+  return why.has_value() ? Denied(address.ToString(), *why) : absl::OkStatus();
 }
 
-absl::Status CheckNotOwnAddress(const sockaddr& address) {
+absl::Status CheckNotOwnAddress(const IpAddress& address) {
   ifaddrs* list = nullptr;
   if (getifaddrs(&list) != 0) {
-    return Denied(ToText(address), "the host's own addresses are not known");
+    return Denied(address.ToString(), "the host's own addresses are not known");
   }
-  const std::optional<IpAddress> ip = IpAddress::Of(address);
-  const std::optional<IpAddress> embedded = ip.has_value() ? ip->Embedded() : std::nullopt;
+  const std::optional<IpAddress> embedded = address.Embedded();
   bool own = false;
   for (const ifaddrs* entry = list; entry != nullptr; entry = entry->ifa_next) {
     const std::optional<IpAddress> mine =
         entry->ifa_addr == nullptr ? std::nullopt : IpAddress::Of(*entry->ifa_addr);
-    own = own || (mine.has_value() && (mine == ip || mine == embedded));
+    own = own || (mine.has_value() && (*mine == address || mine == embedded));
   }
   freeifaddrs(list);
-  return own ? Denied(ToText(address), "an address of this host") : absl::OkStatus();
+  return own ? Denied(address.ToString(), "an address of this host") : absl::OkStatus();
 }
 
-absl::Status CheckAddress(const sockaddr& address, const std::vector<Network>& denied_networks) {
+absl::Status CheckAddress(const IpAddress& address, const std::vector<Network>& denied_networks) {
   RETURN_IF_ERROR(CheckPublicAddress(address));
-  const std::optional<IpAddress> ip = IpAddress::Of(address);
-  const std::optional<IpAddress> embedded = ip->Embedded();
-  if (IsIn(denied_networks, *ip) || (embedded.has_value() && IsIn(denied_networks, *embedded))) {
-    return Denied(ToText(address), "in one of registries.egress.denied_networks");
+  const std::optional<IpAddress> embedded = address.Embedded();
+  if (IsIn(denied_networks, address) ||
+      (embedded.has_value() && IsIn(denied_networks, *embedded))) {
+    return Denied(address.ToString(), "in one of registries.egress.denied_networks");
   }
   return CheckNotOwnAddress(address);
+}
+
+absl::Status CheckHost(absl::string_view host, const std::vector<Network>& denied_networks) {
+  RETURN_IF_ERROR(CheckRedirectHost(host));
+  const std::optional<IpAddress> address = IpAddress::Parse(host);
+  return address.has_value() ? CheckAddress(*address, denied_networks) : absl::OkStatus();
 }
 
 }  // namespace holkas

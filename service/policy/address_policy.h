@@ -1,8 +1,6 @@
 #ifndef HOLKAS_SERVICE_POLICY_ADDRESS_POLICY_H_
 #define HOLKAS_SERVICE_POLICY_ADDRESS_POLICY_H_
 
-#include <sys/socket.h>
-
 #include <vector>
 
 #include "absl/status/status.h"
@@ -25,11 +23,15 @@ absl::Status CheckRedirectHost(absl::string_view host);
 // networks that the administrator denies. An IPv6 address that stands for an IPv4 address (mapped,
 // NAT64, 6to4) is judged as that one.
 // Errors: PERMISSION_DENIED (ADDRESS_DENIED), with the kind of address in the message.
-absl::Status CheckAddress(const sockaddr& address, const std::vector<Network>& denied_networks);
+absl::Status CheckAddress(const IpAddress& address, const std::vector<Network>& denied_networks);
+
+// All of this that can be said about `host` before it is looked up: CheckRedirectHost, and
+// CheckAddress where it is an address.
+absl::Status CheckHost(absl::string_view host, const std::vector<Network>& denied_networks);
 
 // The parts of CheckAddress.
-absl::Status CheckPublicAddress(const sockaddr& address);
-absl::Status CheckNotOwnAddress(const sockaddr& address);
+absl::Status CheckPublicAddress(const IpAddress& address);
+absl::Status CheckNotOwnAddress(const IpAddress& address);
 
 }  // namespace holkas
 

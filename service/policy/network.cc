@@ -66,6 +66,12 @@ std::optional<IpAddress> IpAddress::Of(const sockaddr& address) {
   return std::nullopt;
 }
 
+std::string IpAddress::ToString() const {
+  char text[INET6_ADDRSTRLEN] = "";
+  inet_ntop(is_v6_ ? AF_INET6 : AF_INET, bytes_.data(), text, sizeof text);
+  return text;
+}
+
 bool IpAddress::IsLoopback() const { return is_v6_ ? *this == Parse("::1") : bytes_[0] == 127; }
 
 std::optional<IpAddress> IpAddress::Embedded() const {

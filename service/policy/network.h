@@ -6,6 +6,7 @@
 #include <array>
 #include <cstdint>
 #include <optional>
+#include <string>
 
 #include "absl/strings/string_view.h"
 
@@ -24,6 +25,7 @@ class IpAddress {
   bool is_v6() const { return is_v6_; }
   // In the order of the network; of an IPv4 address the first four, the others 0.
   const Bytes& bytes() const { return bytes_; }
+  std::string ToString() const;
   // 127.0.0.0/8 or ::1.
   bool IsLoopback() const;
 

@@ -38,6 +38,13 @@ TEST(IpAddress, IsReadFromSockets) {
   EXPECT_EQ(IpAddress::Of(reinterpret_cast<sockaddr&>(v6)), std::nullopt);
 }
 
+TEST(IpAddress, IsWrittenInTheUsualSpelling) {
+  for (const char* text : {"10.0.0.1", "::1", "2001:db8::5"}) {
+    EXPECT_EQ(IpAddress::Parse(text)->ToString(), text);
+  }
+  EXPECT_EQ(IpAddress::Parse("::ffff:10.0.0.1")->ToString(), "10.0.0.1");
+}
+
 TEST(IpAddress, KnowsLoopback) {
   for (const char* text : {"127.0.0.1", "127.255.0.9", "::1", "::ffff:127.0.0.1"}) {
     EXPECT_TRUE(IpAddress::Parse(text)->IsLoopback()) << text;
