@@ -94,7 +94,17 @@ class JobCalls {
 
  private:
   const RegistryGrant* RegistryAt(broker::Place place) const;
-  absl::Status CheckConnect(const broker::Connect& connect, bool& public_only);
+  // What a Connect is for, after it was found to be granted.
+  struct Target {
+    std::string host;
+    uint16_t port = 0;
+    bool public_only = true;
+    bool plain_http_allowed = false;
+  };
+  // The grant that allows `place` to connect there as its registry; null where none does.
+  const RegistryGrant* GrantFor(broker::Place place, const std::string& host, uint32_t port) const;
+  absl::StatusOr<Target> CheckConnect(const broker::Connect& connect);
+  absl::StatusOr<UniqueFd> ConnectDirectly(const Target& target, absl::Time deadline);
   absl::Status CountRedirectHost(const std::string& host) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const Grants& grants_;

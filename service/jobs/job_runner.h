@@ -9,6 +9,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "broker/broker.pb.h"
+#include "service/broker/egress.h"
 #include "service/credentials/authorizer.h"
 #include "service/credentials/job_identity.h"
 #include "service/policy/grants.h"
@@ -46,7 +47,7 @@ class JobRunner {
   // `max_concurrent`: how many jobs run at once; more wait in the order of their arrival, up to
   // `max_queued` of them. What is referred to must outlive the runner.
   JobRunner(Launcher& launcher, Logger& logger, AuthorizationResources& authorization,
-            int max_concurrent, int max_queued);
+            int max_concurrent, int max_queued, const Egress& egress = {});
   ~JobRunner();
 
   // The serialised response of the job (empty for Copy and ListTags). Blocks until the job is over

@@ -17,6 +17,8 @@ struct RegistryGrant {
   std::vector<uint16_t> ports;
   // ...but not where nobody vouches for the name: then every address must be public.
   bool public_only = false;
+  // It may turn out to speak plain HTTP.
+  bool plain_http_allowed = false;
 };
 
 // An OCI layout or image directory that a worker may read.
@@ -36,6 +38,8 @@ struct WritePathGrant {
 // worker says widens it.
 struct Grants {
   std::optional<RegistryGrant> source_registry;
+  // Where the source is looked for first, in the order of the job's mirrors.
+  std::vector<RegistryGrant> source_mirrors;
   std::optional<RegistryGrant> destination_registry;
   // Redirects of a registry may lead to public addresses only.
   bool follow_redirects = true;

@@ -11,6 +11,7 @@
 #include "service/auth/peer.h"
 #include "service/jobs/job_runner.h"
 #include "service/policy/make_grants.h"
+#include "service/policy/registry_rules.h"
 #include "service/rpc/job_spec.h"
 
 namespace holkas {
@@ -53,6 +54,8 @@ struct ServerParts {
   JobRunner* runner = nullptr;
   RegistrySettings registries;
   LocalPathSettings local_paths;
+  // Without what registries.conf says at the time of a request.
+  RegistryRules registry_rules;
   Timeouts timeouts;
   // All of GetServerInfo's response but the number of running requests.
   v1::GetServerInfoResponse info;
