@@ -4,6 +4,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "clients/cli/auth_file_flag.h"
 #include "clients/cli/certificates.h"
 #include "clients/cli/error_context.h"
 #include "clients/cli/image_name.h"
@@ -53,6 +54,7 @@ absl::StatusOr<DeleteRequest> MakeRequest(const FlagSet& flags, const std::strin
     ASSIGN_OR_RETURN(*request.mutable_registry()->mutable_certificates(),
                      ReadCertificates(flags.String("cert-dir")));
   }
+  RETURN_IF_ERROR(ResolveAuthFile(flags, context, *image, *request.mutable_registry()));
   request.set_only_tag(flags.Bool("only-tag"));
   *request.mutable_retry() = RetryPolicyOf(flags);
   return request;

@@ -8,6 +8,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
+#include "clients/cli/auth_file_flag.h"
 #include "clients/cli/certificates.h"
 #include "clients/cli/error_context.h"
 #include "clients/cli/go_json.h"
@@ -87,6 +88,7 @@ absl::StatusOr<ListTagsRequest> MakeRequest(const FlagSet& flags, const std::str
     ASSIGN_OR_RETURN(*request.mutable_registry()->mutable_certificates(),
                      ReadCertificates(flags.String("cert-dir")));
   }
+  RETURN_IF_ERROR(ResolveAuthFile(flags, context, name, *request.mutable_registry()));
   request.set_repository(name);
   *request.mutable_retry() = RetryPolicyOf(flags);
   return request;
