@@ -1,6 +1,7 @@
 #include "worker/http/http_exchange.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <cstring>
 #include <utility>
 
@@ -30,12 +31,15 @@ absl::Status LimitExceeded(absl::string_view message) {
   return MakeError(absl::StatusCode::kResourceExhausted, "LIMIT_EXCEEDED", message);
 }
 
-HttpFailure FailureOf(CURLcode code) {
+HttpFailure FailureOf(CURLcode code, absl::string_view detail) {
   switch (code) {
     case CURLE_COULDNT_CONNECT:
     case CURLE_COULDNT_RESOLVE_HOST:
       return HttpFailure::kConnect;
     case CURLE_SSL_CONNECT_ERROR:
+      // libcurl has no code for it.
+      return absl::StrContains(detail, strerror(ECONNRESET)) ? HttpFailure::kTlsReset
+                                                             : HttpFailure::kTls;
     case CURLE_OPERATION_TIMEDOUT:  // only the handshake has a time limit in libcurl
       return HttpFailure::kTls;
     case CURLE_PEER_FAILED_VERIFICATION:
@@ -214,6 +218,14 @@ absl::StatusOr<const HttpResponse*> HttpExchange::AwaitResponse() {
   return &response_;
 }
 
+absl::Status HttpExchange::Prefetch() {
+  absl::Status status = done_ ? error_ : absl::OkStatus();
+  while (status.ok() && !done_ && beyond_.size() < kMaxBufferedBytes) {
+    status = Step();
+  }
+  return status;
+}
+
 absl::StatusOr<size_t> HttpExchange::Read(absl::Span<char> buffer) {
   if (buffer.empty()) {
     return 0;
@@ -302,8 +314,8 @@ absl::Status HttpExchange::ErrorOf(CURLcode code) {
     failure_ = limit ? HttpFailure::kLimit : denied ? HttpFailure::kDenied : HttpFailure::kConnect;
     return error_;
   }
-  failure_ = FailureOf(code);
   const absl::string_view detail(error_text_.data());
+  failure_ = FailureOf(code, detail);
   return Unavailable(
       Printable(detail.empty() ? curl_easy_strerror(code) : detail, kMaxQuotedBytes));
 }
