@@ -46,7 +46,7 @@ std::optional<int64_t> KeptBytes(const HttpResponse& head) {
   int64_t last = 0;
   if (!absl::ConsumePrefix(&range, "0-") || range.empty() || range.size() > 18 ||
       !std::all_of(range.begin(), range.end(), [](char c) { return c >= '0' && c <= '9'; }) ||
-      !absl::SimpleAtoi(range, &last) || last == 0) {
+      !absl::SimpleAtoi(range, &last)) {
     return std::nullopt;
   }
   return last + 1;
@@ -98,7 +98,10 @@ std::optional<int64_t> RegistryUpload::AskKeptBytes() {
     return std::nullopt;
   }
   (*answer)->Discard();
-  const std::optional<int64_t> kept_bytes = KeptBytes((*answer)->head());
+  std::optional<int64_t> kept_bytes = KeptBytes((*answer)->head());
+  if (kept_bytes == 1) {
+    kept_bytes.reset();
+  }
   // Without a Location the session goes on where it was.
   if (!(*answer)->head().Header("Location").empty() && !TakeLocation(**answer).ok()) {
     return std::nullopt;
@@ -254,7 +257,11 @@ absl::StatusOr<bool> RegistryUpload::SendChunkOnce() {
   const int status = (*answer)->head().status;
   if (IsSuccess(status)) {
     (*answer)->Discard();
-    kept_bytes_ = KeptBytes((*answer)->head()).value_or(last + 1);
+    const int64_t kept_bytes = KeptBytes((*answer)->head()).value_or(last + 1);
+    if (kept_bytes == 1 && last > 0) {
+      return false;
+    }
+    kept_bytes_ = kept_bytes;
     RETURN_IF_ERROR(TakeLocation(**answer));
     return true;
   }

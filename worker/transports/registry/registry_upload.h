@@ -87,7 +87,7 @@ class RegistryUpload : public ByteSink {
 void DeleteUploadSession(RegistryClient& client, const Url& session);
 
 // What a registry has of an upload, as its Range header says: `0-1023`, some write `bytes=0-1023`.
-// Nothing for every other form, and for `0-0`, which for some means none and for others one.
+// Nothing for every other form. For `0-0` it is 1, which may also mean that it has nothing.
 std::optional<int64_t> KeptBytes(const HttpResponse& head);
 
 }  // namespace holkas

@@ -257,10 +257,14 @@ TEST_F(RegistryUploadTest, WrongRangeIsPutRight) {
 }
 
 TEST_F(RegistryUploadTest, RegistryThatKeptLessThanItTookIsFoundOutByTheDigest) {
-  registry_.mishaps[1] = {60'000, {.status = 202}};
-  EXPECT_OK(Upload());
-  EXPECT_EQ(registry_.stored, blob_);
-  EXPECT_EQ(rewinds_, 1);
+  for (const size_t kept_bytes : {0, 1, 60'000}) {
+    registry_ = {};
+    rewinds_ = 0;
+    registry_.mishaps[1] = {kept_bytes, {.status = 202}};
+    EXPECT_OK(Upload()) << kept_bytes;
+    EXPECT_EQ(registry_.stored, blob_);
+    EXPECT_EQ(rewinds_, 1);
+  }
 }
 
 TEST_F(RegistryUploadTest, RegistryThatTakesNothingIsUnavailable) {
@@ -356,8 +360,9 @@ TEST(KeptBytes, ReadsWhatRegistriesWrite) {
   };
   EXPECT_EQ(kept("0-1023"), 1024);
   EXPECT_EQ(kept("bytes=0-1023"), 1024);
+  EXPECT_EQ(kept("0-0"), 1);
   EXPECT_EQ(KeptBytes({.status = 204, .headers = {}}), std::nullopt);
-  for (const char* range : {"", "0-", "0-0", "1-5", "-5", "0--5", "0-+5", "0-5x", "0- 5",
+  for (const char* range : {"", "0-", "1-5", "-5", "0--5", "0-+5", "0-5x", "0- 5",
                             "0-99999999999999999999", "bytes 0-5"}) {
     EXPECT_EQ(kept(range), std::nullopt) << range;
   }
