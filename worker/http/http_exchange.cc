@@ -37,9 +37,15 @@ HttpFailure FailureOf(CURLcode code, absl::string_view detail) {
     case CURLE_COULDNT_RESOLVE_HOST:
       return HttpFailure::kConnect;
     case CURLE_SSL_CONNECT_ERROR:
-      // libcurl has no code for it.
+      // libcurl has no codes for these.
+      if (absl::StrContains(detail, "no application protocol")) {
+        return HttpFailure::kHttpVersion;
+      }
       return absl::StrContains(detail, strerror(ECONNRESET)) ? HttpFailure::kTlsReset
                                                              : HttpFailure::kTls;
+    case CURLE_UNSUPPORTED_PROTOCOL:  // no status line: HTTP/2's first frame is none
+    case CURLE_WEIRD_SERVER_REPLY:
+      return HttpFailure::kHttpVersion;
     case CURLE_OPERATION_TIMEDOUT:  // only the handshake has a time limit in libcurl
       return HttpFailure::kTls;
     case CURLE_PEER_FAILED_VERIFICATION:
@@ -209,7 +215,7 @@ absl::StatusOr<const HttpResponse*> HttpExchange::AwaitResponse() {
     }
     RETURN_IF_ERROR(status);
     if (done_) {
-      return Fail(HttpFailure::kMalformed, Unavailable("the response has no head"));
+      return Fail(HttpFailure::kReset, Unavailable("the connection ended within the head"));
     }
   }
   curl_off_t length = -1;

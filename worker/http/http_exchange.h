@@ -35,6 +35,7 @@ enum class HttpFailure {
   kReset,        // the connection broke
   kStall,        // the peer is too slow
   kMalformed,    // not HTTP
+  kHttpVersion,  // perhaps HTTP, of a version that was not offered
   kLimit,        // one of the bounds above
 };
 

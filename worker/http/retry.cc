@@ -57,6 +57,7 @@ int MaxAttempts(HttpFailure failure, bool proven) {
     case HttpFailure::kCertificate:
     case HttpFailure::kStall:  // it took half a minute already
     case HttpFailure::kMalformed:
+    case HttpFailure::kHttpVersion:
     case HttpFailure::kLimit:
       break;
   }

@@ -190,6 +190,17 @@ RegistryClient::Attempt RegistryClient::TryWithRedirects(const RegistryRequest& 
 }
 
 RegistryClient::Attempt RegistryClient::TryHop(const RegistryRequest& request, const Url& url) {
+  const bool offered = offer_http2_;
+  Attempt attempt = TryVersion(request, url);
+  if (attempt.failure != HttpFailure::kHttpVersion || offered || !url.origin().https) {
+    return attempt;
+  }
+  offer_http2_ = true;
+  Attempt other = TryVersion(request, url);
+  return other.answer.ok() ? std::move(other) : std::move(attempt);
+}
+
+RegistryClient::Attempt RegistryClient::TryVersion(const RegistryRequest& request, const Url& url) {
   absl::StatusOr<std::unique_ptr<RegistryAnswer>> answer =
       Start(MakeHttpRequest(request, url), url);
   if (!answer.ok()) {
@@ -244,6 +255,7 @@ absl::StatusOr<std::unique_ptr<RegistryAnswer>> RegistryClient::Start(HttpReques
 HttpRequest RegistryClient::MakeHttpRequest(const RegistryRequest& request, const Url& url) const {
   HttpRequest http = {.method = request.method, .url = url, .headers = request.headers};
   http.extra_patience = request.extra_patience;
+  http.offer_http2 = offer_http2_;
   if (request.body.has_value()) {
     http.body = HttpRequest::Body::kBytes;
     http.bytes = *request.body;

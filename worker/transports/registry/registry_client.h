@@ -138,6 +138,7 @@ class RegistryClient {
   Attempt TryWithCredentials(const RegistryRequest& request, const Url& url);
   Attempt TryWithRedirects(const RegistryRequest& request, Url url);
   Attempt TryHop(const RegistryRequest& request, const Url& url);
+  Attempt TryVersion(const RegistryRequest& request, const Url& url);
 
   absl::StatusOr<std::unique_ptr<RegistryAnswer>> Start(HttpRequest http, const Url& url);
   HttpRequest MakeHttpRequest(const RegistryRequest& request, const Url& url) const;
@@ -156,6 +157,9 @@ class RegistryClient {
   std::atomic<Scheme> scheme_;
   // Whether the registry ever answered.
   std::atomic<bool> answered_ = false;
+  // Whether HTTP/2 is offered: to a peer that speaks nothing else. The two cost the same for small
+  // answers, and for blobs HTTP/1.1 is faster.
+  std::atomic<bool> offer_http2_ = false;
   // Whether it ever answered as one that works.
   std::atomic<bool> proven_ = false;
   RetryBudget budget_;
