@@ -61,6 +61,9 @@ absl::StatusOr<size_t> RegistryBlobSource::Read(absl::Span<char> buffer) {
     if (read_bytes_ == blob_.size_bytes) {
       return 0;  // what is missing is the end of the message, not of the blob
     }
+    if (count.ok() && restarts_ == kMaxRestarts) {
+      return count;  // the registry has no more: who reads says that it is too little
+    }
     const absl::StatusOr<bool> resumed = Resume(failure);
     if (!resumed.ok()) {
       return WithContext(resumed.status(), Context());

@@ -273,6 +273,15 @@ TEST_F(RegistrySourceTest, RegistryThatIgnoresRangesMayBeginAgainTwice) {
                        HasSubstr("broke after 3000 bytes, and the registry cannot continue")));
 }
 
+TEST_F(RegistrySourceTest, RegistryThatHasLessThanTheBlobIsNotAskedForEver) {
+  const std::string blob(5000, 'b');
+  ServeInTurn({{.body = blob.substr(0, 1000), .framing = Framing::kClose}});
+  RegistrySource source = Open();
+  // Whoever reads counts, and finds it too short.
+  EXPECT_THAT(ReadAll(source.OpenBlob(BlobOf(blob))), IsOkAndHolds(blob.substr(0, 1000)));
+  EXPECT_EQ(server_->requests().size(), 1u + kMaxRestarts);
+}
+
 TEST_F(RegistrySourceTest, RegistryThatBeginsAgainWithAnotherSizeIsDataLoss) {
   const std::string blob(5000, 'b');
   ServeInTurn({FirstPieces(blob).front(), {.body = blob + "b"}});
