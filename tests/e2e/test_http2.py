@@ -85,6 +85,8 @@ class Http2Only:
       with self._context.wrap_socket(plain, server_side=True) as peer:
         if peer.selected_alpn_protocol() != "h2":
           peer.sendall(b"\0\0\0\4\0\0\0\0\0")  # SETTINGS, as the first frame is
+          while peer.recv(65536):  # with bytes unread, closing would be a reset
+            pass
           return
         with socket.create_connection(("127.0.0.1", self._port)) as server:
           self._hand_on(peer, server)

@@ -49,7 +49,7 @@ def test_upload_goes_on_in_its_session(programs, shared_server, scripted, script
   source = scripted.add("app", "v1", image)
   with BreakingProxy(scripted_destination.address, 5_000_000, breaks=1) as proxy:
     programs.copy(source, "docker://%s/copy:x" % proxy.address, server=shared_server).ok()
-    assert proxy.broken == 1
+    assert proxy.broken >= 1  # connections that were open already break too
   assert scripted_destination.manifests[("copy", "x")][1] == image.manifest
   # One for the layer, one for the configuration: the registry kept what it had.
   assert scripted_destination.uploads_begun == 2
