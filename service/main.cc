@@ -32,12 +32,15 @@
 #include "service/auth/acceptor.h"
 #include "service/auth/connection_table.h"
 #include "service/auth/listener.h"
+#include "service/broker/egress.h"
 #include "service/config/server_config.h"
 #include "service/credentials/authorizer.h"
 #include "service/credentials/credential_store.h"
 #include "service/credentials/realm_policy.h"
 #include "service/flags.h"
 #include "service/jobs/job_runner.h"
+#include "service/policy/network.h"
+#include "service/policy/registry_rules.h"
 #include "service/registries/registries_conf.h"
 #include "service/rpc/get_server_info.h"
 #include "service/rpc/grpc_server.h"
@@ -138,6 +141,27 @@ RealmSettings RealmSettingsOf(const ServerConfig& config, bool is_private) {
   // On a machine of one's own there is nobody else to be protected from one's registries.
   settings.own_domain_at_any_address = is_private;
   return settings;
+}
+
+// Patterns and networks of a configuration are well formed: it was checked.
+RegistryRules RegistryRulesOf(const ServerConfig& config, bool is_private) {
+  RegistryRules rules;
+  rules.any = is_private;
+  for (const std::string& text : config.registries().egress().allowed_registries()) {
+    rules.allowed.push_back(*RegistryPattern::Parse(text));
+  }
+  rules.insecure.insert(config.registries().insecure().begin(),
+                        config.registries().insecure().end());
+  return rules;
+}
+
+Egress EgressOf(const ServerConfig& config) {
+  Egress egress;
+  egress.proxies = ProxySettings(Variable);
+  for (const std::string& text : config.registries().egress().denied_networks()) {
+    egress.denied_networks.push_back(*Network::Parse(text));
+  }
+  return egress;
 }
 
 LocalPathSettings LocalPathSettingsOf(const ServerConfig& config, bool is_private) {
@@ -312,6 +336,7 @@ absl::Status Serve(const Flags& flags, const ServerConfig& config, Logger& logge
   authorization.credentials = parts.registries.credentials;
   authorization.realms = RealmSettingsOf(config, is_private);
   parts.local_paths = LocalPathSettingsOf(config, is_private);
+  parts.registry_rules = RegistryRulesOf(config, is_private);
   parts.timeouts = TimeoutsOf(config, is_private);
   ConnectionTable connections(limits.max_connections(), limits.max_connections_per_user());
   ImageService service(parts, connections);
@@ -320,7 +345,7 @@ absl::Status Serve(const Flags& flags, const ServerConfig& config, Logger& logge
                                  .is_private = is_private});
   ASSIGN_OR_RETURN(std::unique_ptr<ZygoteLauncher> launcher,
                    ZygoteLauncher::Start(LauncherOptionsOf(flags, config, logger)));
-  JobRunner runner(*launcher, logger, authorization, max_concurrent, max_queued);
+  JobRunner runner(*launcher, logger, authorization, max_concurrent, max_queued, EgressOf(config));
   parts.runner = &runner;
   parts.info = MakeServerInfo(launcher->tier(), launcher->landlock_abi(), max_concurrent);
   ASSIGN_OR_RETURN(const std::unique_ptr<grpc::Server> server, grpc_start.Wait());

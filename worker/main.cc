@@ -19,6 +19,8 @@ int main(int argc, char** argv) {
   options.jobs = {.inspect = &holkas::RunInspect,
                   .fetch_token = &holkas::RunFetchToken,
                   .check_credentials = &holkas::RunCheckCredentials,
-                  .copy = &holkas::RunCopy};
+                  .copy = &holkas::RunCopy,
+                  .delete_image = &holkas::RunDelete,
+                  .list_tags = &holkas::RunListTags};
   return holkas::RunZygote(options);
 }

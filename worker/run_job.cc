@@ -36,6 +36,17 @@ absl::Status Copy(const JobTable& jobs, const broker::JobSpec& job, FrameChannel
   return jobs.copy(job, *broker, pool);
 }
 
+absl::Status Delete(const JobTable& jobs, const broker::JobSpec& job, FrameChannel& channel) {
+  const std::unique_ptr<Broker> broker = NewBrokerClient(channel);
+  ASSIGN_OR_RETURN(const v1::DeleteResponse response, jobs.delete_image(job, *broker));
+  return SendResult(channel, response.SerializeAsString());
+}
+
+absl::Status ListTags(const JobTable& jobs, const broker::JobSpec& job, FrameChannel& channel) {
+  const std::unique_ptr<Broker> broker = NewBrokerClient(channel);
+  return jobs.list_tags(job, *broker);
+}
+
 absl::Status Dispatch(const JobTable& jobs, const broker::JobSpec& job, FrameChannel& channel,
                       ThreadPool& pool) {
   switch (job.job_case()) {
@@ -65,7 +76,14 @@ absl::Status Dispatch(const JobTable& jobs, const broker::JobSpec& job, FrameCha
       }
       break;
     case broker::JobSpec::kDelete:
+      if (jobs.delete_image != nullptr) {
+        return Delete(jobs, job, channel);
+      }
+      break;
     case broker::JobSpec::kListTags:
+      if (jobs.list_tags != nullptr) {
+        return ListTags(jobs, job, channel);
+      }
       break;
     case broker::JobSpec::JOB_NOT_SET:
       return absl::OkStatus();  // holkasd tries out a new zygote

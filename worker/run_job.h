@@ -19,6 +19,9 @@ struct JobTable {
                                                        Broker& broker) = nullptr;
   absl::Status (*check_credentials)(const broker::JobSpec& job, Broker& broker) = nullptr;
   absl::Status (*copy)(const broker::JobSpec& job, Broker& broker, ThreadPool& pool) = nullptr;
+  absl::StatusOr<v1::DeleteResponse> (*delete_image)(const broker::JobSpec& job,
+                                                     Broker& broker) = nullptr;
+  absl::Status (*list_tags)(const broker::JobSpec& job, Broker& broker) = nullptr;
   // Of the test worker alone.
   absl::Status (*attack)(absl::string_view name, FrameChannel& channel, ThreadPool& pool) = nullptr;
 };

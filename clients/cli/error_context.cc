@@ -112,6 +112,24 @@ absl::Status WithInspectContext(const absl::Status& failure, const std::string& 
   return WithContext(status, absl::StrCat("Error parsing image name ", GoQuote(image)));
 }
 
+absl::Status WithDeleteContext(const absl::Status& status, const std::string& image) {
+  if (ErrorReason(status) != "MANIFEST_UNKNOWN") {
+    return status;
+  }
+  std::string name = FullName(image);
+  return MakeError(status.code(), ErrorReason(status),
+                   absl::StrCat("Unable to delete ", absl::StripPrefix(name, "docker://"),
+                                ". Image may not exist or is not stored with a v2 Schema in a v2 "
+                                "registry"),
+                   ErrorMetadata(status));
+}
+
+absl::Status WithListTagsContext(const absl::Status& status) {
+  // What has no reason is about the server and not about the registry.
+  return ErrorReason(status).empty() ? status
+                                     : WithContext(status, "Error listing repository tags");
+}
+
 absl::Status WithCopyContext(const absl::Status& failure, const std::string& source,
                              const std::string& destination) {
   absl::Status status = WithDirectory(failure, source);

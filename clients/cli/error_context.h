@@ -13,6 +13,12 @@ namespace holkas {
 // Of an inspection of `image`, as the user typed it.
 absl::Status WithInspectContext(const absl::Status& status, const std::string& image);
 
+// Of a deletion of `image`, as the user typed it.
+absl::Status WithDeleteContext(const absl::Status& status, const std::string& image);
+
+// Of a list of tags.
+absl::Status WithListTagsContext(const absl::Status& status);
+
 // Of a copy, with its images as the user typed them.
 absl::Status WithCopyContext(const absl::Status& status, const std::string& source,
                              const std::string& destination);

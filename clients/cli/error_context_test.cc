@@ -26,6 +26,27 @@ TEST(WithInspectContext, TellsTheStepThatFailed) {
       StatusIs(StatusCode::kNotFound, "Error parsing manifest for image: no image found"));
 }
 
+TEST(WithDeleteContext, MissingImageIsToldInSkopeosWords) {
+  absl::Status missing = MakeError(StatusCode::kNotFound, "MANIFEST_UNKNOWN", "manifest unknown");
+  absl::Status status = WithDeleteContext(missing, "docker://busybox");
+  EXPECT_THAT(status, StatusIs(StatusCode::kNotFound,
+                               "Unable to delete docker.io/library/busybox:latest. Image may not "
+                               "exist or is not stored with a v2 Schema in a v2 registry"));
+  EXPECT_EQ(ErrorReason(status), "MANIFEST_UNKNOWN");
+  absl::Status other = MakeError(StatusCode::kFailedPrecondition, "DELETE_DISABLED", "no");
+  EXPECT_THAT(WithDeleteContext(other, "docker://busybox"),
+              StatusIs(StatusCode::kFailedPrecondition, "no"));
+  EXPECT_OK(WithDeleteContext(absl::OkStatus(), "docker://busybox"));
+}
+
+TEST(WithListTagsContext, RegistrysFailuresHaveTheStep) {
+  EXPECT_THAT(
+      WithListTagsContext(MakeError(StatusCode::kUnavailable, "REGISTRY_UNAVAILABLE", "refused")),
+      StatusIs(StatusCode::kUnavailable, "Error listing repository tags: refused"));
+  EXPECT_THAT(WithListTagsContext(absl::UnavailableError("no server")),
+              StatusIs(StatusCode::kUnavailable, "no server"));
+}
+
 TEST(WithInspectContext, OtherFailuresStandAlone) {
   EXPECT_OK(WithInspectContext(absl::OkStatus(), "oci:x"));
   EXPECT_THAT(

@@ -7,9 +7,12 @@
 
 #include "absl/strings/str_cat.h"
 #include "clients/cli/copy.h"
+#include "clients/cli/delete.h"
 #include "clients/cli/inspect.h"
+#include "clients/cli/list_tags.h"
 #include "clients/cli/login.h"
 #include "clients/cli/logout.h"
+#include "clients/cli/manifest_digest.h"
 #include "clients/cli/registry_flags.h"
 #include "proto/wire/status_macros.h"
 #include "proto/wire/version.h"
@@ -19,18 +22,16 @@ namespace {
 
 // The commands, in the order of the help.
 std::vector<Command> Commands() {
-  return {CopyCommand(), InspectCommand(), LoginCommand(), LogoutCommand()};
+  return {CopyCommand(),  DeleteCommand(), InspectCommand(),       ListTagsCommand(),
+          LoginCommand(), LogoutCommand(), ManifestDigestCommand()};
 }
 
 // Skopeo's commands that this version does not have.
 constexpr const char* kNotBuilt[] = {
     "completion",
-    "delete",
     "experimental-image-proxy",
     "generate-sigstore-key",
     "layers",
-    "list-tags",
-    "manifest-digest",
     "standalone-sign",
     "standalone-verify",
     "sync",
@@ -77,9 +78,9 @@ FlagSet RootFlags() {
 }
 
 std::string RootHelp() {
-  constexpr size_t kNameWidth = 12;
+  constexpr size_t kNameWidth = 16;
   std::string help =
-      "Copies and inspects container images through a sandboxed service\n"
+      "Copies, inspects and deletes container images through a sandboxed service\n"
       "\n"
       "Usage:\n"
       "  holkas [flags]\n"

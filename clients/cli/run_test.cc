@@ -223,7 +223,8 @@ TEST_F(RunTest, WrongNumberOfImagesShowsTheHelpOnStandardError) {
 TEST_F(RunTest, HelpAndVersionGoToStandardOutput) {
   EXPECT_EQ(Run({"--help"}), 0);
   EXPECT_THAT(out_, AllOf(HasSubstr("Available Commands:"), HasSubstr("  copy "),
-                          testing::Not(HasSubstr("delete")), testing::Not(HasSubstr("--policy"))));
+                          HasSubstr("  manifest-digest "), testing::Not(HasSubstr("  sync ")),
+                          testing::Not(HasSubstr("--policy"))));
   EXPECT_EQ(Run({"copy", "--help"}), 0);
   std::string copy_help = out_;
   EXPECT_EQ(Run({"help", "copy"}), 0);
@@ -240,6 +241,134 @@ TEST_F(RunTest, CommandsThatAreNotThereAreNamed) {
   EXPECT_THAT(err_, HasSubstr("Unrecognized command `holkas bogus`"));
   EXPECT_EQ(Run({"sync", "x"}), 1);
   EXPECT_THAT(err_, EndsWith(Fatal("command sync is not supported by this version of holkas")));
+}
+
+TEST_F(RunTest, DeleteIsSilentAndSendsWhatItsFlagsSay) {
+  EXPECT_EQ(Run({"delete", "docker://fake.example/app"}), 0);
+  EXPECT_EQ(out_, "");
+  EXPECT_EQ(err_, "");
+  EXPECT_FALSE(service_.delete_request().only_tag());
+  EXPECT_EQ(Run({"delete", "--only-tag", "--creds=me:pass", "--tls-verify=false", "--retry-times=2",
+                 "docker://fake.example/app:t"}),
+            0);
+  holkas::v1::DeleteRequest request = service_.delete_request();
+  EXPECT_EQ(request.image(), "docker://fake.example/app:t");
+  EXPECT_TRUE(request.only_tag());
+  EXPECT_EQ(request.registry().basic().username(), "me");
+  EXPECT_EQ(request.registry().tls_verification(), holkas::v1::TLS_VERIFICATION_DISABLED);
+  EXPECT_EQ(request.retry().max_retries(), 2);
+}
+
+TEST_F(RunTest, DeleteFailsWithSkopeosText) {
+  struct Case {
+    std::vector<std::string> arguments;
+    int code;
+    const char* text;
+  };
+  for (
+      const Case& c : std::vector<Case>{
+          {{}, 1, "Usage: delete imageReference"},
+          {{"docker://fake.example/app", "more"}, 1, "Usage: delete imageReference"},
+          {{"docker://fake.example/missing"},
+           2,
+           "Unable to delete fake.example/missing:latest. Image may not exist or is not stored "
+           "with a v2 Schema in a v2 registry"},
+          {{"docker://fake.example/locked"},
+           1,
+           "reading manifest latest in fake.example/locked: unauthorized"},
+          {{"bla:x"},
+           1,
+           R"(Invalid source name bla:x: Invalid image name \"bla:x\", unknown transport \"bla\")"},
+          {{"docker:x"},
+           1,
+           "Invalid source name docker:x: docker: image reference x does not start with //"},
+          {{"--creds=a:b", "--no-creds", "docker://fake.example/app"},
+           1,
+           "creds and no-creds cannot be specified at the same time"},
+          {{"--bogus"}, 1, "unknown flag: --bogus"},
+      }) {
+    std::vector<std::string> arguments = {"delete"};
+    arguments.insert(arguments.end(), c.arguments.begin(), c.arguments.end());
+    EXPECT_EQ(Run(arguments), c.code) << c.text;
+    EXPECT_THAT(err_, EndsWith(Fatal(c.text)));
+    EXPECT_EQ(out_, "");
+  }
+}
+
+TEST_F(RunTest, ListTagsPrintsSkopeosJson) {
+  EXPECT_EQ(Run({"list-tags", "docker://fake.example/app"}), 0);
+  EXPECT_EQ(out_,
+            "{\n"
+            "    \"Repository\": \"fake.example/app\",\n"
+            "    \"Tags\": [\n"
+            "        \"b\",\n"
+            "        \"a\\u003c1\\u003e\"\n"
+            "    ]\n"
+            "}\n");
+  EXPECT_EQ(err_, "");
+  EXPECT_EQ(Run({"list-tags", "docker://fake.example/empty"}), 0);
+  EXPECT_EQ(out_, "{\n    \"Repository\": \"fake.example/app\",\n    \"Tags\": []\n}\n");
+  EXPECT_EQ(Run({"list-tags", "--retry-times=3", "docker://fake.example/many"}), 0);
+  EXPECT_THAT(out_, AllOf(HasSubstr("\n        \"t0\",\n        \"t1\",\n"),
+                          EndsWith("\n        \"t2999\"\n    ]\n}\n")));
+  EXPECT_EQ(service_.list_tags_request().repository(), "docker://fake.example/many");
+  EXPECT_EQ(service_.list_tags_request().retry().max_retries(), 3);
+}
+
+TEST_F(RunTest, ListTagsFailsWithSkopeosText) {
+  struct Case {
+    std::vector<std::string> arguments;
+    const char* text;
+  };
+  for (const Case& c : std::vector<Case>{
+           {{"docker://fake.example/locked"},
+            "Error listing repository tags: reading manifest latest in fake.example/locked: "
+            "unauthorized"},
+           {{"docker://fake.example/app:t"}, "No tag or digest allowed in reference"},
+           {{"docker://fake.example/app:latest"}, "No tag or digest allowed in reference"},
+           {{"bla"}, R"(Invalid \"bla\": does not specify a transport)"},
+           {{"docker"}, R"(Invalid \"docker\": does not specify a transport)"},
+           {{"bla:x"}, R"(Invalid \"bla:x\": does not specify a transport)"},
+           {{"oci:x"},
+            "Unsupported transport 'oci' for tag listing. Only supported: docker, docker-archive"},
+           {{"containers-storage:x"},
+            "Unsupported transport 'containers-storage' for tag listing. Only supported: docker, "
+            "docker-archive"},
+           {{"docker-archive:x"}, "transport docker-archive: this version does not serve it"},
+           {{"docker:x"}, "docker: image reference docker:x does not start with docker://"},
+           {{"docker://fake.example/UPPER"},
+            "invalid reference format: repository name must be lowercase"},
+           {{"--creds=a:b", "--no-creds", "bla"},
+            "creds and no-creds cannot be specified at the same time"},
+           {{"--daemon-host=x", "docker://fake.example/app"}, "unknown flag: --daemon-host"},
+       }) {
+    std::vector<std::string> arguments = {"list-tags"};
+    arguments.insert(arguments.end(), c.arguments.begin(), c.arguments.end());
+    EXPECT_EQ(Run(arguments), 1) << c.text;
+    EXPECT_THAT(err_, EndsWith(Fatal(c.text)));
+    EXPECT_EQ(out_, "") << "what came before the failure is not shown";
+  }
+  EXPECT_EQ(Run({"list-tags"}), 1);
+  EXPECT_EQ(out_, "");
+  EXPECT_THAT(err_, HasSubstr("holkas list-tags [command options] REPOSITORY"));
+}
+
+TEST_F(RunTest, ManifestDigestNeedsNoServer) {
+  std::string path = testing::TempDir() + "/manifest.json";
+  std::ofstream(path) << "hello";
+  EXPECT_EQ(Run({"manifest-digest", path}), 0);
+  EXPECT_EQ(out_, "sha256:2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824\n");
+  std::ofstream(path) << R"({"schemaVersion":1,"signatures":[{}]})";
+  EXPECT_EQ(Run({"manifest-digest", path}), 1);
+  EXPECT_THAT(err_, HasSubstr("Error computing digest: error unmarshalling protected header"));
+  EXPECT_EQ(Run({"manifest-digest"}), 1);
+  EXPECT_THAT(err_, EndsWith(Fatal("Usage: holkas manifest-digest manifest")));
+  EXPECT_EQ(Run({"manifest-digest", "/nonexistent"}), 1);
+  EXPECT_THAT(err_, EndsWith(Fatal("Error reading manifest from /nonexistent: open /nonexistent: "
+                                   "no such file or directory")));
+  EXPECT_EQ(Run({"manifest-digest", "/"}), 1);
+  EXPECT_THAT(err_, EndsWith(Fatal("Error reading manifest from /: read /: is a directory")));
+  EXPECT_EQ(address_, "");
 }
 
 TEST_F(RunTest, TimeoutEndsTheCommand) {

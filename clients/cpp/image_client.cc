@@ -10,9 +10,13 @@ using holkas::v1::CheckCredentialsRequest;
 using holkas::v1::CheckCredentialsResponse;
 using holkas::v1::CopyRequest;
 using holkas::v1::CopyResponse;
+using holkas::v1::DeleteRequest;
+using holkas::v1::DeleteResponse;
 using holkas::v1::ImageService;
 using holkas::v1::InspectRequest;
 using holkas::v1::InspectResponse;
+using holkas::v1::ListTagsRequest;
+using holkas::v1::ListTagsResponse;
 
 // The context of one call, known to the client as long as the call lasts.
 class ImageClient::Call {
@@ -62,6 +66,28 @@ absl::Status ImageClient::Copy(const CopyRequest& request, absl::Time deadline,
   CopyResponse event;
   while (reader->Read(&event)) {
     on_event(event);
+  }
+  return FromRpcStatus(reader->Finish());
+}
+
+absl::StatusOr<DeleteResponse> ImageClient::Delete(const DeleteRequest& request,
+                                                   absl::Time deadline) {
+  Call call(*this, deadline);
+  DeleteResponse response;
+  absl::Status status = FromRpcStatus(stub_->Delete(call.context(), request, &response));
+  if (!status.ok()) {
+    return status;
+  }
+  return response;
+}
+
+absl::Status ImageClient::ListTags(const ListTagsRequest& request, absl::Time deadline,
+                                   const std::function<void(const ListTagsResponse&)>& on_tags) {
+  Call call(*this, deadline);
+  auto reader = stub_->ListTags(call.context(), request);
+  ListTagsResponse tags;
+  while (reader->Read(&tags)) {
+    on_tags(tags);
   }
   return FromRpcStatus(reader->Finish());
 }

@@ -32,6 +32,13 @@ class ImageClient {
   absl::Status Copy(const holkas::v1::CopyRequest& request, absl::Time deadline,
                     const std::function<void(const holkas::v1::CopyResponse&)>& on_event);
 
+  absl::StatusOr<holkas::v1::DeleteResponse> Delete(const holkas::v1::DeleteRequest& request,
+                                                    absl::Time deadline);
+
+  // Gives some tags after others to `on_tags` as they come, on the caller's thread.
+  absl::Status ListTags(const holkas::v1::ListTagsRequest& request, absl::Time deadline,
+                        const std::function<void(const holkas::v1::ListTagsResponse&)>& on_tags);
+
   // Finds out whether a registry accepts credentials.
   absl::Status CheckCredentials(const holkas::v1::CheckCredentialsRequest& request,
                                 absl::Time deadline);

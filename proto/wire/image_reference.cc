@@ -211,6 +211,7 @@ absl::Status ParsePathTagDigest(absl::string_view text, RegistryReference& refer
       return InvalidFormat();
     }
     reference.tag = std::string(tag);
+    reference.tag_given = true;
     name = name.substr(0, colon);
   }
   if (std::any_of(name.begin(), name.end(), absl::ascii_isupper)) {

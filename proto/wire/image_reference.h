@@ -22,6 +22,7 @@ struct RegistryReference {
   uint16_t port = 0;  // 0: the scheme's default
   std::string path;   // `library/busybox`
   std::string tag;    // `latest` where the user gave neither tag nor digest
+  bool tag_given = false;
   std::optional<Digest> digest;
   bool unknown_digest = false;  // `@@unknown-digest@@`: written by digest, without a tag
 

@@ -183,6 +183,7 @@ TEST(ImageReference, RegistryPartsAreSplit) {
   EXPECT_EQ(registry->port, 5000);
   EXPECT_EQ(registry->path, "a/b");
   EXPECT_EQ(registry->tag, "c");
+  EXPECT_TRUE(registry->tag_given);
   EXPECT_FALSE(registry->digest.has_value());
   EXPECT_EQ(registry->HostPort(), "[::1]:5000");
   EXPECT_EQ(registry->Repository(), "[::1]:5000/a/b");
@@ -191,6 +192,7 @@ TEST(ImageReference, RegistryPartsAreSplit) {
 
 TEST(ImageReference, DockerHubIsReachedByAnotherName) {
   ASSERT_OK_AND_ASSIGN(ImageReference reference, ImageReference::Parse("docker://busybox"));
+  EXPECT_FALSE(reference.registry()->tag_given);
   EXPECT_EQ(reference.registry()->host, "docker.io");
   EXPECT_EQ(reference.registry()->ApiHost(), "registry-1.docker.io");
 }

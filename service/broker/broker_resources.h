@@ -1,6 +1,7 @@
 #ifndef HOLKAS_SERVICE_BROKER_BROKER_RESOURCES_H_
 #define HOLKAS_SERVICE_BROKER_BROKER_RESOURCES_H_
 
+#include "service/broker/egress.h"
 #include "service/broker/layout_lock.h"
 #include "service/broker/resolver.h"
 #include "service/broker/work_pool.h"
@@ -15,6 +16,7 @@ struct BrokerResources {
   WorkPool disk{16};
   Resolver resolver;
   LayoutLocks layout_locks;
+  Egress egress;
 };
 
 }  // namespace holkas

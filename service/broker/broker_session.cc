@@ -62,6 +62,11 @@ class BrokerSession::State {
   void TakeServedCalls();
   void ServeLine();
   void ReceiveFrames();
+  // Whether what the worker says is to be left unread in this tick.
+  bool WorkerHasToWait() const {
+    return frames_in_tick_ >= kMaxFramesPerTick ||
+           (options_.reader_is_behind && options_.reader_is_behind());
+  }
   void Dispatch(const broker::WorkerFrame& frame);
   absl::Status CheckFrame(const CallRow* row, const broker::WorkerFrame& frame);
   void Serve(const CallRow& row, const broker::WorkerFrame& frame);
@@ -107,7 +112,7 @@ BrokerSession::State::State(FrameChannel& channel, Options options)
       own_resources_(options_.resources == nullptr ? std::make_unique<BrokerResources>() : nullptr),
       resources_(options_.resources == nullptr ? *own_resources_ : *options_.resources),
       calls_(options_.grants, options_.job, resources_, cancellation_,
-             {options_.on_event, options_.on_log, options_.authorize}),
+             {options_.on_event, options_.on_log, options_.authorize, options_.on_tags}),
       network_(resources_.network, kMaxNetworkTasks),
       disk_(resources_.disk, kMaxDiskTasks) {}
 
@@ -148,8 +153,8 @@ void BrokerSession::State::Wait() {
   if (in_line_.has_value()) {
     until = std::min(until, now + kLockTick);
   }
-  bool too_fast = frames_in_tick_ >= kMaxFramesPerTick;
-  pollfd entries[] = {{wake_.get(), POLLIN, 0}, {too_fast ? -1 : channel_.fd(), POLLIN, 0}};
+  pollfd entries[] = {{wake_.get(), POLLIN, 0},
+                      {WorkerHasToWait() ? -1 : channel_.fd(), POLLIN, 0}};
   absl::Duration wait = std::max(until - now, absl::ZeroDuration());
   poll(entries, 2,
        static_cast<int>(absl::ToInt64Milliseconds(absl::Ceil(wait, absl::Milliseconds(1)))));
@@ -207,7 +212,7 @@ void BrokerSession::State::ServeLine() {
 }
 
 void BrokerSession::State::ReceiveFrames() {
-  while (!ended_ && frames_in_tick_ < kMaxFramesPerTick) {
+  while (!ended_ && !WorkerHasToWait()) {
     broker::WorkerFrame frame;
     absl::Status received = channel_.Receive(frame, absl::InfinitePast()).status();
     if (absl::IsDeadlineExceeded(received)) {

@@ -42,6 +42,12 @@ class BrokerSession {
     std::function<bool()> cancelled;
     // Gets every event of a copy, on the session's thread; must not block.
     std::function<void(v1::CopyResponse event)> on_event;
+    // Gets the tags of a list, part by part and without the repository's name, on the session's
+    // thread; must not block.
+    std::function<void(v1::ListTagsResponse tags)> on_tags;
+    // Asked before each frame; where it is true, what the worker says is left unread for up to
+    // 50 ms, and then it is asked again. May be null; must not block.
+    std::function<bool()> reader_is_behind;
     // Gets the worker's log lines, on the session's thread, fit to be written; must not block. May
     // be null. `severity` as in broker.Log.
     std::function<void(int severity, std::string line)> on_log;

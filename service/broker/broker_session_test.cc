@@ -102,6 +102,18 @@ class BrokerSessionTest : public testing::Test {
     return options;
   }
 
+  BrokerSession::Options ListJob() {
+    BrokerSession::Options options = InspectJob();
+    options.job.mutable_list_tags();
+    options.on_tags = [this](v1::ListTagsResponse tags) { tags_.push_back(std::move(tags)); };
+    return options;
+  }
+  BrokerSession::Options DeleteJob() {
+    BrokerSession::Options options = InspectJob();
+    options.job.mutable_delete_();
+    return options;
+  }
+
   Frame ConnectFrame(broker::Purpose purpose, const std::string& host, uint32_t port) {
     Frame frame;
     frame.mutable_connect()->set_place(broker::PLACE_SOURCE);
@@ -170,6 +182,7 @@ class BrokerSessionTest : public testing::Test {
   std::atomic<bool> cancelled_ = false;
   std::atomic<bool> killed_ = false;
   std::vector<v1::CopyResponse> events_;
+  std::vector<v1::ListTagsResponse> tags_;
   std::vector<std::string> log_;
 };
 
@@ -220,6 +233,102 @@ TEST_F(BrokerSessionTest, ResultOfAnInspectionIsGivenWhole) {
   EXPECT_EQ(session.Outcome().result, "one two");
 }
 
+TEST_F(BrokerSessionTest, TagsAreGivenInTheirOrderAndPrintable) {
+  TestSession session(ListJob());
+  session.Ready();
+  session.Send(Simple([](Frame& f) {
+    f.mutable_tags()->add_tags("b");
+    f.mutable_tags()->add_tags("a\x1b[31m");
+    f.mutable_tags()->set_repository("somebody.example/elses");
+  }));
+  session.Send(Simple([](Frame& f) { f.mutable_tags()->add_tags("c"); }));
+  session.Finish();
+  EXPECT_OK(session.Outcome().status);
+  ASSERT_EQ(tags_.size(), 2u);
+  EXPECT_THAT(tags_[0].tags(), ElementsAre("b", "a\\x1b[31m"));
+  EXPECT_EQ(tags_[0].repository(), "");
+  EXPECT_THAT(tags_[1].tags(), ElementsAre("c"));
+}
+
+TEST_F(BrokerSessionTest, ResultOfADeletionIsGiven) {
+  TestSession session(DeleteJob());
+  session.Ready();
+  session.Send(Simple([](Frame& f) { f.mutable_result_chunk()->set_data("deleted"); }));
+  session.Finish();
+  EXPECT_OK(session.Outcome().status);
+  EXPECT_EQ(session.Outcome().result, "deleted");
+}
+
+TEST_F(BrokerSessionTest, WorkerWaitsWhileTheReaderIsBehind) {
+  std::atomic<bool> behind = true;
+  std::atomic<int> asked = 0;
+  absl::Notification held;
+  std::atomic<size_t> given = 0;
+  BrokerSession::Options options = ListJob();
+  options.reader_is_behind = [&] {
+    // A few ticks without a frame.
+    if (behind && ++asked == 5) {
+      held.Notify();
+    }
+    return behind.load();
+  };
+  options.on_tags = [&](v1::ListTagsResponse) { ++given; };
+  TestSession session(std::move(options));
+  session.Ready();
+  session.Send(Simple([](Frame& f) { f.mutable_tags()->add_tags("a"); }));
+  session.Finish();
+  held.WaitForNotification();
+  EXPECT_EQ(given, 0u);
+  behind = false;
+  EXPECT_OK(session.Outcome().status);
+  EXPECT_EQ(given, 1u);
+}
+
+TEST_F(BrokerSessionTest, CancelledCallDoesNotWaitForAReaderWhoIsBehind) {
+  BrokerSession::Options options = ListJob();
+  options.reader_is_behind = [] { return true; };
+  TestSession session(std::move(options));
+  session.Ready();
+  const absl::Time start = absl::Now();
+  cancelled_ = true;
+  EXPECT_THAT(session.Outcome().status, StatusIs(absl::StatusCode::kCancelled));
+  EXPECT_LT(absl::Now() - start, absl::Milliseconds(500));
+}
+
+TEST_F(BrokerSessionTest, ListsAreBoundedToTheLastTag) {
+  const auto send = [](TestSession& session, int count, size_t size) {
+    session.Send(Simple([&](Frame& f) {
+      for (int i = 0; i < count; ++i) {
+        f.mutable_tags()->add_tags(std::string(size, 'x'));
+      }
+    }));
+  };
+  BrokerSession::Options options = ListJob();
+  options.grants.max_tags = 10;
+  options.grants.max_tag_bytes = 100;
+  {
+    TestSession session(options);
+    session.Ready();
+    send(session, 5, 10);
+    send(session, 5, 10);
+    session.Finish();
+    EXPECT_OK(session.Outcome().status);
+  }
+  {
+    TestSession session(options);
+    session.Ready();
+    send(session, 10, 1);
+    send(session, 1, 1);
+    ExpectViolation(session, "a list of more than 10 tags or 100 bytes");
+  }
+  {
+    TestSession session(options);
+    session.Ready();
+    send(session, 1, 101);
+    ExpectViolation(session, "a list of more than 10 tags or 100 bytes");
+  }
+}
+
 TEST_F(BrokerSessionTest, FailureIsTheWorkersCutAndPrintable) {
   TestSession session(InspectJob());
   session.Ready();
@@ -258,7 +367,7 @@ TEST_F(BrokerSessionTest, WorkersLogIsPrintableAndLimited) {
 // What a worker may not do: a name, the job, and what it does after (or before) Ready.
 struct Misdeed {
   const char* name;
-  enum class Job { kCopy, kDir, kInspect } job;
+  enum class Job { kCopy, kDir, kInspect, kList, kDelete } job;
   bool ready;
   std::function<void(TestSession&)> act;
   const char* says;
@@ -268,9 +377,11 @@ class MisdeedTest : public BrokerSessionTest, public testing::WithParamInterface
 
 TEST_P(MisdeedTest, EndsTheJob) {
   const Misdeed& misdeed = GetParam();
-  BrokerSession::Options options = misdeed.job == Misdeed::Job::kCopy  ? CopyJob()
-                                   : misdeed.job == Misdeed::Job::kDir ? DirJob()
-                                                                       : InspectJob();
+  BrokerSession::Options options = misdeed.job == Misdeed::Job::kCopy      ? CopyJob()
+                                   : misdeed.job == Misdeed::Job::kDir     ? DirJob()
+                                   : misdeed.job == Misdeed::Job::kInspect ? InspectJob()
+                                   : misdeed.job == Misdeed::Job::kList    ? ListJob()
+                                                                           : DeleteJob();
   TestSession session(std::move(options));
   if (misdeed.ready) {
     session.Ready();
@@ -297,6 +408,8 @@ std::function<void(TestSession&)> Notes(std::function<void(Frame&)> fill) {
 constexpr auto kCopy = Misdeed::Job::kCopy;
 constexpr auto kDir = Misdeed::Job::kDir;
 constexpr auto kInspect = Misdeed::Job::kInspect;
+constexpr auto kList = Misdeed::Job::kList;
+constexpr auto kDelete = Misdeed::Job::kDelete;
 
 void FillConnect(Frame& f) {
   f.mutable_connect()->set_place(broker::PLACE_SOURCE);
@@ -316,6 +429,7 @@ void FillBegin(Frame& f) { f.mutable_begin_publish(); }
 void FillPublish(Frame& f) { f.mutable_publish(); }
 void FillEvent(Frame& f) { f.mutable_event()->mutable_image_started(); }
 void FillChunk(Frame& f) { f.mutable_result_chunk()->set_data("x"); }
+void FillTags(Frame& f) { f.mutable_tags()->add_tags("x"); }
 void FillLog(Frame& f) { f.mutable_log()->set_message("x"); }
 void FillReady(Frame& f) { f.mutable_ready(); }
 
@@ -332,6 +446,7 @@ INSTANTIATE_TEST_SUITE_P(
         Misdeed{"Publish", kCopy, false, Calls(FillPublish), "Publish is not permitted now"},
         Misdeed{"Event", kCopy, false, Notes(FillEvent), "Event is not permitted now"},
         Misdeed{"ResultChunk", kInspect, false, Notes(FillChunk), "ResultChunk is not permitted"},
+        Misdeed{"Tags", kList, false, Notes(FillTags), "Tags is not permitted now"},
         Misdeed{"Log", kCopy, false, Notes(FillLog), "Log is not permitted now"},
         Misdeed{"FinishOk", kInspect, false, Notes([](Frame& f) { f.mutable_finish(); }),
                 "before Ready"}),
@@ -369,7 +484,13 @@ INSTANTIATE_TEST_SUITE_P(
                 "BeginPublish is not granted"},
         Misdeed{"Publish", kInspect, true, Calls(FillPublish), "Publish is not granted"},
         Misdeed{"Event", kInspect, true, Notes(FillEvent), "Event is not granted"},
-        Misdeed{"ResultChunk", kCopy, true, Notes(FillChunk), "ResultChunk is not granted"}),
+        Misdeed{"EventOfADeletion", kDelete, true, Notes(FillEvent), "Event is not granted"},
+        Misdeed{"EventOfAList", kList, true, Notes(FillEvent), "Event is not granted"},
+        Misdeed{"ResultChunk", kCopy, true, Notes(FillChunk), "ResultChunk is not granted"},
+        Misdeed{"ResultChunkOfAList", kList, true, Notes(FillChunk), "ResultChunk is not granted"},
+        Misdeed{"Tags", kCopy, true, Notes(FillTags), "Tags is not granted"},
+        Misdeed{"TagsOfAnInspection", kInspect, true, Notes(FillTags), "Tags is not granted"},
+        Misdeed{"TagsOfADeletion", kDelete, true, Notes(FillTags), "Tags is not granted"}),
     [](const auto& info) { return info.param.name; });
 
 INSTANTIATE_TEST_SUITE_P(
@@ -469,6 +590,14 @@ INSTANTIATE_TEST_SUITE_P(
                   }
                 }),
                 "no known form"},
+        Misdeed{"TagsWithNumber", kList, true, Calls(FillTags), "Tags with the call number 1"},
+        Misdeed{"TagsWithoutATag", kList, true, Notes([](Frame& f) { f.mutable_tags(); }),
+                "a part of a list without a tag"},
+        Misdeed{"EmptyTag", kList, true, Notes([](Frame& f) { f.mutable_tags()->add_tags(""); }),
+                "a tag of 0 bytes"},
+        Misdeed{"LongTag", kList, true,
+                Notes([](Frame& f) { f.mutable_tags()->add_tags(std::string(1025, 'x')); }),
+                "a tag of 1025 bytes"},
         Misdeed{"ResultTooLarge", kInspect, true,
                 [](TestSession& s) {
                   Frame frame;

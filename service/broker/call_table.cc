@@ -34,6 +34,7 @@ constexpr CallRow kCalls[] = {
     {Frame::kEvent, "Event", kConfined, Need::kEvents, kOften, Lane::kNote, &JobCalls::Event},
     {Frame::kResultChunk, "ResultChunk", kConfined, Need::kResult, kOften, Lane::kNote,
      &JobCalls::ResultChunk},
+    {Frame::kTags, "Tags", kConfined, Need::kTags, kOften, Lane::kNote, &JobCalls::Tags},
     {Frame::kFinish, "Finish", kStarting | kConfined, Need::kNothing, kOnce, Lane::kNote,
      &JobCalls::Finish},
 };
@@ -67,6 +68,8 @@ bool IsGranted(const CallRow& row, const broker::WorkerFrame& frame, const JobCa
       return calls.HasEvents();
     case Need::kResult:
       return calls.HasResult();
+    case Need::kTags:
+      return calls.HasTags();
   }
   return false;
 }

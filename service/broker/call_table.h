@@ -26,6 +26,7 @@ enum class Need {
   kLayout,         // a layout to write to
   kEvents,         // somebody who is told of progress
   kResult,         // a response to give
+  kTags,           // tags to list
 };
 
 // Where a call is served, and whether it is answered.

@@ -11,6 +11,7 @@
 #include "proto/wire/printable.h"
 #include "proto/wire/status_macros.h"
 #include "service/broker/connect_first.h"
+#include "service/broker/connect_through_proxy.h"
 #include "service/broker/image_directory.h"
 #include "service/broker/printable_strings.h"
 #include "service/broker/violation.h"
@@ -27,6 +28,9 @@ constexpr size_t kMaxMetadataEntries = 16;
 constexpr size_t kMaxMetadataBytes = 256;
 constexpr size_t kMaxReasonBytes = 63;
 constexpr int kMaxLogLines = 1000;
+constexpr size_t kMaxTagBytes = 1 << 10;
+// A tag with nothing in it that is fit to be shown takes four bytes for each of its own.
+constexpr size_t kMaxShownTagBytes = 4 * kMaxTagBytes;
 
 absl::Status AddressDenied(const broker::Connect& connect, absl::string_view why) {
   return MakeError(absl::StatusCode::kPermissionDenied, "ADDRESS_DENIED",
@@ -55,6 +59,17 @@ bool IsReason(absl::string_view text) {
 bool IsGranted(const RegistryGrant& grant, const std::string& host, uint32_t port) {
   return absl::AsciiStrToLower(grant.host) == host &&
          std::find(grant.ports.begin(), grant.ports.end(), port) != grant.ports.end();
+}
+
+// A connection is asked for before anything is said over it: its port tells what it will carry, and
+// another port than the usual ones tells it of registries alone that speak TLS in any case.
+Carried CarriedTo(uint16_t port, bool plain_http_allowed) {
+  constexpr uint16_t kHttpPort = 80;
+  constexpr uint16_t kHttpsPort = 443;
+  if (port == kHttpPort) {
+    return Carried::kHttp;
+  }
+  return port == kHttpsPort || !plain_http_allowed ? Carried::kHttps : Carried::kEither;
 }
 
 }  // namespace
@@ -93,27 +108,13 @@ bool JobCalls::HasLayout() const {
   return writer_ != nullptr && grants_.destination_path->kind == PathKind::kOci;
 }
 
-bool JobCalls::HasEvents() const {
-  switch (job_.job_case()) {
-    case broker::JobSpec::kCopy:
-    case broker::JobSpec::kAttack:
-    case broker::JobSpec::JOB_NOT_SET:
-      return true;
-    default:
-      return false;
-  }
-}
+bool JobCalls::HasEvents() const { return job_.has_copy(); }
 
 bool JobCalls::HasResult() const {
-  switch (job_.job_case()) {
-    case broker::JobSpec::kCopy:
-    case broker::JobSpec::kCheckCredentials:
-    case broker::JobSpec::kListTags:
-      return false;
-    default:
-      return true;
-  }
+  return !job_.has_copy() && !job_.has_list_tags() && !job_.has_check_credentials();
 }
+
+bool JobCalls::HasTags() const { return job_.has_list_tags(); }
 
 absl::StatusOr<Answer> JobCalls::Ready(const broker::WorkerFrame&) { return Answer(); }
 
@@ -132,6 +133,31 @@ absl::StatusOr<Answer> JobCalls::ResultChunk(const broker::WorkerFrame& frame) {
     return Violation(absl::StrCat("a result of more than ", grants_.max_result_bytes, " bytes"));
   }
   result_ += data;
+  return Answer();
+}
+
+absl::StatusOr<Answer> JobCalls::Tags(const broker::WorkerFrame& frame) {
+  v1::ListTagsResponse tags = frame.tags();
+  if (tags.tags().empty()) {
+    return Violation("a part of a list without a tag");
+  }
+  for (const std::string& tag : tags.tags()) {
+    if (tag.empty() || tag.size() > kMaxTagBytes) {
+      return Violation(absl::StrCat("a tag of ", tag.size(), " bytes"));
+    }
+    tag_bytes_ += static_cast<int64_t>(tag.size());
+  }
+  tags_ += tags.tags_size();
+  if (tags_ > grants_.max_tags || tag_bytes_ > grants_.max_tag_bytes) {
+    return Violation(absl::StrCat("a list of more than ", grants_.max_tags, " tags or ",
+                                  grants_.max_tag_bytes, " bytes"));
+  }
+  // The service knows better whose tags these are.
+  tags.clear_repository();
+  MakeStringsPrintable(tags, kMaxShownTagBytes);
+  if (listeners_.on_tags) {
+    listeners_.on_tags(std::move(tags));
+  }
   return Answer();
 }
 
@@ -169,50 +195,84 @@ absl::Status JobCalls::CountRedirectHost(const std::string& host) {
              : absl::OkStatus();
 }
 
-absl::Status JobCalls::CheckConnect(const broker::Connect& connect, bool& public_only) {
+const RegistryGrant* JobCalls::GrantFor(broker::Place place, const std::string& host,
+                                        uint32_t port) const {
+  const RegistryGrant& registry = *RegistryAt(place);
+  if (IsGranted(registry, host, port)) {
+    return &registry;
+  }
+  if (place == broker::PLACE_SOURCE) {
+    for (const RegistryGrant& mirror : grants_.source_mirrors) {
+      if (IsGranted(mirror, host, port)) {
+        return &mirror;
+      }
+    }
+  }
+  return nullptr;
+}
+
+absl::StatusOr<JobCalls::Target> JobCalls::CheckConnect(const broker::Connect& connect) {
   if (connect.purpose() != broker::PURPOSE_REGISTRY &&
       connect.purpose() != broker::PURPOSE_REDIRECT) {
     return Violation("a connection for no purpose");
   }
-  std::string host = absl::AsciiStrToLower(connect.host());
   if (connect.port() == 0 || connect.port() > 65535) {
     return AddressDenied(connect, "not a port");
   }
+  Target target;
+  target.host = absl::AsciiStrToLower(connect.host());
+  target.port = static_cast<uint16_t>(connect.port());
   absl::MutexLock lock(&mutex_);
   if (++connections_ > grants_.max_connections) {
     return LimitExceeded("connections", grants_.max_connections);
   }
-  const RegistryGrant& registry = *RegistryAt(connect.place());
-  if (IsGranted(registry, host, connect.port())) {
-    public_only = registry.public_only;
-    return absl::OkStatus();
-  }
-  if (connect.purpose() == broker::PURPOSE_REGISTRY || !grants_.follow_redirects) {
+  const RegistryGrant* grant = GrantFor(connect.place(), target.host, target.port);
+  if (grant != nullptr) {
+    target.public_only = grant->public_only;
+    target.plain_http_allowed = grant->plain_http_allowed;
+  } else if (connect.purpose() == broker::PURPOSE_REGISTRY || !grants_.follow_redirects) {
     return AddressDenied(connect, "the job has nothing to do there");
   }
-  RETURN_IF_ERROR(CheckRedirectHost(host));
-  public_only = true;
-  return CountRedirectHost(host);
+  if (target.public_only) {
+    RETURN_IF_ERROR(CheckHost(target.host, resources_.egress.denied_networks));
+  }
+  if (grant == nullptr) {
+    RETURN_IF_ERROR(CountRedirectHost(target.host));
+  }
+  return target;
+}
+
+absl::StatusOr<UniqueFd> JobCalls::ConnectDirectly(const Target& target, absl::Time deadline) {
+  ASSIGN_OR_RETURN(
+      std::vector<Endpoint> endpoints,
+      resources_.resolver.Resolve(target.host, target.port, kLookUpLimit, cancellation_));
+  // One address that is not public makes the name suspicious: none is connected to.
+  for (const Endpoint& endpoint : endpoints) {
+    const std::optional<IpAddress> address = IpAddress::Of(endpoint.address());
+    if (!address.has_value()) {
+      return absl::InternalError("a name has an address that is none of the internet");
+    }
+    if (target.public_only) {
+      RETURN_IF_ERROR(CheckAddress(*address, resources_.egress.denied_networks));
+    }
+  }
+  return ConnectFirst(endpoints, deadline, cancellation_);
 }
 
 absl::StatusOr<Answer> JobCalls::Connect(const broker::WorkerFrame& frame) {
-  const broker::Connect& connect = frame.connect();
-  bool public_only = true;
-  RETURN_IF_ERROR(CheckConnect(connect, public_only));
-  absl::Time deadline = absl::Now() + kConnectLimit;
-  ASSIGN_OR_RETURN(std::vector<Endpoint> endpoints,
-                   resources_.resolver.Resolve(absl::AsciiStrToLower(connect.host()),
-                                               static_cast<uint16_t>(connect.port()), kLookUpLimit,
-                                               cancellation_));
-  if (public_only) {
-    // One address that is not public makes the name suspicious: none is connected to.
-    for (const Endpoint& endpoint : endpoints) {
-      RETURN_IF_ERROR(CheckPublicAddress(endpoint.address()));
-      RETURN_IF_ERROR(CheckNotOwnAddress(endpoint.address()));
-    }
-  }
+  ASSIGN_OR_RETURN(const Target target, CheckConnect(frame.connect()));
+  ASSIGN_OR_RETURN(const Proxy* proxy, resources_.egress.proxies.ProxyFor(
+                                           CarriedTo(target.port, target.plain_http_allowed),
+                                           target.host, target.port));
+  const absl::Time deadline = absl::Now() + kConnectLimit;
   Answer answer;
-  ASSIGN_OR_RETURN(UniqueFd socket, ConnectFirst(endpoints, deadline, cancellation_));
+  // Behind a proxy, names are looked up by it, and whether they lead to public addresses is its
+  // business.
+  ASSIGN_OR_RETURN(UniqueFd socket,
+                   proxy == nullptr
+                       ? ConnectDirectly(target, deadline)
+                       : ConnectThroughProxy(*proxy, target.host, target.port, resources_.resolver,
+                                             deadline, cancellation_));
   answer.fds.push_back(std::move(socket));
   return answer;
 }

@@ -42,6 +42,7 @@ class JobCalls {
     std::function<absl::StatusOr<std::string>(const broker::Authorize& question,
                                               const Cancellation& cancellation)>
         authorize;
+    std::function<void(v1::ListTagsResponse tags)> on_tags;
   };
 
   JobCalls(const Grants& grants, const broker::JobSpec& job, BrokerResources& resources,
@@ -57,6 +58,7 @@ class JobCalls {
   absl::StatusOr<Answer> Ready(const broker::WorkerFrame& frame);
   absl::StatusOr<Answer> Event(const broker::WorkerFrame& frame);
   absl::StatusOr<Answer> ResultChunk(const broker::WorkerFrame& frame);
+  absl::StatusOr<Answer> Tags(const broker::WorkerFrame& frame);
   absl::StatusOr<Answer> Log(const broker::WorkerFrame& frame);
   absl::StatusOr<Answer> Finish(const broker::WorkerFrame& frame);
 
@@ -84,6 +86,7 @@ class JobCalls {
   bool HasLayout() const;
   bool HasEvents() const;
   bool HasResult() const;
+  bool HasTags() const;
 
   // What Finish said; nothing before it.
   const std::optional<absl::Status>& finished() const { return finished_; }
@@ -91,7 +94,17 @@ class JobCalls {
 
  private:
   const RegistryGrant* RegistryAt(broker::Place place) const;
-  absl::Status CheckConnect(const broker::Connect& connect, bool& public_only);
+  // What a Connect is for, after it was found to be granted.
+  struct Target {
+    std::string host;
+    uint16_t port = 0;
+    bool public_only = true;
+    bool plain_http_allowed = false;
+  };
+  // The grant that allows `place` to connect there as its registry; null where none does.
+  const RegistryGrant* GrantFor(broker::Place place, const std::string& host, uint32_t port) const;
+  absl::StatusOr<Target> CheckConnect(const broker::Connect& connect);
+  absl::StatusOr<UniqueFd> ConnectDirectly(const Target& target, absl::Time deadline);
   absl::Status CountRedirectHost(const std::string& host) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const Grants& grants_;
@@ -102,6 +115,8 @@ class JobCalls {
   std::unique_ptr<ImageWriter> writer_;
   UniqueFd source_root_;
   std::string result_;
+  int64_t tags_ = 0;
+  int64_t tag_bytes_ = 0;
   int log_lines_ = 0;
   std::optional<absl::Status> finished_;
 

@@ -11,6 +11,8 @@
 #include "proto/wire/status_macros.h"
 #include "proto/wire/unique_fd.h"
 #include "service/config/yaml_message.h"
+#include "service/policy/network.h"
+#include "service/policy/registry_rules.h"
 
 namespace holkas {
 namespace {
@@ -47,10 +49,26 @@ class Checker {
         return Error(absl::StrCat("registries.insecure[", i, "]"), "must be host or host:port");
       }
     }
-    return absl::OkStatus();
+    return CheckEgress(config.registries().egress());
   }
 
  private:
+  absl::Status CheckEgress(const config::v1::Egress& egress) const {
+    for (int i = 0; i < egress.allowed_registries_size(); ++i) {
+      if (!RegistryPattern::Parse(egress.allowed_registries(i)).has_value()) {
+        return Error(absl::StrCat("registries.egress.allowed_registries[", i, "]"),
+                     "must be host, host:port or *.domain, with * for any host or port");
+      }
+    }
+    for (int i = 0; i < egress.denied_networks_size(); ++i) {
+      if (!Network::Parse(egress.denied_networks(i)).has_value()) {
+        return Error(absl::StrCat("registries.egress.denied_networks[", i, "]"),
+                     "must be a network such as 10.0.0.0/8");
+      }
+    }
+    return absl::OkStatus();
+  }
+
   absl::Status CheckLimits(const config::v1::Limits& limits) const {
     RETURN_IF_ERROR(
         AtMost("limits.max_concurrent_requests", limits.max_concurrent_requests(), 1024));

@@ -30,6 +30,7 @@ access: {insecure_tcp: true, allowed_user_ids: [7, 8], local_roots: [/srv]}
 sandbox: {required_tier: full}
 registries:
   insecure: [localhost:5000]
+  egress: {allowed_registries: ["*.a.test:*"], denied_networks: [10.0.0.0/8]}
 limits: {max_concurrent_requests: 3, inspect_timeout: 1m30s}
 log: {level: debug, format: text}
 drain_timeout: 1500ms
@@ -39,6 +40,7 @@ drain_timeout: 1500ms
   EXPECT_THAT(config.access().allowed_user_ids(), ElementsAre(7, 8));
   EXPECT_EQ(config.sandbox().required_tier(), config::v1::REQUIRED_TIER_FULL);
   EXPECT_THAT(config.registries().insecure(), ElementsAre("localhost:5000"));
+  EXPECT_THAT(config.registries().egress().allowed_registries(), ElementsAre("*.a.test:*"));
   EXPECT_EQ(config.limits().max_concurrent_requests(), 3u);
   EXPECT_EQ(ToDuration(config.limits().inspect_timeout()), absl::Seconds(90));
   EXPECT_EQ(ToDuration(config.drain_timeout()), absl::Milliseconds(1500));
@@ -90,6 +92,10 @@ TEST(ParseServerConfig, ValuesOutOfRangeNameTheLine) {
   EXPECT_THAT(Parse("registries: {insecure: [a/b]}"), IsConfigError("must be host or host:port"));
   EXPECT_THAT(Parse("registries: {registries_conf: r.conf}"),
               IsConfigError("registries.registries_conf: must be an absolute path"));
+  EXPECT_THAT(Parse("registries:\n  egress:\n    allowed_registries: [a.test, '*a.test']"),
+              IsConfigError(":3: registries.egress.allowed_registries[1]: must be host,"));
+  EXPECT_THAT(Parse("registries:\n  egress:\n    denied_networks: [10.0.0.0/8, 10.0.0.1]"),
+              IsConfigError(":3: registries.egress.denied_networks[1]: must be a network"));
 }
 
 TEST(ParseServerConfig, MalformedYamlNamesTheLine) {

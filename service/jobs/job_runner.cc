@@ -79,11 +79,14 @@ absl::Status WithWorkerExit(const JobOutcome& outcome, const std::string& how) {
 class JobRunner::State {
  public:
   State(Launcher& launcher, Logger& logger, AuthorizationResources& authorization,
-        int max_concurrent, int max_queued)
+        int max_concurrent, int max_queued, const Egress& egress)
       : launcher_(launcher),
         logger_(logger),
         authorization_(authorization),
-        admission_(max_concurrent, max_queued) {}
+        admission_(max_concurrent, max_queued) {
+    broker_resources_.egress = egress;
+    token_resources_.egress = egress;
+  }
 
   absl::StatusOr<std::string> Run(Call call);
 
@@ -144,6 +147,8 @@ absl::StatusOr<std::string> JobRunner::State::RunAdmitted(Call& call, Summary& s
       call.on_event(std::move(event));
     }
   };
+  options.on_tags = call.on_tags;
+  options.reader_is_behind = call.reader_is_behind;
   Authorizer authorizer(call.identity, authorization_,
                         [this, &call](const TokenOrder& order, const Cancellation& cancellation) {
                           return FetchToken(call, order, cancellation);
@@ -238,9 +243,9 @@ void JobRunner::State::LogEnd(const Call& call, const absl::Status& status, absl
 }
 
 JobRunner::JobRunner(Launcher& launcher, Logger& logger, AuthorizationResources& authorization,
-                     int max_concurrent, int max_queued)
-    : state_(std::make_unique<State>(launcher, logger, authorization, max_concurrent, max_queued)) {
-}
+                     int max_concurrent, int max_queued, const Egress& egress)
+    : state_(std::make_unique<State>(launcher, logger, authorization, max_concurrent, max_queued,
+                                     egress)) {}
 
 JobRunner::~JobRunner() = default;
 

@@ -9,6 +9,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "broker/broker.pb.h"
+#include "service/broker/egress.h"
 #include "service/credentials/authorizer.h"
 #include "service/credentials/job_identity.h"
 #include "service/policy/grants.h"
@@ -38,18 +39,21 @@ class JobRunner {
     absl::Time deadline = absl::InfiniteFuture();
     std::function<bool()> cancelled;
     std::function<void(v1::CopyResponse event)> on_event;
+    // As in BrokerSession::Options.
+    std::function<void(v1::ListTagsResponse tags)> on_tags;
+    std::function<bool()> reader_is_behind;
   };
 
   // `max_concurrent`: how many jobs run at once; more wait in the order of their arrival, up to
   // `max_queued` of them. What is referred to must outlive the runner.
   JobRunner(Launcher& launcher, Logger& logger, AuthorizationResources& authorization,
-            int max_concurrent, int max_queued);
+            int max_concurrent, int max_queued, const Egress& egress = {});
   ~JobRunner();
 
-  // The serialised response of the job (empty for Copy). Blocks until the job is over and its
-  // worker is gone. Errors: what the job gave; RESOURCE_EXHAUSTED (LIMIT_EXCEEDED) where the queue
-  // is full; UNAVAILABLE (SERVER_DRAINING); DEADLINE_EXCEEDED and CANCELLED, also while waiting;
-  // INTERNAL (WORKER_DIED) with how the worker ended in the metadata entry `worker_exit`.
+  // The serialised response of the job (empty for Copy and ListTags). Blocks until the job is over
+  // and its worker is gone. Errors: what the job gave; RESOURCE_EXHAUSTED (LIMIT_EXCEEDED) where
+  // the queue is full; UNAVAILABLE (SERVER_DRAINING); DEADLINE_EXCEEDED and CANCELLED, also while
+  // waiting; INTERNAL (WORKER_DIED) with how the worker ended in the metadata entry `worker_exit`.
   absl::StatusOr<std::string> Run(Call call);
 
   // How many jobs run now.

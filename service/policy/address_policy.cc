@@ -1,13 +1,9 @@
 #include "service/policy/address_policy.h"
 
-#include <arpa/inet.h>
 #include <ifaddrs.h>
-#include <netinet/in.h>
 
 #include <algorithm>
-#include <array>
-#include <cstdint>
-#include <cstring>
+#include <iterator>
 #include <optional>
 #include <string>
 #include <vector>
@@ -18,6 +14,7 @@
 #include "absl/strings/str_split.h"
 #include "proto/wire/error.h"
 #include "proto/wire/printable.h"
+#include "proto/wire/status_macros.h"
 
 namespace holkas {
 namespace {
@@ -25,122 +22,79 @@ namespace {
 constexpr size_t kMaxHostBytes = 253;  // RFC 1035, without the last dot
 constexpr size_t kMaxLabelBytes = 63;
 
-struct Range4 {
-  uint32_t address;
-  int bits;
-  absl::string_view what;
+struct DeniedNetwork {
+  const char* network;
+  const char* what;
 };
-
-constexpr uint32_t Quad(uint32_t a, uint32_t b, uint32_t c, uint32_t d) {
-  return a << 24 | b << 16 | c << 8 | d;
-}
 
 // IANA's special-purpose addresses, and what clouds use within public ranges.
-constexpr Range4 kDenied4[] = {
-    {Quad(0, 0, 0, 0), 8, "an address of this network"},
-    {Quad(10, 0, 0, 0), 8, "a private address"},
-    {Quad(100, 64, 0, 0), 10, "an address behind a carrier's NAT"},
-    {Quad(127, 0, 0, 0), 8, "a loopback address"},
-    {Quad(168, 63, 129, 16), 32, "a cloud's metadata address"},
-    {Quad(169, 254, 0, 0), 16, "a link-local address"},
-    {Quad(172, 16, 0, 0), 12, "a private address"},
-    {Quad(192, 0, 0, 0), 24, "a protocol assignment"},
-    {Quad(192, 0, 2, 0), 24, "a documentation address"},
-    {Quad(192, 88, 99, 0), 24, "a 6to4 relay"},
-    {Quad(192, 168, 0, 0), 16, "a private address"},
-    {Quad(198, 18, 0, 0), 15, "a benchmarking address"},
-    {Quad(198, 51, 100, 0), 24, "a documentation address"},
-    {Quad(203, 0, 113, 0), 24, "a documentation address"},
-    {Quad(224, 0, 0, 0), 4, "a multicast address"},
-    {Quad(240, 0, 0, 0), 4, "a reserved address"},
+constexpr DeniedNetwork kDenied[] = {
+    {"0.0.0.0/8", "an address of this network"},
+    {"10.0.0.0/8", "a private address"},
+    {"100.64.0.0/10", "an address behind a carrier's NAT"},
+    {"127.0.0.0/8", "a loopback address"},
+    {"168.63.129.16/32", "a cloud's metadata address"},
+    {"169.254.0.0/16", "a link-local address"},
+    {"172.16.0.0/12", "a private address"},
+    {"192.0.0.0/24", "a protocol assignment"},
+    {"192.0.2.0/24", "a documentation address"},
+    {"192.88.99.0/24", "a 6to4 relay"},
+    {"192.168.0.0/16", "a private address"},
+    {"198.18.0.0/15", "a benchmarking address"},
+    {"198.51.100.0/24", "a documentation address"},
+    {"203.0.113.0/24", "a documentation address"},
+    {"224.0.0.0/4", "a multicast address"},
+    {"240.0.0.0/4", "a reserved address"},
+    // Within 2000::/3. Everything outside it is denied as a whole.
+    {"2001::/23", "a protocol assignment"},  // Teredo, ORCHID, benchmarking
+    {"2001:db8::/32", "a documentation address"},
+    {"3fff::/20", "a documentation address"},
 };
+constexpr char kGlobal6[] = "2000::/3";
 
-using Bytes16 = std::array<uint8_t, 16>;
-
-struct Range6 {
-  Bytes16 prefix;
-  int bits;
-  absl::string_view what;
+// Names by which hosts and clouds serve themselves, and domains that are never public (RFC 6761,
+// RFC 6762, RFC 8375, ICANN's .internal): each with everything beneath it.
+constexpr absl::string_view kInternalNames[] = {
+    "localhost", "localdomain", "local",         "internal",
+    "home.arpa", "metadata",    "instance-data", "metadata.tencentyun.com",
 };
-
-// Within 2000::/3. Everything outside it is denied as a whole.
-constexpr Range6 kDenied6[] = {
-    {{0x20, 0x01, 0x00}, 23, "a protocol assignment"},  // Teredo, ORCHID, benchmarking
-    {{0x20, 0x01, 0x0d, 0xb8}, 32, "a documentation address"},
-    {{0x3f, 0xff, 0x00}, 20, "a documentation address"},
-};
-
-// The prefixes of addresses that stand for the IPv4 address at byte `offset`.
-struct Embedding {
-  Bytes16 prefix;
-  int bits;
-  int offset;
-};
-constexpr Embedding kEmbeddings[] = {
-    {{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff}, 96, 12},  // IPv4-mapped
-    {{0x00, 0x64, 0xff, 0x9b}, 96, 12},                    // NAT64
-    {{0x20, 0x02}, 16, 2},                                 // 6to4
-};
-
-bool HasPrefix(const Bytes16& address, const Bytes16& prefix, int bits) {
-  for (int i = 0; i < bits; ++i) {
-    int shift = 7 - i % 8;
-    if (((address[i / 8] ^ prefix[i / 8]) >> shift & 1) != 0) {
-      return false;
-    }
-  }
-  return true;
-}
 
 absl::Status Denied(absl::string_view what, absl::string_view why) {
   return MakeError(absl::StatusCode::kPermissionDenied, "ADDRESS_DENIED",
                    absl::StrCat("connect to ", Printable(what, kMaxHostBytes), ": ", why));
 }
 
-std::string ToText(const sockaddr& address) {
-  char text[INET6_ADDRSTRLEN] = "?";
-  if (address.sa_family == AF_INET) {
-    inet_ntop(AF_INET, &reinterpret_cast<const sockaddr_in&>(address).sin_addr, text, sizeof(text));
-  } else if (address.sa_family == AF_INET6) {
-    inet_ntop(AF_INET6, &reinterpret_cast<const sockaddr_in6&>(address).sin6_addr, text,
-              sizeof(text));
-  }
-  return text;
+// The networks of kDenied, parsed once.
+const std::vector<Network>& DeniedNetworks() {
+  static const std::vector<Network>& networks = *[] {
+    auto* parsed = new std::vector<Network>;
+    for (const DeniedNetwork& denied : kDenied) {
+      parsed->push_back(*Network::Parse(denied.network));
+    }
+    return parsed;
+  }();
+  return networks;
 }
 
-// Why an IPv4 address is not public; nothing where it is.
-std::optional<absl::string_view> WhyDenied4(uint32_t address) {
-  for (const Range4& range : kDenied4) {
-    uint32_t mask = ~uint32_t{0} << (32 - range.bits);
-    if ((address & mask) == range.address) {
-      return range.what;
+// Why an address is not public; nothing where it is.
+std::optional<absl::string_view> WhyDenied(const IpAddress& address) {
+  if (const std::optional<IpAddress> embedded = address.Embedded()) {
+    return WhyDenied(*embedded);
+  }
+  for (size_t i = 0; i < DeniedNetworks().size(); ++i) {
+    if (DeniedNetworks()[i].Contains(address)) {
+      return kDenied[i].what;
     }
   }
-  return std::nullopt;
-}
-
-std::optional<absl::string_view> WhyDenied6(const Bytes16& address) {
-  for (const Embedding& embedding : kEmbeddings) {
-    if (HasPrefix(address, embedding.prefix, embedding.bits)) {
-      const uint8_t* at = address.data() + embedding.offset;
-      return WhyDenied4(Quad(at[0], at[1], at[2], at[3]));
-    }
-  }
-  if ((address[0] & 0xe0) != 0x20) {
+  if (address.is_v6() && !Network::Parse(kGlobal6)->Contains(address)) {
     return "not a global address";
   }
-  for (const Range6& range : kDenied6) {
-    if (HasPrefix(address, range.prefix, range.bits)) {
-      return range.what;
-    }
-  }
   return std::nullopt;
 }
 
-Bytes16 BytesOf(const sockaddr_in6& address) {
-  Bytes16 bytes;
-  std::memcpy(bytes.data(), &address.sin6_addr, bytes.size());
-  return bytes;
+bool IsIn(const std::vector<Network>& networks, const IpAddress& address) {
+  return std::any_of(networks.begin(), networks.end(),
+                     [&address](const Network& network) { return network.Contains(address); });
 }
 
 bool IsLabel(absl::string_view label) {
@@ -150,11 +104,11 @@ bool IsLabel(absl::string_view label) {
          });
 }
 
-// Names by which clouds and hosts serve themselves.
-bool IsInternalName(const std::string& host) {
-  return host == "localhost" || absl::EndsWith(host, ".localhost") || host == "metadata" ||
-         host == "metadata.google.internal" || host == "instance-data" ||
-         absl::EndsWith(host, ".localdomain");
+bool IsInternalName(absl::string_view host) {
+  return std::any_of(std::begin(kInternalNames), std::end(kInternalNames),
+                     [host](absl::string_view name) {
+                       return host == name || absl::EndsWith(host, absl::StrCat(".", name));
+                     });
 }
 
 }  // namespace
@@ -164,9 +118,7 @@ absl::Status CheckRedirectHost(absl::string_view host) {
     return Denied(host, "not a host name");
   }
   std::string name = absl::AsciiStrToLower(host);
-  in6_addr ignored;
-  if (inet_pton(AF_INET6, name.c_str(), &ignored) == 1 ||
-      inet_pton(AF_INET, name.c_str(), &ignored) == 1) {
+  if (IpAddress::Parse(name).has_value()) {
     return absl::OkStatus();  // the address is judged when it is connected to
   }
   std::vector<absl::string_view> labels = absl::StrSplit(name, '.');
@@ -184,29 +136,41 @@ absl::Status CheckRedirectHost(absl::string_view host) {
   return absl::OkStatus();
 }
 
-absl::Status CheckPublicAddress(const sockaddr& address) {
-  std::optional<absl::string_view> why = "not an internet address";
-  if (address.sa_family == AF_INET) {
-    why = WhyDenied4(ntohl(reinterpret_cast<const sockaddr_in&>(address).sin_addr.s_addr));
-  } else if (address.sa_family == AF_INET6) {
-    why = WhyDenied6(BytesOf(reinterpret_cast<const sockaddr_in6&>(address)));
-  }
-  return why.has_value() ? Denied(ToText(address), *why) : absl::OkStatus();
+absl::Status CheckPublicAddress(const IpAddress& address) {
+  const std::optional<absl::string_view> why = WhyDenied(address);
+  return why.has_value() ? Denied(address.ToString(), *why) : absl::OkStatus();
 }
 
-absl::Status CheckNotOwnAddress(const sockaddr& address) {
+absl::Status CheckNotOwnAddress(const IpAddress& address) {
   ifaddrs* list = nullptr;
   if (getifaddrs(&list) != 0) {
-    return Denied(ToText(address), "the host's own addresses are not known");
+    return Denied(address.ToString(), "the host's own addresses are not known");
   }
-  std::string text = ToText(address);
+  const std::optional<IpAddress> embedded = address.Embedded();
   bool own = false;
   for (const ifaddrs* entry = list; entry != nullptr; entry = entry->ifa_next) {
-    own = own || (entry->ifa_addr != nullptr && entry->ifa_addr->sa_family == address.sa_family &&
-                  ToText(*entry->ifa_addr) == text);
+    const std::optional<IpAddress> mine =
+        entry->ifa_addr == nullptr ? std::nullopt : IpAddress::Of(*entry->ifa_addr);
+    own = own || (mine.has_value() && (*mine == address || mine == embedded));
   }
   freeifaddrs(list);
-  return own ? Denied(text, "an address of this host") : absl::OkStatus();
+  return own ? Denied(address.ToString(), "an address of this host") : absl::OkStatus();
+}
+
+absl::Status CheckAddress(const IpAddress& address, const std::vector<Network>& denied_networks) {
+  RETURN_IF_ERROR(CheckPublicAddress(address));
+  const std::optional<IpAddress> embedded = address.Embedded();
+  if (IsIn(denied_networks, address) ||
+      (embedded.has_value() && IsIn(denied_networks, *embedded))) {
+    return Denied(address.ToString(), "in one of registries.egress.denied_networks");
+  }
+  return CheckNotOwnAddress(address);
+}
+
+absl::Status CheckHost(absl::string_view host, const std::vector<Network>& denied_networks) {
+  RETURN_IF_ERROR(CheckRedirectHost(host));
+  const std::optional<IpAddress> address = IpAddress::Parse(host);
+  return address.has_value() ? CheckAddress(*address, denied_networks) : absl::OkStatus();
 }
 
 }  // namespace holkas

@@ -17,6 +17,8 @@ struct RegistryGrant {
   std::vector<uint16_t> ports;
   // ...but not where nobody vouches for the name: then every address must be public.
   bool public_only = false;
+  // It may turn out to speak plain HTTP.
+  bool plain_http_allowed = false;
 };
 
 // An OCI layout or image directory that a worker may read.
@@ -36,15 +38,20 @@ struct WritePathGrant {
 // worker says widens it.
 struct Grants {
   std::optional<RegistryGrant> source_registry;
+  // Where the source is looked for first, in the order of the job's mirrors.
+  std::vector<RegistryGrant> source_mirrors;
   std::optional<RegistryGrant> destination_registry;
   // Redirects of a registry may lead to public addresses only.
   bool follow_redirects = true;
   std::optional<ReadPathGrant> source_path;
   std::optional<WritePathGrant> destination_path;
 
-  int max_connections = 64;  // in all
-  int max_open_files = 32;   // being written at once
+  // In all: each time that a connection breaks costs one.
+  int max_connections = 4096;
+  int max_open_files = 32;  // being written at once
   int64_t max_result_bytes = 10 << 20;
+  int64_t max_tags = 1'000'000;      // of a list
+  int64_t max_tag_bytes = 64 << 20;  // all tags of a list together
   absl::Duration max_run_time = absl::Hours(1);
 };
 

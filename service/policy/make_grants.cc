@@ -2,12 +2,14 @@
 
 #include <filesystem>
 #include <system_error>
+#include <utility>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "proto/wire/error.h"
 #include "proto/wire/status_macros.h"
+#include "service/policy/address_policy.h"
 
 namespace holkas {
 namespace {
@@ -15,9 +17,27 @@ namespace {
 constexpr uint16_t kHttpsPort = 443;
 constexpr uint16_t kHttpPort = 80;
 
-RegistryGrant GrantRegistry(const broker::RegistryImage& image) {
+// What can be said about a registry at a public address without looking it up is said before there
+// is a worker.
+absl::StatusOr<RegistryGrant> GrantRegistry(const broker::RegistryImage& image,
+                                            const RegistryRules& rules) {
+  RegistryReference registry;
+  registry.host = image.host();
+  registry.port = static_cast<uint16_t>(image.port());
   RegistryGrant grant;
   grant.host = image.api_host();
+  grant.public_only = !IsVouchedFor(registry, rules);
+  grant.plain_http_allowed = image.plain_http_allowed();
+  if (grant.public_only) {
+    const absl::Status public_host = CheckHost(grant.host, {});
+    if (!public_host.ok()) {
+      return MakeError(
+          public_host.code(), ErrorReason(public_host),
+          absl::StrCat("registry ", registry.HostPort(), ": ", public_host.message(),
+                       "; the server's registries.egress.allowed_registries can allow it"),
+          {{"registry", registry.HostPort()}});
+    }
+  }
   if (image.port() != 0) {
     grant.ports = {static_cast<uint16_t>(image.port())};
   } else if (image.plain_http_allowed()) {
@@ -88,24 +108,37 @@ absl::StatusOr<std::optional<PathGrant>> GrantLocalImage(const ImageReference& i
 }  // namespace
 
 absl::StatusOr<Grants> MakeGrants(const broker::JobSpec& job, const ImageReference& source,
-                                  const ImageReference* destination, const LocalPathRules& rules,
+                                  const ImageReference* destination, const AccessRules& rules,
                                   absl::Duration max_run_time) {
   Grants grants;
   grants.max_run_time = max_run_time;
-  if (job.source().has_registry()) {
-    grants.source_registry = GrantRegistry(job.source().registry());
+  if (source.registry() != nullptr) {
+    RETURN_IF_ERROR(CheckNamed(*source.registry(), rules.registries));
   }
-  ASSIGN_OR_RETURN(std::optional<PathGrant> source_path, GrantLocalImage(source, rules));
+  if (job.source().has_registry()) {
+    const broker::RegistryImage& registry = job.source().registry();
+    ASSIGN_OR_RETURN(grants.source_registry, GrantRegistry(registry, rules.registries));
+    for (const broker::RegistryImage& mirror : registry.mirrors()) {
+      ASSIGN_OR_RETURN(RegistryGrant grant, GrantRegistry(mirror, rules.registries));
+      grants.source_mirrors.push_back(std::move(grant));
+    }
+  }
+  ASSIGN_OR_RETURN(std::optional<PathGrant> source_path, GrantLocalImage(source, rules.paths));
   if (source_path.has_value()) {
     grants.source_path = ReadPathGrant{source_path->kind, std::move(source_path->path)};
   }
   if (destination == nullptr) {
     return grants;
   }
-  if (job.destination().has_registry()) {
-    grants.destination_registry = GrantRegistry(job.destination().registry());
+  if (destination->registry() != nullptr) {
+    RETURN_IF_ERROR(CheckNamed(*destination->registry(), rules.registries));
   }
-  ASSIGN_OR_RETURN(std::optional<PathGrant> destination_path, GrantLocalImage(*destination, rules));
+  if (job.destination().has_registry()) {
+    ASSIGN_OR_RETURN(grants.destination_registry,
+                     GrantRegistry(job.destination().registry(), rules.registries));
+  }
+  ASSIGN_OR_RETURN(std::optional<PathGrant> destination_path,
+                   GrantLocalImage(*destination, rules.paths));
   if (destination_path.has_value()) {
     grants.destination_path =
         WritePathGrant{destination_path->kind, std::move(destination_path->path)};

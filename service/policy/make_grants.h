@@ -9,6 +9,7 @@
 #include "broker/broker.pb.h"
 #include "proto/wire/image_reference.h"
 #include "service/policy/grants.h"
+#include "service/policy/registry_rules.h"
 
 namespace holkas {
 
@@ -23,14 +24,21 @@ struct LocalPathRules {
   std::string working_directory;
 };
 
-// Decides what the worker of one job may ask for: the registries of the job's images at the hosts
-// and ports that the job names, and the directories of its local images. `destination` is null for
-// jobs without one. A path that is not granted as a whole is granted after its symbolic links were
-// resolved, so that what was judged is what is opened.
-// Errors: PERMISSION_DENIED (PATH_DENIED); INVALID_ARGUMENT (INVALID_REFERENCE) for a relative path
-// where there is no working directory.
+// What callers may use.
+struct AccessRules {
+  LocalPathRules paths;
+  RegistryRules registries;
+};
+
+// Decides what the worker of one job may ask for: the registries of the job's images and their
+// mirrors at the hosts and ports that the job names, and the directories of its local images.
+// `source` and `destination` are as the caller named them, which is what has to be allowed;
+// `destination` is null for jobs without one. A path that is not granted as a whole is granted
+// after its symbolic links were resolved, so that what was judged is what is opened. Errors:
+// PERMISSION_DENIED (PATH_DENIED, ADDRESS_DENIED); INVALID_ARGUMENT (INVALID_REFERENCE) for a
+// relative path where there is no working directory.
 absl::StatusOr<Grants> MakeGrants(const broker::JobSpec& job, const ImageReference& source,
-                                  const ImageReference* destination, const LocalPathRules& rules,
+                                  const ImageReference* destination, const AccessRules& rules,
                                   absl::Duration max_run_time);
 
 }  // namespace holkas

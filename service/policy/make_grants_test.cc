@@ -26,7 +26,7 @@ class MakeGrantsTest : public testing::Test {
     std::filesystem::create_directories(root_ + "/closed");
     std::filesystem::create_directory_symlink(root_ + "/closed", root_ + "/open/escape");
     root_ = std::filesystem::canonical(root_);
-    rules_.roots = {root_ + "/open/"};
+    rules_.paths.roots = {root_ + "/open/"};
   }
 
   absl::StatusOr<Grants> Read(const std::string& image) {
@@ -43,7 +43,7 @@ class MakeGrantsTest : public testing::Test {
 
   std::string root_;
   broker::JobSpec job_;
-  LocalPathRules rules_;
+  AccessRules rules_;
 };
 
 TEST_F(MakeGrantsTest, RegistryIsGrantedAtItsPortsAlone) {
@@ -64,8 +64,83 @@ TEST_F(MakeGrantsTest, RegistryIsGrantedAtItsPortsAlone) {
   EXPECT_THAT(grants.source_registry->ports, ElementsAre(5000));
 }
 
+// The registry image of a job at `registry`.
+broker::RegistryImage ImageAt(const std::string& registry) {
+  const RegistryReference reference = *Ref("docker://" + registry + "/x").registry();
+  broker::RegistryImage image;
+  image.set_host(reference.host);
+  image.set_api_host(reference.ApiHost());
+  image.set_port(reference.port);
+  return image;
+}
+
+TEST_F(MakeGrantsTest, RegistriesThatNobodyVouchesForMustBePublic) {
+  rules_.registries.insecure = {"10.0.0.1:5000"};
+  *job_.mutable_source()->mutable_registry() = ImageAt("example.com");
+  ASSERT_OK_AND_ASSIGN(Grants grants, Read("docker://example.com/x"));
+  EXPECT_TRUE(grants.source_registry->public_only);
+  *job_.mutable_source()->mutable_registry() = ImageAt("10.0.0.1:5000");
+  ASSERT_OK_AND_ASSIGN(grants, Read("docker://10.0.0.1:5000/x"));
+  EXPECT_FALSE(grants.source_registry->public_only);
+}
+
+TEST_F(MakeGrantsTest, HostsThatCannotBePublicAreDeniedAtOnce) {
+  const ImageReference destination = Ref("docker://127.0.0.1:5000/x");
+  for (const char* registry : {"localhost", "127.0.0.1:5000", "10.0.0.1", "[::1]:80", "0x7f.1",
+                               "2130706433:80", "metadata.google.internal"}) {
+    *job_.mutable_source()->mutable_registry() = ImageAt(registry);
+    const absl::Status status = Read(std::string("docker://") + registry + "/x").status();
+    EXPECT_THAT(status, StatusIs(StatusCode::kPermissionDenied,
+                                 HasSubstr(std::string("registry ") + registry)));
+    EXPECT_EQ(ErrorReason(status), "ADDRESS_DENIED");
+    rules_.registries.any = true;
+    EXPECT_OK(Read(std::string("docker://") + registry + "/x")) << registry;
+    rules_.registries.any = false;
+  }
+  *job_.mutable_source()->mutable_registry() = ImageAt("example.com");
+  *job_.mutable_destination()->mutable_registry() = ImageAt("127.0.0.1:5000");
+  EXPECT_THAT(MakeGrants(job_, Ref("docker://example.com/x"), &destination, rules_, absl::Hours(1)),
+              StatusIs(StatusCode::kPermissionDenied, HasSubstr("127.0.0.1:5000")));
+}
+
+TEST_F(MakeGrantsTest, TheNamesOfTheCallerAreWhatMustBeAllowed) {
+  rules_.registries.allowed = {*RegistryPattern::Parse("example.com")};
+  rules_.registries.is_location = [](const std::string& name) { return name == "mirror.test"; };
+  const ImageReference destination = Ref("docker://mirror.test/x");
+  broker::RegistryImage& image = *job_.mutable_source()->mutable_registry();
+  image = ImageAt("mirror.test");
+  ASSERT_OK_AND_ASSIGN(Grants grants, Read("docker://example.com/x"));
+  EXPECT_EQ(grants.source_registry->host, "mirror.test");
+  EXPECT_FALSE(grants.source_registry->public_only);
+  EXPECT_THAT(
+      Read("docker://mirror.test/x"),
+      StatusIs(StatusCode::kPermissionDenied, HasSubstr("registry mirror.test is none of")));
+  *job_.mutable_destination()->mutable_registry() = image;
+  EXPECT_THAT(
+      MakeGrants(job_, Ref("docker://example.com/x"), &destination, rules_, absl::Hours(1)),
+      StatusIs(StatusCode::kPermissionDenied, HasSubstr("registry mirror.test is none of")));
+}
+
+TEST_F(MakeGrantsTest, MirrorsAreGrantedInTheirOrder) {
+  rules_.registries.is_location = [](const std::string& name) { return name == "10.0.0.1:5000"; };
+  broker::RegistryImage& image = *job_.mutable_source()->mutable_registry();
+  image = ImageAt("example.com");
+  *image.add_mirrors() = ImageAt("10.0.0.1:5000");
+  *image.add_mirrors() = ImageAt("other.test");
+  image.mutable_mirrors(1)->set_plain_http_allowed(true);
+  ASSERT_OK_AND_ASSIGN(const Grants grants, Read("docker://example.com/x"));
+  ASSERT_EQ(grants.source_mirrors.size(), 2u);
+  EXPECT_EQ(grants.source_mirrors[0].host, "10.0.0.1");
+  EXPECT_THAT(grants.source_mirrors[0].ports, ElementsAre(5000));
+  EXPECT_FALSE(grants.source_mirrors[0].public_only);
+  EXPECT_FALSE(grants.source_mirrors[0].plain_http_allowed);
+  EXPECT_EQ(grants.source_mirrors[1].host, "other.test");
+  EXPECT_TRUE(grants.source_mirrors[1].public_only);
+  EXPECT_TRUE(grants.source_mirrors[1].plain_http_allowed);
+}
+
 TEST_F(MakeGrantsTest, SourceIsReadAndDestinationWritten) {
-  rules_.any = true;
+  rules_.paths.any = true;
   const ImageReference destination = Ref("oci:/b/layout:tag");
   ASSERT_OK_AND_ASSIGN(Grants grants,
                        MakeGrants(job_, Ref("dir:/a"), &destination, rules_, absl::Hours(1)));
@@ -91,16 +166,16 @@ TEST_F(MakeGrantsTest, PathsThatLeaveTheRootsAreDenied) {
 }
 
 TEST_F(MakeGrantsTest, WithoutRootsNothingIsGranted) {
-  rules_.roots.clear();
+  rules_.paths.roots.clear();
   EXPECT_THAT(Granted("/"), StatusIs(StatusCode::kPermissionDenied, HasSubstr("/")));
 }
 
 TEST_F(MakeGrantsTest, RelativePathsNeedAWorkingDirectory) {
-  rules_.any = true;
+  rules_.paths.any = true;
   const absl::Status status = Granted("some/where").status();
   EXPECT_THAT(status, StatusIs(StatusCode::kInvalidArgument, HasSubstr("must be absolute")));
   EXPECT_EQ(ErrorReason(status), "INVALID_REFERENCE");
-  rules_.working_directory = "/work";
+  rules_.paths.working_directory = "/work";
   EXPECT_THAT(Granted("some/where"), IsOkAndHolds("/work/some/where"));
 }
 

@@ -67,6 +67,22 @@ TEST_F(RegistriesConfTest, DropInsReplaceEntriesInAlphabeticalOrder) {
   EXPECT_EQ(LeadsTo(table, "c.test"), "second.test");
 }
 
+TEST_F(RegistriesConfTest, TheOrderOfDropInsIsTheirNamesAndNotTheDirectorys) {
+  constexpr int kFiles = 20;
+  for (int i = 0; i < kFiles; ++i) {
+    const int number = (i * 7) % kFiles;  // out of order
+    const std::string name = absl::StrCat("f", number, ".test");
+    Write(absl::StrCat("d/", 10 + number, ".conf"),
+          EntryText(absl::StrCat("q", number, ".test"), name) +
+              EntryText(absl::StrCat("q", number + 1, ".test"), name));
+  }
+  ASSERT_OK_AND_ASSIGN(const RegistryTable table,
+                       LoadRegistriesConf({Path("none.conf"), false, {Path("d")}}));
+  for (int i = 0; i < kFiles; ++i) {
+    EXPECT_EQ(LeadsTo(table, absl::StrCat("q", i, ".test")), absl::StrCat("f", i, ".test"));
+  }
+}
+
 TEST_F(RegistriesConfTest, AMissingFileIsAnErrorOnlyWhereItWasAskedFor) {
   EXPECT_THAT(LoadRegistriesConf({Path("none.conf"), true, {}}),
               StatusIs(StatusCode::kNotFound, HasSubstr("none.conf")));

@@ -1,5 +1,6 @@
 #include "service/registries/registry_table.h"
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 
@@ -74,6 +75,10 @@ absl::StatusOr<RegistryReference> Rewrite(const RegistryReference& image,
   return reference;
 }
 
+bool IsAt(absl::string_view location, absl::string_view registry) {
+  return location.substr(0, location.find('/')) == registry;
+}
+
 }  // namespace
 
 void RegistryTable::Set(RegistryEntry entry) {
@@ -128,6 +133,16 @@ absl::Status RegistryTable::CheckAllowed(absl::string_view name) const {
 bool RegistryTable::IsInsecure(absl::string_view name) const {
   const RegistryEntry* entry = Find(name);
   return entry != nullptr && entry->insecure;
+}
+
+bool RegistryTable::IsLocation(absl::string_view registry) const {
+  return std::any_of(entries_.begin(), entries_.end(), [registry](const auto& named) {
+    const RegistryEntry& entry = named.second;
+    return IsAt(entry.location, registry) || std::any_of(entry.mirrors.begin(), entry.mirrors.end(),
+                                                         [registry](const RegistryMirror& mirror) {
+                                                           return IsAt(mirror.location, registry);
+                                                         });
+  });
 }
 
 }  // namespace holkas

@@ -65,6 +65,9 @@ class RegistryTable {
   absl::Status CheckAllowed(absl::string_view name) const;
   bool IsInsecure(absl::string_view name) const;
 
+  // Whether an entry or a mirror is located at the registry `host[:port]`.
+  bool IsLocation(absl::string_view registry) const;
+
  private:
   // The entry with the longest prefix of `name`; null where none matches.
   const RegistryEntry* Find(absl::string_view name) const;

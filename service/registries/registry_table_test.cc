@@ -241,5 +241,17 @@ TEST(RegistryTable, InsecureIsOfTheNameThatIsWrittenTo) {
   EXPECT_FALSE(table.IsInsecure("other.test/a"));
 }
 
+TEST(RegistryTable, LocationsAreTheRegistriesThatEntriesLeadTo) {
+  RegistryEntry entry = Entry("example.com/foo", "primary.test:5000/bar");
+  entry.mirrors = {{"mirror.test/cache"}, {"[::1]:5000"}};
+  const RegistryTable table = TableOf({entry, Entry("*.example.com", "")});
+  for (const char* registry : {"primary.test:5000", "mirror.test", "[::1]:5000"}) {
+    EXPECT_TRUE(table.IsLocation(registry)) << registry;
+  }
+  for (const char* registry : {"example.com", "primary.test", "mirror.test:5000", "cache"}) {
+    EXPECT_FALSE(table.IsLocation(registry)) << registry;
+  }
+}
+
 }  // namespace
 }  // namespace holkas

@@ -2,16 +2,13 @@
 
 #include <atomic>
 #include <optional>
-#include <string>
-#include <system_error>
-#include <thread>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "absl/synchronization/notification.h"
 #include "proto/wire/error.h"
 #include "proto/wire/status_macros.h"
 #include "service/rpc/event_queue.h"
+#include "service/rpc/streamed_job.h"
 #include "service/rpc/validate.h"
 
 namespace holkas {
@@ -20,8 +17,6 @@ namespace {
 // Events that wait for a slow reader. An index of fifty images with the most layers that storage
 // drivers take has fewer.
 constexpr size_t kMaxWaitingEvents = 20000;
-// How long a caller may take to read what is left when the job is over.
-constexpr absl::Duration kReadOutTime = absl::Seconds(30);
 
 // One copy: the job on its thread, the writing on the caller's.
 class CopyStream {
@@ -33,25 +28,21 @@ class CopyStream {
                    const std::function<bool(const v1::CopyResponse&)>& write) {
     call.cancelled = [this] { return reader_gone_ || overflow_ || context_.cancelled(); };
     call.on_event = [this](v1::CopyResponse event) { OnEvent(std::move(event)); };
-    std::thread job;
-    try {
-      job = std::thread([this, &call] { RunJob(std::move(call)); });
-    } catch (const std::system_error& error) {
-      return MakeError(absl::StatusCode::kResourceExhausted, "LIMIT_EXCEEDED",
-                       absl::StrCat("start a thread: ", error.what()));
-    }
-    while (std::optional<v1::CopyResponse> event = events_.Pop()) {
-      if (!write(*event)) {
-        reader_gone_ = true;
-        break;
-      }
-    }
-    read_out_.Notify();
-    job.join();
+    RETURN_IF_ERROR(RunStreamedJob(
+        context_, [this, &call] { RunJob(std::move(call)); }, [this, &write] { Write(write); }));
     return status_;
   }
 
  private:
+  void Write(const std::function<bool(const v1::CopyResponse&)>& write) {
+    while (std::optional<v1::CopyResponse> event = events_.Pop()) {
+      if (!write(*event)) {
+        reader_gone_ = true;
+        return;
+      }
+    }
+  }
+
   void OnEvent(v1::CopyResponse event) {
     if (event.has_result()) {
       result_ = std::move(event);
@@ -79,9 +70,6 @@ class CopyStream {
       events_.Push(*std::move(result_));
     }
     events_.Close();
-    if (!read_out_.WaitForNotificationWithTimeout(kReadOutTime)) {
-      context_.cancel();
-    }
   }
 
   const ServerParts& server_;
@@ -90,8 +78,7 @@ class CopyStream {
   EventQueue events_{kMaxWaitingEvents};
   std::atomic<bool> reader_gone_ = false;
   std::atomic<bool> overflow_ = false;
-  absl::Notification read_out_;
-  // The job's thread's own, and the caller's after join.
+  // The job's thread's own, and the caller's after RunStreamedJob.
   std::optional<v1::CopyResponse> result_;
   absl::Status status_;
 };

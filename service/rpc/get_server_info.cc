@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "absl/strings/string_view.h"
 #include "proto/wire/version.h"
 
 namespace holkas {
@@ -24,6 +25,9 @@ v1::GetServerInfoResponse MakeServerInfo(v1::SandboxTier tier, int landlock_abi,
     transport.set_name(name);
     transport.set_readable(true);
     transport.set_writable(true);
+    const bool is_registry = absl::string_view(name) == "docker";
+    transport.set_deletable(is_registry);
+    transport.set_listable(is_registry);
   }
   return info;
 }

@@ -7,9 +7,11 @@
 #include "absl/time/time.h"
 #include "service/rpc/check_credentials.h"
 #include "service/rpc/copy.h"
+#include "service/rpc/delete.h"
 #include "service/rpc/get_server_info.h"
 #include "service/rpc/grpc_status.h"
 #include "service/rpc/inspect.h"
+#include "service/rpc/list_tags.h"
 #include "service/rpc/unimplemented.h"
 
 namespace holkas {
@@ -44,6 +46,24 @@ grpc::Status ImageService::Copy(grpc::ServerContext* context, const v1::CopyRequ
                    [writer](const v1::CopyResponse& event) { return writer->Write(event); }));
 }
 
+grpc::Status ImageService::Delete(grpc::ServerContext* context, const v1::DeleteRequest* request,
+                                  v1::DeleteResponse* response) {
+  absl::StatusOr<v1::DeleteResponse> result =
+      holkas::Delete(server_, ContextOf(*context), *request);
+  if (result.ok()) {
+    *response = *std::move(result);
+  }
+  return ToGrpcStatus(result.status());
+}
+
+grpc::Status ImageService::ListTags(grpc::ServerContext* context,
+                                    const v1::ListTagsRequest* request,
+                                    grpc::ServerWriter<v1::ListTagsResponse>* writer) {
+  return ToGrpcStatus(
+      holkas::ListTags(server_, ContextOf(*context), *request,
+                       [writer](const v1::ListTagsResponse& tags) { return writer->Write(tags); }));
+}
+
 grpc::Status ImageService::GetServerInfo(grpc::ServerContext*, const v1::GetServerInfoRequest*,
                                          v1::GetServerInfoResponse* response) {
   *response = holkas::GetServerInfo(server_);
@@ -54,16 +74,6 @@ grpc::Status ImageService::CheckCredentials(grpc::ServerContext* context,
                                             const v1::CheckCredentialsRequest* request,
                                             v1::CheckCredentialsResponse*) {
   return ToGrpcStatus(holkas::CheckCredentials(server_, ContextOf(*context), *request).status());
-}
-
-grpc::Status ImageService::Delete(grpc::ServerContext*, const v1::DeleteRequest*,
-                                  v1::DeleteResponse*) {
-  return ToGrpcStatus(UnimplementedRpc("Delete"));
-}
-
-grpc::Status ImageService::ListTags(grpc::ServerContext*, const v1::ListTagsRequest*,
-                                    grpc::ServerWriter<v1::ListTagsResponse>*) {
-  return ToGrpcStatus(UnimplementedRpc("ListTags"));
 }
 
 grpc::Status ImageService::Sync(grpc::ServerContext*, const v1::SyncRequest*,

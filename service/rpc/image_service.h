@@ -29,14 +29,14 @@ class ImageService final : public v1::ImageService::Service {
   grpc::Status CheckCredentials(grpc::ServerContext* context,
                                 const v1::CheckCredentialsRequest* request,
                                 v1::CheckCredentialsResponse* response) override;
-  grpc::Status GetServerInfo(grpc::ServerContext* context, const v1::GetServerInfoRequest* request,
-                             v1::GetServerInfoResponse* response) override;
-
-  // Not served by this version.
   grpc::Status Delete(grpc::ServerContext* context, const v1::DeleteRequest* request,
                       v1::DeleteResponse* response) override;
   grpc::Status ListTags(grpc::ServerContext* context, const v1::ListTagsRequest* request,
                         grpc::ServerWriter<v1::ListTagsResponse>* writer) override;
+  grpc::Status GetServerInfo(grpc::ServerContext* context, const v1::GetServerInfoRequest* request,
+                             v1::GetServerInfoResponse* response) override;
+
+  // Not served by this version.
   grpc::Status Sync(grpc::ServerContext* context, const v1::SyncRequest* request,
                     grpc::ServerWriter<v1::SyncResponse>* writer) override;
   grpc::Status Sign(grpc::ServerContext* context, const v1::SignRequest* request,

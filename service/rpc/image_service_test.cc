@@ -59,8 +59,10 @@ class ImageServiceTest : public testing::Test {
     runner_ = std::make_unique<JobRunner>(*launcher_, logger_, authorization_, 4, 4);
     LocalPathSettings paths;
     paths.working_directory = "/work";
+    RegistryRules rules;
+    rules.any = true;
     parts_.reset(new ServerParts{
-        runner_.get(), {}, paths, timeouts_, MakeServerInfo(v1::SANDBOX_TIER_FULL, 6, 4)});
+        runner_.get(), {}, paths, rules, timeouts_, MakeServerInfo(v1::SANDBOX_TIER_FULL, 6, 4)});
     service_ = std::make_unique<ImageService>(*parts_, connections_);
     server_ = StartGrpcServer(*service_, {}).value();
     stub_ = v1::ImageService::NewStub(Connect(kind));
@@ -346,18 +348,177 @@ TEST_F(ImageServiceTest, RpcsOfLaterVersionsSaySo) {
     EXPECT_EQ(ErrorMetadata(FromGrpcStatus(status))["rpc"], rpc);
   };
   const auto context = [] { return std::make_unique<grpc::ClientContext>(); };
-  const auto c1 = context(), c2 = context(), c3 = context(), c4 = context(), c5 = context(),
-             c6 = context(), c7 = context();
-  v1::DeleteResponse deleted;
-  expect_unimplemented(stub_->Delete(c1.get(), {}, &deleted), "Delete");
+  const auto c2 = context(), c3 = context(), c5 = context(), c6 = context(), c7 = context();
   v1::SignResponse signed_image;
   expect_unimplemented(stub_->Sign(c2.get(), {}, &signed_image), "Sign");
   v1::VerifyResponse verified;
   expect_unimplemented(stub_->Verify(c3.get(), {}, &verified), "Verify");
-  expect_unimplemented(stub_->ListTags(c4.get(), {})->Finish(), "ListTags");
   expect_unimplemented(stub_->Sync(c5.get(), {})->Finish(), "Sync");
   expect_unimplemented(stub_->Export(c6.get(), {})->Finish(), "Export");
   expect_unimplemented(stub_->Import(c7.get())->Finish(), "Import");
+}
+
+TEST_F(ImageServiceTest, DeleteGivesTheDigest) {
+  broker::JobSpec seen;
+  const std::string digest = "sha256:" + std::string(64, 'a');
+  Start([&](FakeWorkerSide& worker) {
+    seen = worker.Begin();
+    v1::DeleteResponse response;
+    response.set_digest(seen.delete_().only_tag() ? digest : "no digest");
+    worker.SendResult(response.SerializeAsString());
+    worker.Finish();
+    return CleanExit();
+  });
+  v1::DeleteRequest request;
+  request.set_image("docker://localhost/x:t");
+  request.set_only_tag(true);
+  v1::DeleteResponse response;
+  grpc::ClientContext context;
+  ASSERT_OK(FromGrpcStatus(stub_->Delete(&context, request, &response)));
+  EXPECT_EQ(response.digest(), digest);
+  EXPECT_EQ(seen.source().registry().tag(), "t");
+  request.set_only_tag(false);
+  grpc::ClientContext again;
+  EXPECT_EQ(ErrorReason(FromGrpcStatus(stub_->Delete(&again, request, &response))),
+            "WORKER_VIOLATION");
+}
+
+// What is read of a list of tags, and how it ended.
+struct ReadTags {
+  std::vector<v1::ListTagsResponse> parts;
+  absl::Status status;
+};
+
+v1::ListTagsRequest ListOf(const std::string& repository) {
+  v1::ListTagsRequest request;
+  request.set_repository(repository);
+  return request;
+}
+
+ReadTags ReadAll(grpc::ClientReaderInterface<v1::ListTagsResponse>& reader) {
+  ReadTags read;
+  v1::ListTagsResponse part;
+  while (reader.Read(&part)) {
+    read.parts.push_back(part);
+  }
+  read.status = FromGrpcStatus(reader.Finish());
+  return read;
+}
+
+TEST_F(ImageServiceTest, TagsArriveWhileTheJobRunsWithTheirRepository) {
+  absl::Notification seen;
+  Start([&seen](FakeWorkerSide& worker) {
+    worker.Begin();
+    worker.SendTags({"b", "a"});
+    seen.WaitForNotification();
+    worker.SendTags({"c"});
+    worker.Finish();
+    return CleanExit();
+  });
+  grpc::ClientContext context;
+  const auto reader = stub_->ListTags(&context, ListOf("docker://localhost:5000/x"));
+  v1::ListTagsResponse part;
+  ASSERT_TRUE(reader->Read(&part));
+  EXPECT_EQ(part.repository(), "localhost:5000/x");
+  EXPECT_THAT(part.tags(), testing::ElementsAre("b", "a"));
+  seen.Notify();
+  const ReadTags rest = ReadAll(*reader);
+  EXPECT_OK(rest.status);
+  ASSERT_EQ(rest.parts.size(), 1u);
+  EXPECT_THAT(rest.parts[0].tags(), testing::ElementsAre("c"));
+}
+
+TEST_F(ImageServiceTest, ListWithoutTagsTellsItsRepository) {
+  Start([](FakeWorkerSide& worker) {
+    worker.Begin();
+    worker.Finish();
+    return CleanExit();
+  });
+  grpc::ClientContext context;
+  const ReadTags read = ReadAll(*stub_->ListTags(&context, ListOf("docker://busybox")));
+  EXPECT_OK(read.status);
+  ASSERT_EQ(read.parts.size(), 1u);
+  EXPECT_EQ(read.parts[0].repository(), "docker.io/library/busybox");
+  EXPECT_EQ(read.parts[0].tags_size(), 0);
+}
+
+TEST_F(ImageServiceTest, FailedListGivesItsTagsAndThenTheError) {
+  Start([](FakeWorkerSide& worker) {
+    worker.Begin();
+    worker.SendTags({"a"});
+    worker.Finish(MakeError(StatusCode::kResourceExhausted, "LIMIT_EXCEEDED", "too many pages"));
+    return CleanExit();
+  });
+  grpc::ClientContext context;
+  const ReadTags read = ReadAll(*stub_->ListTags(&context, ListOf("docker://localhost/x")));
+  EXPECT_EQ(read.parts.size(), 1u);
+  EXPECT_THAT(read.status, StatusIs(StatusCode::kResourceExhausted, "too many pages"));
+}
+
+TEST_F(ImageServiceTest, AReaderOfTagsWhoIsSlowHoldsTheWorkerBackAndMissesNothing) {
+  // Together much more than gRPC's windows, the queue and the sockets hold.
+  constexpr int kParts = 400;
+  const std::vector<std::string> tags(1000, std::string(32, 'x'));
+  std::atomic<int> sent = 0;
+  Start([&](FakeWorkerSide& worker) {
+    worker.Begin();
+    for (; sent < kParts; ++sent) {
+      worker.SendTags(tags);
+    }
+    worker.Finish();
+    return CleanExit();
+  });
+  grpc::ClientContext context;
+  const auto reader = stub_->ListTags(&context, ListOf("docker://localhost/x"));
+  v1::ListTagsResponse part;
+  ASSERT_TRUE(reader->Read(&part));
+  // The worker comes to a stop: no progress for some of the session's ticks.
+  int before = -1;
+  absl::Notification never;
+  while (before != sent) {
+    before = sent;
+    never.WaitForNotificationWithTimeout(absl::Milliseconds(300));
+  }
+  EXPECT_LT(before, kParts);
+  const ReadTags rest = ReadAll(*reader);
+  EXPECT_OK(rest.status);
+  EXPECT_EQ(rest.parts.size(), kParts - 1u);
+}
+
+TEST_F(ImageServiceTest, AReaderOfTagsWhoHangsUpEndsTheWorker) {
+  absl::Notification gone;
+  Start([&gone](FakeWorkerSide& worker) {
+    worker.Begin();
+    worker.SendTags({"a"});
+    worker.AwaitEnd();
+    gone.Notify();
+    return CleanExit();
+  });
+  grpc::ClientContext context;
+  const auto reader = stub_->ListTags(&context, ListOf("docker://localhost/x"));
+  v1::ListTagsResponse part;
+  ASSERT_TRUE(reader->Read(&part));
+  context.TryCancel();
+  gone.WaitForNotification();
+  EXPECT_EQ(reader->Finish().error_code(), grpc::StatusCode::CANCELLED);
+}
+
+TEST_F(ImageServiceTest, DeletionsAndListsHaveTheTimeoutOfInspections) {
+  timeouts_.inspect = absl::Milliseconds(50);
+  Start([](FakeWorkerSide& worker) {
+    worker.Begin();
+    worker.AwaitEnd();
+    return CleanExit();
+  });
+  v1::DeleteRequest request;
+  request.set_image("docker://localhost/x");
+  v1::DeleteResponse response;
+  grpc::ClientContext context;
+  EXPECT_EQ(stub_->Delete(&context, request, &response).error_code(),
+            grpc::StatusCode::DEADLINE_EXCEEDED);
+  grpc::ClientContext again;
+  EXPECT_THAT(ReadAll(*stub_->ListTags(&again, ListOf("docker://localhost/x"))).status,
+              StatusIs(StatusCode::kDeadlineExceeded));
 }
 
 TEST_F(ImageServiceTest, ServerInfoStartsNoWorker) {
@@ -368,6 +529,10 @@ TEST_F(ImageServiceTest, ServerInfoStartsNoWorker) {
   EXPECT_EQ(info.sandbox_tier(), v1::SANDBOX_TIER_FULL);
   EXPECT_EQ(info.landlock_abi(), 6);
   EXPECT_EQ(info.transports_size(), 3);
+  for (const v1::TransportInfo& transport : info.transports()) {
+    EXPECT_EQ(transport.deletable(), transport.name() == "docker");
+    EXPECT_EQ(transport.listable(), transport.name() == "docker");
+  }
   EXPECT_EQ(info.max_concurrent_requests(), 4);
   EXPECT_EQ(info.running_requests(), 0);
   EXPECT_THAT(info.version(), testing::Not(testing::IsEmpty()));

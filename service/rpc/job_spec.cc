@@ -1,8 +1,8 @@
 #include "service/rpc/job_spec.h"
 
+#include <algorithm>
 #include <map>
 #include <utility>
-#include <variant>
 #include <vector>
 
 #include "absl/strings/match.h"
@@ -11,7 +11,7 @@
 #include "proto/wire/error.h"
 #include "proto/wire/status_macros.h"
 #include "proto/wire/version.h"
-#include "service/rpc/certificate_directories.h"
+#include "service/rpc/prepare_registry.h"
 
 namespace holkas {
 namespace {
@@ -49,81 +49,13 @@ absl::StatusOr<ImageReference> ParseReference(const std::string& field, const st
                    reference.status().message(), metadata);
 }
 
-// What a job does at a registry, as tokens call it (distribution: docs/spec/auth/scope).
-constexpr absl::string_view kPull = "pull";
-constexpr absl::string_view kPush = "pull,push";
-
-std::string ScopeOf(const RegistryReference& reference, absl::string_view actions) {
-  return absl::StrCat("repository:", reference.path, ":", actions);
-}
-
-// Without credentials.
-absl::StatusOr<broker::RegistryImage> RegistryImageOf(const RegistryReference& reference,
-                                                      const std::string& display_name,
-                                                      const v1::RegistryAccess& access,
-                                                      const RegistrySettings& settings) {
-  broker::RegistryImage image;
-  image.set_host(reference.host);
-  image.set_port(reference.port);
-  image.set_api_host(reference.ApiHost());
-  image.set_repository(reference.path);
-  if (reference.digest.has_value()) {
-    image.set_digest(reference.digest->ToString());
-  } else if (!reference.unknown_digest) {
-    image.set_tag(reference.tag);
-  }
-  image.set_display_name(display_name);
-
-  const bool insecure = access.tls_verification() == v1::TLS_VERIFICATION_DISABLED ||
-                        (access.tls_verification() == v1::TLS_VERIFICATION_UNSPECIFIED &&
-                         settings.insecure.contains(reference.HostPort()));
-  image.set_verify_certificate(!insecure);
-  image.set_plain_http_allowed(insecure);
-  if (access.has_certificates()) {
-    *image.mutable_certificates() = access.certificates();
-  } else {
-    ASSIGN_OR_RETURN(*image.mutable_certificates(),
-                     FindCertificates(settings.certificate_directories, reference.HostPort()));
-  }
-  return image;
-}
-
-// One place of a job.
-struct PreparedPlace {
-  broker::ImageLocation location;
-  std::vector<RegistryIdentity> identity;  // empty where it is no registry
-};
-
-absl::StatusOr<PreparedPlace> PrepareRegistry(const RegistryReference& reference,
-                                              const std::string& display_name,
-                                              const v1::RegistryAccess& access,
-                                              const RegistrySettings& settings,
-                                              std::vector<std::string> scopes) {
-  PreparedPlace place;
-  broker::RegistryImage& image = *place.location.mutable_registry();
-  ASSIGN_OR_RETURN(image, RegistryImageOf(reference, display_name, access, settings));
-  ASSIGN_OR_RETURN(StoredCredentials credentials,
-                   LookUpCredentials(settings.credentials, access, reference.Repository()));
-  // Who has a token has it from elsewhere, and the worker may have it too: it is of use for nothing
-  // but this.
-  if (const auto* token = std::get_if<BearerToken>(&credentials)) {
-    image.set_authorization(absl::StrCat("Bearer ", token->token));
-  }
-  RegistryIdentity& identity = place.identity.emplace_back();
-  identity.registry = image;
-  identity.credentials = std::move(credentials);
-  identity.scopes = std::move(scopes);
-  return place;
-}
-
 absl::StatusOr<PreparedPlace> PreparePlace(const ImageReference& reference,
                                            const v1::RegistryAccess& access,
-                                           const RegistrySettings& settings,
-                                           absl::string_view actions) {
+                                           const RegistrySettings& settings, RegistryUse use) {
   if (const RegistryReference* registry = reference.registry()) {
     const std::string name = reference.ToString();
     return PrepareRegistry(*registry, std::string(absl::StripPrefix(name, "docker://")), access,
-                           settings, {ScopeOf(*registry, actions)});
+                           settings, use);
   }
   PreparedPlace place;
   if (const OciReference* oci = reference.oci()) {
@@ -143,7 +75,7 @@ void AllowMount(const ImageReference& source, const ImageReference& destination,
   if (source.registry() != nullptr && destination.registry() != nullptr &&
       source.registry()->HostPort() == destination.registry()->HostPort() &&
       source.registry()->path != destination.registry()->path) {
-    identity[0].scopes.push_back(ScopeOf(*source.registry(), kPull));
+    identity[0].scopes.push_back(ScopeOf(*source.registry(), RegistryUse::kPull));
   }
 }
 
@@ -164,37 +96,80 @@ absl::StatusOr<ImageReference> ParseRegistry(const std::string& text) {
   return reference;
 }
 
+// A job with one image, without what is to be done with it.
+absl::StatusOr<PreparedJob> PrepareOneImage(ImageReference image, const v1::RegistryAccess& access,
+                                            const RegistrySettings& settings, RegistryUse use) {
+  ASSIGN_OR_RETURN(PreparedPlace place, PreparePlace(image, access, settings, use));
+  broker::JobSpec spec;
+  *spec.mutable_source() = std::move(place.location);
+  *spec.mutable_platform() = Complete({});
+  spec.set_threads(1);
+  spec.set_user_agent(absl::StrCat("holkas/", kVersion));
+  return PreparedJob{
+      std::move(spec), {std::move(place.identity), {}}, std::move(image), std::nullopt};
+}
+
+absl::Status NotOfThisTransport(const std::string& field, absl::string_view message) {
+  return MakeError(absl::StatusCode::kUnimplemented, "TRANSPORT_UNIMPLEMENTED", message,
+                   {{"field", field}});
+}
+
+absl::Status CheckDeletion(const ImageReference& image, bool only_tag) {
+  const RegistryReference* registry = image.registry();
+  if (registry == nullptr) {
+    return NotOfThisTransport("image", absl::StrCat("Deleting images not implemented for ",
+                                                    image.transport(), ": images"));
+  }
+  if (registry->unknown_digest) {
+    return MakeError(absl::StatusCode::kInvalidArgument, "INVALID_REFERENCE",
+                     absl::StrCat(image.ToString(), " names no image that could be deleted"),
+                     {{"field", "image"}});
+  }
+  if (only_tag && registry->digest.has_value()) {
+    return MakeError(absl::StatusCode::kInvalidArgument, "INVALID_FIELD",
+                     "field only_tag needs an image that is named by a tag",
+                     {{"field", "only_tag"}});
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckRepository(const ImageReference& repository) {
+  const RegistryReference* registry = repository.registry();
+  if (registry == nullptr) {
+    return NotOfThisTransport("repository",
+                              absl::StrCat("Unsupported transport '", repository.transport(),
+                                           "' for tag listing. Only supported: docker"));
+  }
+  if (registry->tag_given || registry->digest.has_value() || registry->unknown_digest) {
+    return MakeError(absl::StatusCode::kInvalidArgument, "INVALID_REFERENCE",
+                     "No tag or digest allowed in reference", {{"field", "repository"}});
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::StatusOr<PreparedJob> PrepareJob(const v1::InspectRequest& request,
                                        const RegistrySettings& settings) {
   ASSIGN_OR_RETURN(ImageReference image, ParseReference("image", request.image()));
-  ASSIGN_OR_RETURN(PreparedPlace source, PreparePlace(image, request.registry(), settings, kPull));
-  broker::JobSpec spec;
-  *spec.mutable_source() = std::move(source.location);
-  *spec.mutable_platform() = Complete(request.platform());
-  spec.set_threads(1);
-  spec.set_user_agent(absl::StrCat("holkas/", kVersion));
-  v1::InspectRequest& inspect = *spec.mutable_inspect();
+  ASSIGN_OR_RETURN(PreparedJob job, PrepareOneImage(std::move(image), request.registry(), settings,
+                                                    RegistryUse::kPull));
+  *job.spec.mutable_platform() = Complete(request.platform());
+  v1::InspectRequest& inspect = *job.spec.mutable_inspect();
   inspect = request;
   inspect.clear_image();
   inspect.clear_registry();
-  return PreparedJob{
-      std::move(spec), {std::move(source.identity), {}}, std::move(image), std::nullopt};
+  return job;
 }
 
 absl::StatusOr<PreparedJob> PrepareJob(const v1::CheckCredentialsRequest& request,
                                        const RegistrySettings& settings) {
   ASSIGN_OR_RETURN(ImageReference registry, ParseRegistry(request.registry()));
-  ASSIGN_OR_RETURN(PreparedPlace place, PrepareRegistry(*registry.registry(), request.registry(),
-                                                        request.access(), settings, {}));
-  broker::JobSpec spec;
-  *spec.mutable_source() = std::move(place.location);
-  spec.set_threads(1);
-  spec.set_user_agent(absl::StrCat("holkas/", kVersion));
-  spec.mutable_check_credentials();
-  return PreparedJob{
-      std::move(spec), {std::move(place.identity), {}}, std::move(registry), std::nullopt};
+  ASSIGN_OR_RETURN(PreparedJob job, PrepareOneImage(std::move(registry), request.access(), settings,
+                                                    RegistryUse::kLogin));
+  job.spec.mutable_source()->mutable_registry()->set_display_name(request.registry());
+  job.spec.mutable_check_credentials();
+  return job;
 }
 
 absl::StatusOr<PreparedJob> PrepareJob(const v1::CopyRequest& request,
@@ -203,9 +178,9 @@ absl::StatusOr<PreparedJob> PrepareJob(const v1::CopyRequest& request,
   ASSIGN_OR_RETURN(ImageReference destination,
                    ParseReference("destination", request.destination()));
   ASSIGN_OR_RETURN(PreparedPlace from,
-                   PreparePlace(source, request.source_registry(), settings, kPull));
-  ASSIGN_OR_RETURN(PreparedPlace to,
-                   PreparePlace(destination, request.destination_registry(), settings, kPush));
+                   PreparePlace(source, request.source_registry(), settings, RegistryUse::kPull));
+  ASSIGN_OR_RETURN(PreparedPlace to, PreparePlace(destination, request.destination_registry(),
+                                                  settings, RegistryUse::kPush));
   AllowMount(source, destination, to.identity);
   broker::JobSpec spec;
   *spec.mutable_source() = std::move(from.location);
@@ -227,9 +202,45 @@ absl::StatusOr<PreparedJob> PrepareJob(const v1::CopyRequest& request,
                      std::move(destination)};
 }
 
+absl::StatusOr<PreparedJob> PrepareJob(const v1::DeleteRequest& request,
+                                       const RegistrySettings& settings) {
+  ASSIGN_OR_RETURN(ImageReference image, ParseReference("image", request.image()));
+  RETURN_IF_ERROR(CheckDeletion(image, request.only_tag()));
+  ASSIGN_OR_RETURN(PreparedJob job, PrepareOneImage(std::move(image), request.registry(), settings,
+                                                    request.only_tag() ? RegistryUse::kUntag
+                                                                       : RegistryUse::kDelete));
+  v1::DeleteRequest& deletion = *job.spec.mutable_delete_();
+  deletion = request;
+  deletion.clear_image();
+  deletion.clear_registry();
+  return job;
+}
+
+absl::StatusOr<PreparedJob> PrepareJob(const v1::ListTagsRequest& request,
+                                       const RegistrySettings& settings) {
+  ASSIGN_OR_RETURN(ImageReference repository, ParseReference("repository", request.repository()));
+  RETURN_IF_ERROR(CheckRepository(repository));
+  ASSIGN_OR_RETURN(PreparedJob job, PrepareOneImage(std::move(repository), request.registry(),
+                                                    settings, RegistryUse::kPull));
+  broker::RegistryImage& registry = *job.spec.mutable_source()->mutable_registry();
+  registry.clear_tag();
+  registry.set_display_name(job.source.registry()->Repository());
+  for (broker::RegistryImage& mirror : *registry.mutable_mirrors()) {
+    mirror.clear_tag();
+  }
+  v1::ListTagsRequest& list = *job.spec.mutable_list_tags();
+  list = request;
+  list.clear_repository();
+  list.clear_registry();
+  return job;
+}
+
 bool VerifiesCertificates(const broker::JobSpec& spec) {
   const auto verifies = [](const broker::ImageLocation& location) {
-    return location.has_registry() && location.registry().verify_certificate();
+    const auto& mirrors = location.registry().mirrors();
+    return location.registry().verify_certificate() ||
+           std::any_of(mirrors.begin(), mirrors.end(),
+                       [](const auto& mirror) { return mirror.verify_certificate(); });
   };
   return verifies(spec.source()) || verifies(spec.destination());
 }

@@ -5,28 +5,14 @@
 #include <string>
 #include <vector>
 
-#include "absl/container/flat_hash_set.h"
 #include "absl/status/statusor.h"
 #include "broker/broker.pb.h"
 #include "holkas/v1/image_service.pb.h"
 #include "proto/wire/image_reference.h"
-#include "service/credentials/credential_store.h"
 #include "service/credentials/job_identity.h"
-#include "service/registries/registries_conf.h"
+#include "service/rpc/prepare_registry.h"
 
 namespace holkas {
-
-// How this server reaches registries, where a request does not say.
-struct RegistrySettings {
-  // Prefixes, mirrors and blocks; outlives all requests. May be null: none.
-  RegistriesConf* registries_conf = nullptr;
-  // `host[:port]` of registries whose certificates are not checked and which may speak plain HTTP.
-  absl::flat_hash_set<std::string> insecure;
-  // Where per-registry certificate directories are looked for.
-  std::vector<std::string> certificate_directories;
-  // Where credentials are looked up.
-  CredentialSettings credentials;
-};
 
 // What a request asks for, in the terms of the broker protocol: references are parsed, defaults
 // filled in. Local paths stay out of the JobSpec, which the worker reads.
@@ -40,13 +26,17 @@ struct PreparedJob {
 
 // `request` has passed ValidateRequest.
 // Errors: INVALID_ARGUMENT (INVALID_REFERENCE) with the metadata entry `field`; UNIMPLEMENTED
-// (TRANSPORT_UNIMPLEMENTED); FAILED_PRECONDITION (INVALID_CERTIFICATES); UNAUTHENTICATED
-// (CREDENTIALS_UNAVAILABLE).
+// (TRANSPORT_UNIMPLEMENTED); those of PrepareRegistry.
 absl::StatusOr<PreparedJob> PrepareJob(const v1::InspectRequest& request,
                                        const RegistrySettings& settings);
 absl::StatusOr<PreparedJob> PrepareJob(const v1::CopyRequest& request,
                                        const RegistrySettings& settings);
 absl::StatusOr<PreparedJob> PrepareJob(const v1::CheckCredentialsRequest& request,
+                                       const RegistrySettings& settings);
+// Also: INVALID_ARGUMENT (INVALID_FIELD) for only_tag with a digest.
+absl::StatusOr<PreparedJob> PrepareJob(const v1::DeleteRequest& request,
+                                       const RegistrySettings& settings);
+absl::StatusOr<PreparedJob> PrepareJob(const v1::ListTagsRequest& request,
                                        const RegistrySettings& settings);
 
 // Whether the job's worker verifies the certificate of a registry.

@@ -2,7 +2,9 @@
 
 #include <filesystem>
 #include <fstream>
+#include <string>
 #include <variant>
+#include <vector>
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -149,6 +151,70 @@ TEST(PrepareJob, DefaultsAreFilledIn) {
   EXPECT_EQ(job.spec.threads(), 6u);
   EXPECT_THAT(job.spec.user_agent(), testing::StartsWith("holkas/"));
   EXPECT_TRUE(VerifiesCertificates(job.spec));
+}
+
+v1::DeleteRequest DeletionOf(const std::string& image, bool only_tag = false) {
+  v1::DeleteRequest request;
+  request.set_image(image);
+  request.set_only_tag(only_tag);
+  return request;
+}
+
+v1::ListTagsRequest ListOf(const std::string& repository) {
+  v1::ListTagsRequest request;
+  request.set_repository(repository);
+  return request;
+}
+
+void ExpectRefused(const absl::Status& status, StatusCode code, const std::string& reason,
+                   const std::string& field, const std::string& says) {
+  EXPECT_THAT(status, StatusIs(code, HasSubstr(says)));
+  EXPECT_EQ(ErrorReason(status), reason);
+  EXPECT_EQ(ErrorMetadata(status)["field"], field);
+}
+
+TEST(PrepareJob, DeletionHasItsImageAndOptions) {
+  v1::DeleteRequest request = DeletionOf("docker://localhost:5000/x:t", true);
+  request.mutable_registry()->set_bearer_token("t");
+  ASSERT_OK_AND_ASSIGN(PreparedJob job, PrepareJob(request, {}));
+  EXPECT_EQ(job.spec.source().registry().tag(), "t");
+  EXPECT_EQ(job.spec.source().registry().authorization(), "Bearer t");
+  EXPECT_TRUE(job.spec.delete_().only_tag());
+  EXPECT_FALSE(job.spec.delete_().has_registry());
+  EXPECT_EQ(job.spec.delete_().image(), "");
+  EXPECT_THAT(job.spec.user_agent(), testing::StartsWith("holkas/"));
+}
+
+TEST(PrepareJob, WhatCannotBeDeletedIsRefused) {
+  const std::string digest = "sha256:" + std::string(64, 'a');
+  EXPECT_OK(PrepareJob(DeletionOf("docker://h/x@" + digest), {}).status());
+  ExpectRefused(PrepareJob(DeletionOf("docker://h/x@" + digest, true), {}).status(),
+                StatusCode::kInvalidArgument, "INVALID_FIELD", "only_tag", "named by a tag");
+  ExpectRefused(PrepareJob(DeletionOf("docker://h/x@@unknown-digest@@"), {}).status(),
+                StatusCode::kInvalidArgument, "INVALID_REFERENCE", "image", "names no image");
+  ExpectRefused(PrepareJob(DeletionOf("oci:/x:y"), {}).status(), StatusCode::kUnimplemented,
+                "TRANSPORT_UNIMPLEMENTED", "image", "Deleting images not implemented for oci:");
+}
+
+TEST(PrepareJob, ListHasItsRepositoryAlone) {
+  ASSERT_OK_AND_ASSIGN(PreparedJob job, PrepareJob(ListOf("docker://busybox"), {}));
+  EXPECT_EQ(job.spec.source().registry().repository(), "library/busybox");
+  EXPECT_EQ(job.spec.source().registry().tag(), "");
+  EXPECT_EQ(job.spec.source().registry().display_name(), "docker.io/library/busybox");
+  EXPECT_TRUE(job.spec.has_list_tags());
+  EXPECT_EQ(job.spec.list_tags().repository(), "");
+}
+
+TEST(PrepareJob, WhatIsNoRepositoryIsRefused) {
+  const std::vector<std::string> suffixes = {":latest", ":x", "@sha256:" + std::string(64, 'a'),
+                                             "@@unknown-digest@@"};
+  for (const std::string& suffix : suffixes) {
+    ExpectRefused(PrepareJob(ListOf("docker://h:1/x" + suffix), {}).status(),
+                  StatusCode::kInvalidArgument, "INVALID_REFERENCE", "repository",
+                  "No tag or digest allowed in reference");
+  }
+  ExpectRefused(PrepareJob(ListOf("dir:/x"), {}).status(), StatusCode::kUnimplemented,
+                "TRANSPORT_UNIMPLEMENTED", "repository", "Unsupported transport 'dir'");
 }
 
 TEST(PrepareJob, BadReferencesNameTheField) {

@@ -3,14 +3,33 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <memory>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "proto/wire/error.h"
 #include "proto/wire/status_macros.h"
+#include "service/registries/registries_conf.h"
+#include "service/registries/registry_table.h"
 
 namespace holkas {
+namespace {
+
+// What callers may name now.
+absl::StatusOr<RegistryRules> RegistryRulesOf(const ServerParts& server) {
+  RegistryRules rules = server.registry_rules;
+  if (!rules.any && server.registries.registries_conf != nullptr) {
+    ASSIGN_OR_RETURN(std::shared_ptr<const RegistryTable> table,
+                     server.registries.registries_conf->Current());
+    rules.is_location = [table = std::move(table)](const std::string& registry) {
+      return table->IsLocation(registry);
+    };
+  }
+  return rules;
+}
+
+}  // namespace
 
 LocalPathRules PathRulesFor(const Peer& peer, const LocalPathSettings& settings) {
   LocalPathRules rules;
@@ -56,10 +75,12 @@ absl::StatusOr<JobRunner::Call> MakeCall(const ServerParts& server, const Reques
                                          const std::string& rpc, PreparedJob job,
                                          absl::Time deadline) {
   const ImageReference* destination = job.destination.has_value() ? &*job.destination : nullptr;
+  AccessRules rules;
+  rules.paths = PathRulesFor(context.peer, server.local_paths);
+  ASSIGN_OR_RETURN(rules.registries, RegistryRulesOf(server));
   JobRunner::Call call;
-  ASSIGN_OR_RETURN(call.grants, MakeGrants(job.spec, job.source, destination,
-                                           PathRulesFor(context.peer, server.local_paths),
-                                           deadline - absl::Now()));
+  ASSIGN_OR_RETURN(call.grants,
+                   MakeGrants(job.spec, job.source, destination, rules, deadline - absl::Now()));
   call.number = context.number;
   call.rpc = rpc;
   call.caller = context.peer.ToString();

@@ -11,6 +11,7 @@
 #include "service/auth/peer.h"
 #include "service/jobs/job_runner.h"
 #include "service/policy/make_grants.h"
+#include "service/policy/registry_rules.h"
 #include "service/rpc/job_spec.h"
 
 namespace holkas {
@@ -31,7 +32,7 @@ struct RequestContext {
 
 // How long requests may take.
 struct Timeouts {
-  // Where the caller sets no deadline.
+  // Where the caller sets no deadline. Delete and ListTags may take as long as Inspect.
   absl::Duration inspect = absl::Minutes(1);
   absl::Duration copy = absl::Hours(1);
   // Whatever the caller says.
@@ -53,6 +54,8 @@ struct ServerParts {
   JobRunner* runner = nullptr;
   RegistrySettings registries;
   LocalPathSettings local_paths;
+  // Without what registries.conf says at the time of a request.
+  RegistryRules registry_rules;
   Timeouts timeouts;
   // All of GetServerInfo's response but the number of running requests.
   v1::GetServerInfoResponse info;

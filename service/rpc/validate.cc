@@ -197,4 +197,22 @@ absl::Status ValidateRequest(const v1::CheckCredentialsRequest& request) {
   return CheckRegistry("access", request.access());
 }
 
+absl::Status ValidateRequest(const v1::DeleteRequest& request) {
+  RETURN_IF_ERROR(CheckMessage(request, ""));
+  RETURN_IF_ERROR(CheckImage("image", request.image()));
+  RETURN_IF_ERROR(CheckRegistry("registry", request.registry()));
+  RETURN_IF_ERROR(CheckRetry(request.retry()));
+  if (!request.request_id().empty()) {
+    return Unimplemented("request_id", "is for a later version");
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ValidateRequest(const v1::ListTagsRequest& request) {
+  RETURN_IF_ERROR(CheckMessage(request, ""));
+  RETURN_IF_ERROR(CheckImage("repository", request.repository()));
+  RETURN_IF_ERROR(CheckRegistry("registry", request.registry()));
+  return CheckRetry(request.retry());
+}
+
 }  // namespace holkas

@@ -45,6 +45,32 @@ TEST(ValidateRequest, CompleteRequestsAreOk) {
   EXPECT_OK(ValidateRequest(inspect));
 }
 
+TEST(ValidateRequest, DeletionsAndListsAreCheckedLikeInspections) {
+  v1::DeleteRequest deletion;
+  ExpectInvalid(ValidateRequest(deletion), "image");
+  deletion.set_image("docker://localhost/a");
+  deletion.set_only_tag(true);
+  EXPECT_OK(ValidateRequest(deletion));
+  deletion.mutable_retry()->set_max_retries(-1);
+  ExpectInvalid(ValidateRequest(deletion), "retry.max_retries");
+  deletion.clear_retry();
+  deletion.mutable_registry()->set_bearer_token("a\nb");
+  ExpectInvalid(ValidateRequest(deletion), "registry.bearer_token");
+  deletion.clear_registry();
+  deletion.set_request_id("0b9a3a9e-6c1f-4d0c-9a52-111111111111");
+  ExpectUnimplemented(ValidateRequest(deletion), "request_id");
+
+  v1::ListTagsRequest list;
+  ExpectInvalid(ValidateRequest(list), "repository");
+  list.set_repository("docker://localhost/a");
+  EXPECT_OK(ValidateRequest(list));
+  list.mutable_retry()->set_delay_seconds(-1);
+  ExpectInvalid(ValidateRequest(list), "retry.delay_seconds");
+  list.clear_retry();
+  list.mutable_registry()->mutable_basic()->set_username("a:b");
+  ExpectInvalid(ValidateRequest(list), "registry.basic.username");
+}
+
 TEST(ValidateRequest, ReferencesAreRequired) {
   ExpectInvalid(ValidateRequest(v1::InspectRequest()), "image");
   ExpectInvalid(ValidateRequest(v1::CopyRequest()), "source");

@@ -15,7 +15,7 @@ from bench import measure
 from bench.measure import Figure
 from support.images import OCI_CONFIG, OCI_LAYER, OCI_MANIFEST
 from support.oracle import Layout, sha256
-from support.programs import Programs, Server
+from support.programs import ANY_REGISTRY, Programs, Server
 from support.registry import Registry
 from support.tls_registry import TlsRegistry
 
@@ -211,7 +211,7 @@ def inspect_tls(bench):
   layout = make_layout(bench.new_path("image"), 2, 3)
   with TlsRegistry(bench.new_path("registry"), layout) as registry, \
       Server(bench.programs, bench.new_path("server"),
-             'registries: {certs_dirs: ["%s"]}' % registry.certs) as server:
+             registries=ANY_REGISTRY + '\ncerts_dirs: ["%s"]' % registry.certs) as server:
     yield from _inspect(bench, "inspect rate, TLS", server, registry.image,
                         ["--cert-dir", str(registry.certs / registry.address)],
                         TARGETS["inspect rate, TLS"])

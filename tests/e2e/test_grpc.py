@@ -57,7 +57,7 @@ def test_services_are_listed(grpcurl, programs, shared_server):
 def test_every_rpc_is_described(grpcurl, programs, shared_server):
   rpcs = grpcurl(shared_server, "list", SERVICE).ok().stdout.split()
   assert [rpc.rsplit(".", 1)[1] for rpc in rpcs] == sorted([
-      "Copy", "Delete", "Export", "GetServerInfo", "Import", "Inspect", "ListTags", "Sign", "Sync",
+      "CheckCredentials", "Copy", "Delete", "Export", "GetServerInfo", "Import", "Inspect", "ListTags", "Sign", "Sync",
       "Verify"])
 
 
@@ -111,8 +111,7 @@ def test_errors_have_codes_and_reasons(grpcurl, programs, shared_server, request
   assert reason in result.stderr and "holkas.dev" in result.stderr
 
 
-@pytest.mark.parametrize("rpc", ["Delete", "ListTags", "Sync", "Sign", "Verify", "Import",
-                                 "Export"])
+@pytest.mark.parametrize("rpc", ["Sync", "Sign", "Verify", "Import", "Export"])
 def test_later_rpcs_say_so(grpcurl, programs, shared_server, rpc):
   result = grpcurl(shared_server, "%s/%s" % (SERVICE, rpc), request={})
   assert "Code: Unimplemented" in result.stderr
@@ -123,3 +122,5 @@ def test_server_info(grpcurl, programs, shared_server):
   info = only(grpcurl(shared_server, SERVICE + "/GetServerInfo", request={}))
   assert info["sandbox_tier"].startswith("SANDBOX_TIER_")
   assert {t["name"] for t in info["transports"]} == {"docker", "oci", "dir"}
+  assert [t["name"] for t in info["transports"] if t.get("deletable") and t.get("listable")] == [
+      "docker"]

@@ -16,7 +16,7 @@ import pytest
 
 from conftest import soak
 from support.password_registry import PASSWORD, USER, PasswordRegistry
-from support.programs import Server, run
+from support.programs import ANY_REGISTRY, Server, run
 from support.token_realm import TokenRealm, TokenRegistry
 
 AUTH = "bWU6cGFzczp3b3Jk"  # me:pass:word
@@ -398,8 +398,8 @@ class TestTokens:
 
   @pytest.fixture
   def server(self, programs, realm, tmp_path):
-    config = 'registries: {token_realms: ["%s"]}' % realm.address
-    with Server(programs, tmp_path / "server", config) as server:
+    registries = '%s\ntoken_realms: ["%s"]' % (ANY_REGISTRY, realm.address)
+    with Server(programs, tmp_path / "server", registries=registries) as server:
       yield server
 
   @pytest.mark.parametrize("password", [PASSWORD, "wrong"])

@@ -28,8 +28,8 @@ def registry(realm, tmp_path):
 @pytest.fixture
 def server(programs, realm, registry, tmp_path):
   """A holkasd that trusts the realm, which is another origin than the registry."""
-  config = 'registries: {insecure: ["%s"], token_realms: ["%s"]}' % (registry.address, realm.address)
-  with Server(programs, tmp_path / "server", config) as server:
+  registries = 'insecure: ["%s"]\ntoken_realms: ["%s"]' % (registry.address, realm.address)
+  with Server(programs, tmp_path / "server", registries=registries) as server:
     yield server
 
 
@@ -105,9 +105,9 @@ def test_identity_token_of_an_auth_file(programs, server, app, realm, registry, 
   auth_file = tmp_path / "auth.json"
   auth_file.write_text(json.dumps({"auths": {registry.address: {
       "auth": base64.b64encode(b"<token>:").decode(), "identitytoken": IDENTITY}}}))
-  config = 'registries: {insecure: ["%s"], token_realms: ["%s"], auth_files: ["%s"]}' % (
+  registries = 'insecure: ["%s"]\ntoken_realms: ["%s"]\nauth_files: ["%s"]' % (
       registry.address, realm.address, auth_file)
-  with Server(programs, tmp_path / "with-auth-file", config) as other:
+  with Server(programs, tmp_path / "with-auth-file", registries=registries) as other:
     realm.requests.clear()
     programs.holkas("inspect", app, server=other).ok()
     assert [(r["method"], r["user"]) for r in realm.requests] == [("POST", "alice")]

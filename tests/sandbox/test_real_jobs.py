@@ -2,6 +2,7 @@
 
 import ctypes
 import errno
+import json
 import shutil
 import struct
 import subprocess
@@ -18,6 +19,7 @@ version: 0.1
 log: {{level: info, formatter: text}}
 storage:
   filesystem: {{rootdirectory: "{root}"}}
+  delete: {{enabled: true}}
 http:
   addr: 127.0.0.1:0
   tls: {{certificate: "{directory}/cert.pem", key: "{directory}/key.pem"}}
@@ -106,6 +108,25 @@ def test_copies_and_inspects_over_https(programs, server, tls_registry, image_la
                          server=server).ok()
   assert said.stdout_bytes == skopeo("inspect", "--raw", "--cert-dir", certificates,
                                      image).ok().stdout_bytes
+
+
+def test_lists_and_deletes_over_https(programs, server, tls_registry, image_layout):
+  certificates = str(tls_registry.certificates)
+  repository = tls_registry.repository().replace("127.0.0.1", "localhost")
+
+  def tags():
+    listed = programs.holkas("list-tags", "--cert-dir", certificates, repository, server=server)
+    return sorted(json.loads(listed.ok().stdout)["Tags"])
+
+  for tag in ("a", "b", "c"):
+    skopeo("copy", "--dest-cert-dir", certificates, "oci:%s:latest" % image_layout,
+           "%s:%s" % (repository, tag)).ok()
+  assert tags() == ["a", "b", "c"]
+  programs.holkas("delete", "--only-tag", "--cert-dir", certificates, repository + ":a",
+                  server=server).ok()
+  assert tags() == ["b", "c"]
+  programs.holkas("delete", "--cert-dir", certificates, repository + ":b", server=server).ok()
+  assert tags() == []
 
 
 def test_does_not_believe_a_certificate_that_nobody_signed(programs, tls_registry):

@@ -7,6 +7,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import textwrap
 import time
 
 PROGRAMS = ("holkas", "holkasd", "holkas-worker")
@@ -183,17 +184,23 @@ def _parent(pid):
     return 0
 
 
+# The registries of tests are on this machine, where no server goes unless it is told to.
+ANY_REGISTRY = "egress: {allowed_registries: ['*:*']}"
+
+
 class Server:
   """A holkasd that runs while it is entered as a context."""
 
-  def __init__(self, programs, directory, config="", **more):
-    """`more` is for subprocess.Popen."""
-    self._more = more
+  def __init__(self, programs, directory, config="", registries=ANY_REGISTRY, **more):
+    """`registries` are lines of that section of the configuration; `more` is for subprocess.Popen."""
+    self._more = {"env": programs.environment, **more}
     self.programs = programs
     self.directory = pathlib.Path(directory)
     self.socket = self.directory / "holkas.sock"
     self.address = "unix:%s" % self.socket
     self._config = config
+    if registries:
+      self._config += "\nregistries:\n" + textwrap.indent(registries, "  ")
 
   def __enter__(self):
     self.directory.mkdir(parents=True, exist_ok=True)
@@ -203,7 +210,7 @@ class Server:
     with open(self.log_path, "ab") as log:
       self.process = subprocess.Popen(
           [str(self.programs.path("holkasd")), "--config", str(config)],
-          env=self.programs.environment, stdout=log, stderr=log, **self._more)
+          stdout=log, stderr=log, **self._more)
     deadline = time.monotonic() + 20
     while not self._listens():
       if self.process.poll() is not None or time.monotonic() > deadline:

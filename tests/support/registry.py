@@ -9,7 +9,7 @@ version: 0.1
 log: {{level: info, formatter: text}}
 storage:
   filesystem: {{rootdirectory: "{root}"}}
-  delete: {{enabled: true}}
+  delete: {{enabled: {deletes}}}
 http:
   addr: 127.0.0.1:0
 """
@@ -21,8 +21,9 @@ _ACCESS = re.compile(r'"(?P<method>[A-Z]+) (?P<url>\S+) HTTP/[0-9.]+" (?P<code>[
 class Registry:
   """Runs while it is entered as a context. `address` is host:port."""
 
-  def __init__(self, directory):
+  def __init__(self, directory, deletes=True):
     self.directory = directory
+    self._deletes = deletes
     self._repositories = 0
 
   def __enter__(self):
@@ -39,7 +40,8 @@ class Registry:
 
   def config(self):
     """The registry's configuration file."""
-    return _CONFIG.format(root=self.directory / "storage")
+    return _CONFIG.format(root=self.directory / "storage",
+                          deletes="true" if self._deletes else "false")
 
   def _wait_for_port(self):
     deadline = time.monotonic() + 20

@@ -69,6 +69,10 @@ class Broker {
   // Tells the caller of a copy what happened. Blocks only while holkasd is slower than the worker.
   virtual absl::Status SendEvent(const v1::CopyResponse& event) = 0;
 
+  // Gives the caller of a list of tags some of them, which fit into one frame. Blocks only while
+  // holkasd is slower than the worker.
+  virtual absl::Status SendTags(const v1::ListTagsResponse& tags) = 0;
+
   // Writes a line to holkasd's log. `severity` as in broker.Log.
   virtual void Log(int severity, absl::string_view message) = 0;
 };

@@ -41,6 +41,7 @@ class BrokerClient : public Broker {
   absl::StatusOr<PublishLock> BeginPublish() override;
   absl::Status Publish(uint32_t file_id) override;
   absl::Status SendEvent(const v1::CopyResponse& event) override;
+  absl::Status SendTags(const v1::ListTagsResponse& tags) override;
   void Log(int severity, absl::string_view message) override;
 
  private:
@@ -224,6 +225,12 @@ absl::Status BrokerClient::Publish(uint32_t file_id) {
 absl::Status BrokerClient::SendEvent(const v1::CopyResponse& event) {
   broker::WorkerFrame frame;
   *frame.mutable_event() = event;
+  return Send(frame);
+}
+
+absl::Status BrokerClient::SendTags(const v1::ListTagsResponse& tags) {
+  broker::WorkerFrame frame;
+  *frame.mutable_tags() = tags;
   return Send(frame);
 }
 

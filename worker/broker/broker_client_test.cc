@@ -164,6 +164,18 @@ TEST_F(BrokerClientTest, LogIsPrintableAndCut) {
   EXPECT_LE(frame.log().message().size(), 1024u);
 }
 
+TEST_F(BrokerClientTest, TagsAreANoteInOneFrame) {
+  v1::ListTagsResponse tags;
+  tags.add_tags("b");
+  tags.add_tags("a");
+  EXPECT_OK(broker_->SendTags(tags));
+  broker::WorkerFrame frame = NextCall();
+  EXPECT_EQ(frame.call_id(), 0u);
+  EXPECT_THAT(frame.tags().tags(), testing::ElementsAre("b", "a"));
+  tags.add_tags(std::string(70000, 'x'));
+  EXPECT_THAT(broker_->SendTags(tags), StatusIs(absl::StatusCode::kResourceExhausted));
+}
+
 TEST_F(BrokerClientTest, EventLargerThanAFrameIsRefused) {
   v1::CopyResponse event;
   event.mutable_result()->add_warnings(std::string(70000, 'x'));

@@ -139,6 +139,11 @@ std::vector<v1::CopyResponse> FakeBroker::events() const {
   return events_;
 }
 
+std::vector<v1::ListTagsResponse> FakeBroker::tags() const {
+  absl::MutexLock lock(&mutex_);
+  return tags_;
+}
+
 std::vector<std::string> FakeBroker::log() const {
   absl::MutexLock lock(&mutex_);
   return log_;
@@ -367,6 +372,13 @@ absl::Status FakeBroker::PublishDir() {
 absl::Status FakeBroker::SendEvent(const v1::CopyResponse& event) {
   absl::MutexLock lock(&mutex_);
   events_.push_back(event);
+  return absl::OkStatus();
+}
+
+absl::Status FakeBroker::SendTags(const v1::ListTagsResponse& tags) {
+  absl::MutexLock lock(&mutex_);
+  RETURN_IF_ERROR(Enter("SendTags"));
+  tags_.push_back(tags);
   return absl::OkStatus();
 }
 

@@ -45,6 +45,8 @@ class FakeBroker : public Broker {
 
   // What SendEvent was given, in order.
   std::vector<v1::CopyResponse> events() const;
+  // What SendTags was given, in order.
+  std::vector<v1::ListTagsResponse> tags() const;
   // What Log was given, in order.
   std::vector<std::string> log() const;
   // How often a call was made.
@@ -65,6 +67,7 @@ class FakeBroker : public Broker {
   absl::StatusOr<PublishLock> BeginPublish() override;
   absl::Status Publish(uint32_t file_id) override;
   absl::Status SendEvent(const v1::CopyResponse& event) override;
+  absl::Status SendTags(const v1::ListTagsResponse& tags) override;
   void Log(int severity, absl::string_view message) override;
 
  private:
@@ -84,6 +87,7 @@ class FakeBroker : public Broker {
   std::map<std::pair<std::string, uint16_t>, uint16_t> routes_ ABSL_GUARDED_BY(mutex_);
   std::map<std::string, int> calls_ ABSL_GUARDED_BY(mutex_);
   std::vector<v1::CopyResponse> events_ ABSL_GUARDED_BY(mutex_);
+  std::vector<v1::ListTagsResponse> tags_ ABSL_GUARDED_BY(mutex_);
   std::vector<std::string> log_ ABSL_GUARDED_BY(mutex_);
   std::string staging_ ABSL_GUARDED_BY(mutex_);
   uint32_t last_file_id_ ABSL_GUARDED_BY(mutex_) = 0;

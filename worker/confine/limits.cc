@@ -33,8 +33,9 @@ constexpr Limit kAlways[] = {
 #endif
 };
 
-// One registry's image is described: a few connections, a few megabytes, no file.
-constexpr Limit kInspect[] = {
+// One registry's image is described or deleted, or its repository's tags are listed: a few
+// connections, a few megabytes, no file.
+constexpr Limit kOneImage[] = {
     {RLIMIT_NOFILE, "nofile", 64},
     {RLIMIT_FSIZE, "fsize", 0},
     {RLIMIT_CPU, "cpu", 60},
@@ -71,7 +72,7 @@ absl::Status Set(const Limit (&limits)[kSize]) {
 
 absl::Status LimitResources(const broker::JobSpec& job) {
   RETURN_IF_ERROR(Set(kAlways));
-  return job.has_inspect() ? Set(kInspect) : Set(kCopy);
+  return job.has_copy() || job.has_attack() ? Set(kCopy) : Set(kOneImage);
 }
 
 absl::Status ForbidNewProcesses() {

@@ -30,6 +30,12 @@ bool IsVisibleAscii(absl::string_view text) {
   return std::all_of(text.begin(), text.end(), [](char c) { return absl::ascii_isgraph(c); });
 }
 
+bool IsHostName(absl::string_view host) {
+  return std::all_of(host.begin(), host.end(), [](char c) {
+    return absl::ascii_isalnum(c) || c == '.' || c == '-' || c == '_' || c == ':';
+  });
+}
+
 // The part of the URL; nothing where it has none.
 std::optional<std::string> Part(CURLU* handle, CURLUPart part, unsigned flags = 0) {
   char* text = nullptr;
@@ -58,6 +64,10 @@ absl::StatusOr<Origin> ReadOrigin(CURLU* handle) {
   const std::string port_text = Part(handle, CURLUPART_PORT, CURLU_DEFAULT_PORT).value_or("");
   if (host.empty() || host.size() > 253) {
     return Malformed("no host, or one that is too long");
+  }
+  // libcurl decodes what is percent-encoded in it.
+  if (!IsHostName(host)) {
+    return Malformed("a host with characters that no name has");
   }
   if (!absl::SimpleAtoi(port_text, &port) || port == 0 || port > 65535) {
     return Malformed("port");

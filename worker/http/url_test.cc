@@ -38,12 +38,27 @@ TEST(Url, OriginsDifferBySchemeHostAndPort) {
 }
 
 TEST(Url, RefusesWhatIsNoPlainWebAddress) {
-  for (const std::string text :
-       {"", "registry.test/x", "ftp://a.test/", "file:///etc/passwd", "https://",
-        "https://user@a.test/", "https://user:pw@a.test/", "https://a.test:0/",
-        "https://a.test:65536/", "https://a.test:x/", "https://a b.test/",
-        "https://a.test/\r\nX: y", "https://a.test/\x01", "https://a.test/\xc3\xa9",
-        "gopher://a.test/", "https://[::1/", "https://[fe80::1%25eth0]/"}) {
+  for (const std::string text : {"",
+                                 "registry.test/x",
+                                 "ftp://a.test/",
+                                 "file:///etc/passwd",
+                                 "https://",
+                                 "https://user@a.test/",
+                                 "https://user:pw@a.test/",
+                                 "https://a.test:0/",
+                                 "https://a.test:65536/",
+                                 "https://a.test:x/",
+                                 "https://a b.test/",
+                                 "https://a.test/\r\nX: y",
+                                 "https://a.test/\x01",
+                                 "https://a.test/\xc3\xa9",
+                                 "gopher://a.test/",
+                                 "https://a%ee.test/",
+                                 "https://a%2fb.test/",
+                                 "https://a%00.test/",
+                                 "https://a%40b.test/",
+                                 "https://[::1/",
+                                 "https://[fe80::1%25eth0]/"}) {
     EXPECT_THAT(Url::Parse(text).status(), StatusIs(absl::StatusCode::kInvalidArgument)) << text;
   }
   EXPECT_THAT(Url::Parse("https://a.test/" + std::string(kMaxUrlBytes, 'x')).status(),

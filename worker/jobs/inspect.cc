@@ -20,6 +20,7 @@
 #include "worker/image/manifest.h"
 #include "worker/image/media_types.h"
 #include "worker/jobs/job.h"
+#include "worker/jobs/retry_job.h"
 #include "worker/transports/transport.h"
 
 namespace holkas {
@@ -93,13 +94,12 @@ absl::Status CheckIsImage(const Manifest& manifest) {
                                 absl::CHexEscape(type.substr(0, kMaxShownBytes)), "\""));
 }
 
-// `host[:port]/path` of a registry's image.
-std::string NameOf(const broker::RegistryImage& image) {
-  RegistryReference reference;
-  reference.host = image.host();
-  reference.port = static_cast<uint16_t>(image.port());
-  reference.path = image.repository();
-  return reference.Repository();
+// `host[:port]/path` of a registry's image as the user named it; the registry itself may be
+// somewhere else.
+absl::StatusOr<std::string> NameOf(const broker::RegistryImage& image) {
+  ASSIGN_OR_RETURN(const ImageReference reference,
+                   ImageReference::Parse(absl::StrCat("docker://", image.display_name())));
+  return reference.registry()->Repository();
 }
 
 void SetCreated(const Manifest& image, const ImageConfig& config, v1::InspectResponse& response) {
@@ -194,7 +194,7 @@ absl::StatusOr<v1::InspectResponse> InspectImage(const broker::JobSpec& job, Ima
   }
 
   if (job.source().has_registry()) {
-    response.set_name(NameOf(job.source().registry()));
+    ASSIGN_OR_RETURN(*response.mutable_name(), NameOf(job.source().registry()));
   }
   SetConfig(image, config, response);
   SetLayers(image, response);
@@ -203,11 +203,14 @@ absl::StatusOr<v1::InspectResponse> InspectImage(const broker::JobSpec& job, Ima
 }
 
 absl::StatusOr<v1::InspectResponse> RunInspect(const broker::JobSpec& job, Broker& broker) {
-  ASSIGN_OR_RETURN(const Transport* transport, FindTransport(job.source()));
-  const TransportContext context{broker, job};
-  ASSIGN_OR_RETURN(std::unique_ptr<ImageSource> source,
-                   transport->open_source(context, job.source()));
-  return InspectImage(job, *source);
+  return RunWithRetries("inspect", job.inspect().retry(), broker,
+                        [&]() -> absl::StatusOr<v1::InspectResponse> {
+                          ASSIGN_OR_RETURN(const Transport* transport, FindTransport(job.source()));
+                          const TransportContext context{broker, job};
+                          ASSIGN_OR_RETURN(std::unique_ptr<ImageSource> source,
+                                           transport->open_source(context, job.source()));
+                          return InspectImage(job, *source);
+                        });
 }
 
 }  // namespace holkas

@@ -54,6 +54,7 @@ class InspectTest : public testing::Test {
     image.set_host("registry.test");
     image.set_port(5000);
     image.set_repository("some/app");
+    image.set_display_name("registry.test:5000/some/app:1");
   }
 
   Descriptor AddImage(const std::string& config) {
@@ -146,9 +147,16 @@ TEST_F(InspectTest, OtherTransportsHaveNoName) {
 }
 
 TEST_F(InspectTest, NameHasBracketsAroundAnIpv6Address) {
-  job_.mutable_source()->mutable_registry()->set_host("::1");
+  job_.mutable_source()->mutable_registry()->set_display_name("[::1]:5000/some/app:1");
   AddImage(kConfig);
   EXPECT_EQ(Inspect()->name(), "[::1]:5000/some/app");
+}
+
+TEST_F(InspectTest, NameIsTheUsersWhereverTheImageIs) {
+  job_.mutable_source()->mutable_registry()->set_host("mirror.test");
+  job_.mutable_source()->mutable_registry()->set_repository("copy/of/app");
+  AddImage(kConfig);
+  EXPECT_EQ(Inspect()->name(), "registry.test:5000/some/app");
 }
 
 TEST_F(InspectTest, TagsAreLeftOutOnRequest) {

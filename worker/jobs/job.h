@@ -34,6 +34,12 @@ absl::Status RunCheckCredentials(const broker::JobSpec& job, Broker& broker);
 // among them.
 absl::Status RunCopy(const broker::JobSpec& job, Broker& broker, ThreadPool& pool);
 
+// Deletes the job's source. The result is returned, not sent.
+absl::StatusOr<v1::DeleteResponse> RunDelete(const broker::JobSpec& job, Broker& broker);
+
+// Sends the tags of the job's source, each part as soon as it is there.
+absl::Status RunListTags(const broker::JobSpec& job, Broker& broker);
+
 }  // namespace holkas
 
 #endif  // HOLKAS_WORKER_JOBS_JOB_H_

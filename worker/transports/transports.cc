@@ -3,8 +3,10 @@
 #include "proto/wire/error.h"
 #include "worker/transports/dir/dir.h"
 #include "worker/transports/oci/oci.h"
+#include "worker/transports/registry/registry_delete.h"
 #include "worker/transports/registry/registry_destination.h"
 #include "worker/transports/registry/registry_source.h"
+#include "worker/transports/registry/tag_list.h"
 #include "worker/transports/transport.h"
 
 namespace holkas {
@@ -16,6 +18,8 @@ constexpr Transport kTransports[] = {
         .location_case = broker::ImageLocation::kRegistry,
         .open_source = OpenRegistrySource,
         .open_destination = OpenRegistryDestination,
+        .delete_image = DeleteRegistryImage,
+        .list_tags = ListRegistryTags,
     },
     {
         .name = "oci",

@@ -19,8 +19,12 @@ using holkas::v1::CheckCredentialsRequest;
 using holkas::v1::CheckCredentialsResponse;
 using holkas::v1::CopyRequest;
 using holkas::v1::CopyResponse;
+using holkas::v1::DeleteRequest;
+using holkas::v1::DeleteResponse;
 using holkas::v1::InspectRequest;
 using holkas::v1::InspectResponse;
+using holkas::v1::ListTagsRequest;
+using holkas::v1::ListTagsResponse;
 
 constexpr char kRepository[] = "docker://fake.example/";
 
@@ -141,6 +145,49 @@ grpc::Status FakeImageService::Copy(grpc::ServerContext* context, const CopyRequ
   return events.empty() ? Misbehave(context, request->source()) : grpc::Status::OK;
 }
 
+grpc::Status FakeImageService::Delete(grpc::ServerContext* context, const DeleteRequest* request,
+                                      DeleteResponse* response) {
+  {
+    absl::MutexLock lock(&mutex_);
+    delete_request_ = *request;
+  }
+  if (!Is(request->image(), "app")) {
+    return Misbehave(context, request->image());
+  }
+  response->set_digest("sha256:m1");
+  return grpc::Status::OK;
+}
+
+grpc::Status FakeImageService::ListTags(grpc::ServerContext* context,
+                                        const ListTagsRequest* request,
+                                        grpc::ServerWriter<ListTagsResponse>* writer) {
+  {
+    absl::MutexLock lock(&mutex_);
+    list_tags_request_ = *request;
+  }
+  ListTagsResponse part;
+  part.set_repository("fake.example/app");
+  if (Is(request->repository(), "empty")) {
+    writer->Write(part);
+    return grpc::Status::OK;
+  }
+  if (Is(request->repository(), "many")) {
+    for (int i = 0; i < 3000; ++i) {
+      part.add_tags(absl::StrCat("t", i));
+      if (part.tags_size() == 1000) {
+        writer->Write(part);
+        part.clear_tags();
+      }
+    }
+    return grpc::Status::OK;
+  }
+  part.add_tags("b");
+  part.add_tags("a<1>");
+  writer->Write(part);
+  return Is(request->repository(), "app") ? grpc::Status::OK
+                                          : Misbehave(context, request->repository());
+}
+
 grpc::Status FakeImageService::CheckCredentials(grpc::ServerContext*,
                                                 const CheckCredentialsRequest* request,
                                                 CheckCredentialsResponse*) {
@@ -170,6 +217,16 @@ std::vector<CheckCredentialsRequest> FakeImageService::check_requests() const {
 CopyRequest FakeImageService::copy_request() const {
   absl::MutexLock lock(&mutex_);
   return copy_request_;
+}
+
+DeleteRequest FakeImageService::delete_request() const {
+  absl::MutexLock lock(&mutex_);
+  return delete_request_;
+}
+
+ListTagsRequest FakeImageService::list_tags_request() const {
+  absl::MutexLock lock(&mutex_);
+  return list_tags_request_;
 }
 
 }  // namespace holkas

@@ -13,7 +13,9 @@ namespace holkas {
 // An ImageService without registries or workers. What it does depends on the name of the image, or
 // of the source:
 //   docker://fake.example/app...     answers, or copies a layer and a configuration
+//   docker://fake.example/empty...   lists no tag
 //   docker://fake.example/list...    copies two images of an index of two
+//   docker://fake.example/many...    lists 3000 tags in three parts
 //   docker://fake.example/missing    NOT_FOUND, MANIFEST_UNKNOWN
 //   docker://fake.example/locked     UNAUTHENTICATED, REGISTRY_UNAUTHORIZED
 //   docker://fake.example/stall      waits until the caller hangs up or the deadline passes
@@ -28,6 +30,10 @@ class FakeImageService : public holkas::v1::ImageService::Service {
   grpc::Status Copy(grpc::ServerContext* context, const holkas::v1::CopyRequest* request,
                     grpc::ServerWriter<holkas::v1::CopyResponse>* writer) override;
 
+  grpc::Status Delete(grpc::ServerContext* context, const holkas::v1::DeleteRequest* request,
+                      holkas::v1::DeleteResponse* response) override;
+  grpc::Status ListTags(grpc::ServerContext* context, const holkas::v1::ListTagsRequest* request,
+                        grpc::ServerWriter<holkas::v1::ListTagsResponse>* writer) override;
   grpc::Status CheckCredentials(grpc::ServerContext* context,
                                 const holkas::v1::CheckCredentialsRequest* request,
                                 holkas::v1::CheckCredentialsResponse* response) override;
@@ -35,6 +41,8 @@ class FakeImageService : public holkas::v1::ImageService::Service {
   // The last request of each kind.
   holkas::v1::InspectRequest inspect_request() const;
   holkas::v1::CopyRequest copy_request() const;
+  holkas::v1::DeleteRequest delete_request() const;
+  holkas::v1::ListTagsRequest list_tags_request() const;
   // All of them, in order.
   std::vector<holkas::v1::CheckCredentialsRequest> check_requests() const;
 
@@ -42,6 +50,8 @@ class FakeImageService : public holkas::v1::ImageService::Service {
   mutable absl::Mutex mutex_;
   holkas::v1::InspectRequest inspect_request_ ABSL_GUARDED_BY(mutex_);
   holkas::v1::CopyRequest copy_request_ ABSL_GUARDED_BY(mutex_);
+  holkas::v1::DeleteRequest delete_request_ ABSL_GUARDED_BY(mutex_);
+  holkas::v1::ListTagsRequest list_tags_request_ ABSL_GUARDED_BY(mutex_);
   std::vector<holkas::v1::CheckCredentialsRequest> check_requests_ ABSL_GUARDED_BY(mutex_);
 };
 

@@ -35,6 +35,12 @@ void FakeWorkerSide::SendEvent(const v1::CopyResponse& event) {
   Send(frame);
 }
 
+void FakeWorkerSide::SendTags(const std::vector<std::string>& tags) {
+  broker::WorkerFrame frame;
+  frame.mutable_tags()->mutable_tags()->Assign(tags.begin(), tags.end());
+  Send(frame);
+}
+
 void FakeWorkerSide::SendResult(const std::string& data) {
   broker::WorkerFrame frame;
   frame.mutable_result_chunk()->set_data(data);

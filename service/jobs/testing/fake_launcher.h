@@ -4,6 +4,8 @@
 #include <atomic>
 #include <functional>
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -22,6 +24,7 @@ class FakeWorkerSide {
   broker::JobSpec Begin();
   void Send(const broker::WorkerFrame& frame);
   void SendEvent(const v1::CopyResponse& event);
+  void SendTags(const std::vector<std::string>& tags);
   void SendResult(const std::string& data);
   // Asks and waits for the reply.
   broker::Reply Authorize(const broker::Authorize& question);

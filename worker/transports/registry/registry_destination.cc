@@ -9,6 +9,7 @@
 #include "proto/wire/error.h"
 #include "proto/wire/status_macros.h"
 #include "worker/image/media_types.h"
+#include "worker/transports/registry/registry_manifest.h"
 #include "worker/transports/registry/registry_upload.h"
 
 namespace holkas {
@@ -16,8 +17,6 @@ namespace {
 
 constexpr absl::string_view kAcceptedTypes[] = {kOciManifestType, kOciIndexType,
                                                 kDockerManifestType, kDockerListType};
-
-bool IsSuccess(int status) { return status >= 200 && status < 300; }
 
 // The repository of `source` where the registry is that of `destination`; empty otherwise.
 std::string MountSource(const broker::ImageLocation& source,
@@ -123,29 +122,8 @@ absl::Status RegistryDestination::Publish(const Manifest& top) {
 
 absl::Status RegistryDestination::PutManifest(const Manifest& manifest,
                                               const std::string& reference) {
-  const std::string context =
-      absl::StrCat("writing manifest ", reference, " in ", client_->repository_name());
-  absl::StatusOr<std::unique_ptr<RegistryAnswer>> answer =
-      client_->Send({.method = "PUT",
-                     .path = absl::StrCat("manifests/", reference),
-                     .headers = {{"Content-Type", manifest.media_type()}},
-                     .body = manifest.bytes()});
-  if (!answer.ok()) {
-    return WithContext(answer.status(), context);
-  }
-  const HttpResponse& head = (*answer)->head();
-  if (!IsSuccess(head.status)) {
-    return WithContext((*answer)->Error(RegistryObject::kManifestUpload), context);
-  }
-  const std::string stored(head.Header("Docker-Content-Digest"));
-  (*answer)->Discard();
-  if (!stored.empty() && Digest::Parse(stored).ok() && manifest.digest().algorithm() == "sha256" &&
-      stored != manifest.digest().ToString()) {
-    return MakeError(absl::StatusCode::kDataLoss, "CONTENT_MISMATCH",
-                     absl::StrCat(context, ": the registry stored ", stored, ", want ",
-                                  manifest.digest().ToString()));
-  }
-  return absl::OkStatus();
+  return PutRegistryManifest(*client_, reference, manifest.bytes(), manifest.media_type(),
+                             manifest.digest());
 }
 
 absl::StatusOr<std::unique_ptr<ImageDestination>> OpenRegistryDestination(

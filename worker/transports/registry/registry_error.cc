@@ -36,6 +36,7 @@ constexpr Meaning kUnauthorized = {absl::StatusCode::kUnauthenticated, "REGISTRY
 constexpr Meaning kDenied = {absl::StatusCode::kPermissionDenied, "REGISTRY_DENIED"};
 constexpr Meaning kBlobUnknown = {absl::StatusCode::kNotFound, "BLOB_UNKNOWN"};
 constexpr Meaning kManifestUnknown = {absl::StatusCode::kNotFound, "MANIFEST_UNKNOWN"};
+constexpr Meaning kDeleteDisabled = {absl::StatusCode::kFailedPrecondition, "DELETE_DISABLED"};
 constexpr Meaning kInvalid = {absl::StatusCode::kFailedPrecondition, "INVALID_MANIFEST"};
 constexpr Meaning kMismatch = {absl::StatusCode::kDataLoss, "CONTENT_MISMATCH"};
 constexpr Meaning kTooLarge = {absl::StatusCode::kResourceExhausted, "LIMIT_EXCEEDED"};
@@ -55,6 +56,7 @@ constexpr CodeRow kCodes[] = {
 Meaning MissingObject(RegistryObject object) {
   switch (object) {
     case RegistryObject::kManifest:
+    case RegistryObject::kDeletion:
       return kManifestUnknown;
     case RegistryObject::kBlob:
       return kBlobUnknown;
@@ -84,7 +86,17 @@ Meaning MeaningOfStatus(RegistryObject object, int status) {
   }
 }
 
+// So answer registries that delete nothing, or not this (OCI distribution-spec, "Content
+// Management").
+bool SaysDeleteDisabled(int status, absl::string_view registry_code) {
+  return status == 405 ||
+         (status == 400 && (registry_code.empty() || registry_code == "UNSUPPORTED"));
+}
+
 Meaning MeaningOf(RegistryObject object, int status, absl::string_view registry_code) {
+  if (object == RegistryObject::kDeletion && SaysDeleteDisabled(status, registry_code)) {
+    return kDeleteDisabled;
+  }
   const auto* row = std::find_if(
       std::begin(kCodes), std::end(kCodes),
       [&](const CodeRow& candidate) { return candidate.registry_code == registry_code; });

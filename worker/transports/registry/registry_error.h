@@ -25,6 +25,7 @@ enum class RegistryObject {
   kTagList,
   kUpload,
   kManifestUpload,
+  kDeletion,
   kBase,   // the registry as such
   kToken,  // of a realm
 };
@@ -36,8 +37,9 @@ std::vector<RegistryError> ParseRegistryErrors(absl::string_view body);
 // registry's own message where it says more.
 // Errors: NOT_FOUND (MANIFEST_UNKNOWN, BLOB_UNKNOWN, REPOSITORY_UNKNOWN); UNAUTHENTICATED
 // (REGISTRY_UNAUTHORIZED); PERMISSION_DENIED (REGISTRY_DENIED); FAILED_PRECONDITION
-// (INVALID_MANIFEST); DATA_LOSS (CONTENT_MISMATCH); RESOURCE_EXHAUSTED (LIMIT_EXCEEDED);
-// UNAVAILABLE (REGISTRY_UNAVAILABLE). Metadata: `http_status`, `registry_code`.
+// (INVALID_MANIFEST; DELETE_DISABLED for kDeletion); DATA_LOSS (CONTENT_MISMATCH);
+// RESOURCE_EXHAUSTED (LIMIT_EXCEEDED); UNAVAILABLE (REGISTRY_UNAVAILABLE). Metadata: `http_status`,
+// `registry_code`.
 absl::Status RegistryAnswerError(RegistryObject object, int status, absl::string_view body);
 
 }  // namespace holkas

@@ -1,6 +1,9 @@
 #include "worker/transports/registry/tag_list.h"
 
-#include <nlohmann/json.hpp>
+#include <algorithm>
+#include <iterator>
+#include <map>
+#include <memory>
 #include <optional>
 #include <set>
 #include <utility>
@@ -9,8 +12,11 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "proto/wire/digest.h"
 #include "proto/wire/error.h"
 #include "proto/wire/status_macros.h"
+#include "worker/transports/registry/registry_mirrors.h"
+#include "worker/transports/registry/tag_page.h"
 
 namespace holkas {
 namespace {
@@ -55,84 +61,98 @@ absl::StatusOr<std::optional<Url>> NextPage(const RegistryAnswer& answer) {
   return std::optional<Url>(*std::move(next));
 }
 
-// The tags of one page, and how much they are.
-class TagCollector {
+// Tags on their way from the pages to who wants them, and how much they are.
+class TagBatches {
  public:
-  absl::Status AddPage(absl::string_view body) {
-    const nlohmann::json root = nlohmann::json::parse(body.begin(), body.end(), nullptr, false);
-    if (!root.is_object()) {
-      return Malformed("the list of tags is not a JSON object");
-    }
-    const auto field = root.find("tags");
-    if (field == root.end() || field->is_null()) {
-      return absl::OkStatus();
-    }
-    if (!field->is_array()) {
-      return Malformed("the list of tags has no array of tags");
-    }
-    for (const nlohmann::json& tag : *field) {
-      if (!tag.is_string()) {
-        return Malformed("the list of tags has a tag that is not a string");
-      }
-      RETURN_IF_ERROR(Add(tag.get_ref<const std::string&>()));
-    }
-    return absl::OkStatus();
-  }
+  TagBatches(const TagListLimits& limits, const TagListener& on_tags)
+      : limits_(limits), on_tags_(on_tags) {}
 
-  std::vector<std::string> Take() { return std::move(tags_); }
-
- private:
-  absl::Status Add(const std::string& tag) {
+  absl::Status Add(std::string tag) {
     // No tag has a colon; some registries list digests.
     if (tag.empty() || absl::StrContains(tag, ':')) {
       return absl::OkStatus();
     }
-    bytes_ += tag.size();
-    if (tags_.size() == kMaxTags) {
-      return TooMany(absl::StrCat(kMaxTags, " tags"));
+    if (tag.size() > kMaxTagBytes) {
+      return TooMany(absl::StrCat(kMaxTagBytes, " bytes in a tag"));
     }
-    if (bytes_ > kMaxTagListBytes) {
-      return TooMany(absl::StrCat(kMaxTagListBytes, " bytes"));
+    if (++tags_ > limits_.tags) {
+      return TooMany(absl::StrCat(limits_.tags, " tags"));
     }
-    tags_.push_back(tag);
-    return absl::OkStatus();
+    tag_bytes_ += tag.size();
+    if (tag_bytes_ > limits_.tag_bytes) {
+      return TooMany(absl::StrCat(limits_.tag_bytes, " bytes of tags"));
+    }
+    batch_bytes_ += tag.size();
+    batch_.push_back(std::move(tag));
+    return batch_bytes_ > kTagBatchBytes || batch_.size() >= kTagBatchTags ? Flush()
+                                                                           : absl::OkStatus();
   }
 
-  std::vector<std::string> tags_;
-  size_t bytes_ = 0;
+  // Hands on what is there.
+  absl::Status Flush() {
+    if (batch_.empty()) {
+      return absl::OkStatus();
+    }
+    batch_bytes_ = 0;
+    return on_tags_(std::exchange(batch_, {}));
+  }
+
+ private:
+  const TagListLimits& limits_;
+  const TagListener& on_tags_;
+  size_t tags_ = 0;
+  size_t tag_bytes_ = 0;
+  std::vector<std::string> batch_;
+  size_t batch_bytes_ = 0;
 };
 
-absl::StatusOr<std::vector<std::string>> ReadPages(RegistryClient& client) {
-  TagCollector tags;
-  std::set<std::string> visited;
-  RegistryRequest request = {.path = "tags/list"};
-  for (int page = 0; page < kMaxTagPages; ++page) {
-    ASSIGN_OR_RETURN(std::unique_ptr<RegistryAnswer> answer, client.Send(request));
-    if (answer->head().status != 200) {
-      return answer->Error(RegistryObject::kTagList);
-    }
-    ASSIGN_OR_RETURN(const std::string body, answer->exchange().ReadAll(kMaxTagPageBytes));
-    RETURN_IF_ERROR(tags.AddPage(body));
-    ASSIGN_OR_RETURN(request.url, NextPage(*answer));
-    if (!request.url.has_value()) {
-      return tags.Take();
-    }
-    if (!visited.insert(request.url->target()).second) {
-      return Malformed("the list of tags comes back to a page that was there before");
-    }
+// Gives the page's tags, and then where the next page is, where there is one.
+absl::StatusOr<std::optional<Url>> TakePage(RegistryAnswer& answer, const TagListLimits& limits,
+                                            TagBatches& tags) {
+  if (answer.head().status != 200) {
+    return answer.Error(RegistryObject::kTagList);
   }
-  return TooMany(absl::StrCat(kMaxTagPages, " pages"));
+  RETURN_IF_ERROR(ReadTagPage(answer.exchange(), limits.page_bytes,
+                              [&tags](std::string tag) { return tags.Add(std::move(tag)); }));
+  RETURN_IF_ERROR(tags.Flush());
+  return NextPage(answer);
 }
 
 }  // namespace
 
-absl::StatusOr<std::vector<std::string>> ReadTagList(RegistryClient& client) {
-  absl::StatusOr<std::vector<std::string>> tags = ReadPages(client);
-  if (!tags.ok()) {
-    return WithContext(tags.status(),
-                       absl::StrCat("fetching tags list of ", client.repository_name()));
+absl::Status ReadTagPages(RegistryClient& client, const TagListLimits& limits,
+                          const TagListener& on_tags) {
+  const std::string context = absl::StrCat("fetching tags list of ", client.repository_name());
+  TagBatches tags(limits, on_tags);
+  // By digest: a link may be long, and there may be many.
+  std::set<Digest> visited;
+  RegistryRequest request = {.path = "tags/list"};
+  for (int page = 0; page < limits.pages; ++page) {
+    // What went wrong on the way to the registry says enough of itself.
+    ASSIGN_OR_RETURN(std::unique_ptr<RegistryAnswer> answer, client.Send(request));
+    absl::StatusOr<std::optional<Url>> next = TakePage(*answer, limits, tags);
+    if (!next.ok()) {
+      return WithContext(next.status(), context);
+    }
+    if (!next->has_value()) {
+      return absl::OkStatus();
+    }
+    if (!visited.insert(Digest::Sha256Of((*next)->target())).second) {
+      return WithContext(Malformed("the list of tags comes back to a page that was there before"),
+                         context);
+    }
+    request.url = *std::move(next);
   }
-  return tags;
+  return WithContext(TooMany(absl::StrCat(limits.pages, " pages")), context);
+}
+
+absl::StatusOr<std::vector<std::string>> ReadTagList(RegistryClient& client) {
+  std::vector<std::string> all;
+  RETURN_IF_ERROR(ReadTagPages(client, kInspectTagLimits, [&all](std::vector<std::string> tags) {
+    std::move(tags.begin(), tags.end(), std::back_inserter(all));
+    return absl::OkStatus();
+  }));
+  return all;
 }
 
 bool IsTagListRefusal(const absl::Status& status) {
@@ -144,6 +164,23 @@ bool IsTagListRefusal(const absl::Status& status) {
   }
   // public.ecr.aws does not know the path at all.
   return http_status != metadata.end() && http_status->second == "404";
+}
+
+absl::Status ListRegistryTags(const TransportContext& context,
+                              const broker::ImageLocation& location, const TagListener& on_tags) {
+  ASSIGN_OR_RETURN(const RegistryClients clients, NewRegistryClients(context, location.registry()));
+  // What was handed on cannot be taken back: the rest comes from the same place, or not at all.
+  bool begun = false;
+  absl::Status broken_off;
+  const auto read = [&](RegistryClient& client) {
+    broken_off = ReadTagPages(client, kListTagsLimits, [&](std::vector<std::string> tags) {
+      begun = true;
+      return on_tags(std::move(tags));
+    });
+    return begun ? absl::OkStatus() : broken_off;
+  };
+  RETURN_IF_ERROR(FirstThatWorks(clients, read).status());
+  return broken_off;
 }
 
 }  // namespace holkas

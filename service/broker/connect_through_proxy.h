@@ -1,0 +1,28 @@
+#ifndef HOLKAS_SERVICE_BROKER_CONNECT_THROUGH_PROXY_H_
+#define HOLKAS_SERVICE_BROKER_CONNECT_THROUGH_PROXY_H_
+
+#include <cstdint>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "proto/wire/unique_fd.h"
+#include "service/broker/cancellation.h"
+#include "service/broker/proxy_settings.h"
+#include "service/broker/resolver.h"
+
+namespace holkas {
+
+// Connects to `proxy` and has it make a tunnel to `host` (lower case, without brackets), by CONNECT
+// (RFC 9110, 9.3.6). The socket is as ConnectFirst makes it. Nothing behind the head of the proxy's
+// answer is read: the tunnel's first byte is the worker's. `host` is not looked up here: the proxy
+// does that.
+// Errors: UNAVAILABLE (REGISTRY_UNAVAILABLE) where the proxy is not reached, answers another status
+// than 200, or nothing in time; CANCELLED. They name the proxy's host, never its user.
+absl::StatusOr<UniqueFd> ConnectThroughProxy(const Proxy& proxy, const std::string& host,
+                                             uint16_t port, Resolver& resolver, absl::Time deadline,
+                                             const Cancellation& cancellation);
+
+}  // namespace holkas
+
+#endif  // HOLKAS_SERVICE_BROKER_CONNECT_THROUGH_PROXY_H_

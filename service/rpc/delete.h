@@ -1,0 +1,16 @@
+#ifndef HOLKAS_SERVICE_RPC_DELETE_H_
+#define HOLKAS_SERVICE_RPC_DELETE_H_
+
+#include "absl/status/statusor.h"
+#include "holkas/v1/image_service.pb.h"
+#include "service/rpc/request_context.h"
+
+namespace holkas {
+
+// Serves the rpc Delete: errors as image_service.proto says.
+absl::StatusOr<v1::DeleteResponse> Delete(const ServerParts& server, const RequestContext& context,
+                                          const v1::DeleteRequest& request);
+
+}  // namespace holkas
+
+#endif  // HOLKAS_SERVICE_RPC_DELETE_H_
