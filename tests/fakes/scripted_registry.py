@@ -135,6 +135,7 @@ class ScriptedRegistry:
     self.blobs = {}      # (repository, digest) -> bytes
     self.manifests = {}  # (repository, tag or digest) -> (media type, bytes)
     self.uploads = {}
+    self.uploads_begun = 0
     self.log = []        # (method, path with query)
     self.rules = []
     self.lock = threading.Lock()
@@ -322,7 +323,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self.respond(201, b"", {"Location": "/v2/%s/blobs/%s" % (repository, query["mount"])})
         return
       with registry.lock:
-        name = "upload-%d" % (len(registry.uploads) + 1)
+        registry.uploads_begun += 1
+        name = "upload-%d" % registry.uploads_begun
         registry.uploads[name] = b""
     elif name not in registry.uploads:
       error(404, "BLOB_UPLOAD_UNKNOWN")(self, b"")
