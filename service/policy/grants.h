@@ -46,8 +46,9 @@ struct Grants {
   std::optional<ReadPathGrant> source_path;
   std::optional<WritePathGrant> destination_path;
 
-  int max_connections = 64;  // in all
-  int max_open_files = 32;   // being written at once
+  // In all: each time that a connection breaks costs one.
+  int max_connections = 4096;
+  int max_open_files = 32;  // being written at once
   int64_t max_result_bytes = 10 << 20;
   int64_t max_tags = 1'000'000;      // of a list
   int64_t max_tag_bytes = 64 << 20;  // all tags of a list together

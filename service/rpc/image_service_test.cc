@@ -59,8 +59,10 @@ class ImageServiceTest : public testing::Test {
     runner_ = std::make_unique<JobRunner>(*launcher_, logger_, authorization_, 4, 4);
     LocalPathSettings paths;
     paths.working_directory = "/work";
+    RegistryRules rules;
+    rules.any = true;
     parts_.reset(new ServerParts{
-        runner_.get(), {}, paths, timeouts_, MakeServerInfo(v1::SANDBOX_TIER_FULL, 6, 4)});
+        runner_.get(), {}, paths, rules, timeouts_, MakeServerInfo(v1::SANDBOX_TIER_FULL, 6, 4)});
     service_ = std::make_unique<ImageService>(*parts_, connections_);
     server_ = StartGrpcServer(*service_, {}).value();
     stub_ = v1::ImageService::NewStub(Connect(kind));

@@ -3,17 +3,30 @@
 It serves what `add` put in and takes uploads, as the OCI distribution-spec describes. Rules change
 what it does with a request: `registry.on("GET", "/blobs/", stall())`. The first rule whose method
 and part of the URL fit is used; with `times` it ends after so many uses.
+
+Where an action takes `after`, it is a number of bytes of the body, or a function that says so of
+the body: `FIRST`, `MIDDLE`, `LAST`.
 """
 
+import bisect
+import fcntl
 import http.server
 import json
 import socket
+import ssl
 import struct
+import subprocess
+import termios
 import threading
 import time
 import urllib.parse
 
 from support.oracle import sha256
+
+
+FIRST = lambda body: 0
+MIDDLE = lambda body: len(body) // 2
+LAST = lambda body: max(0, len(body) - 1)
 
 
 class Rule:
@@ -39,19 +52,154 @@ def replaced(change, declared=None):
   """Sends `change(body)`; `declared` is the Content-Length to lie with."""
   def act(handler, body):
     data = change(body)
-    handler.respond(200, data, {}, declared)
+    handler.respond(200, data, handler.truth, declared)
   return act
 
 
-def wrong_bytes():
+def wrong_bytes(at=LAST):
   """The right number of bytes, one bit of them flipped."""
-  return replaced(lambda body: body[:-1] + bytes([body[-1] ^ 1]))
+  def change(body):
+    position = _count(at, body)
+    return body[:position] + bytes([body[position] ^ 1]) + body[position + 1:]
+  return replaced(change)
+
+
+def _count(after, body):
+  return after(body) if callable(after) else after
+
+
+def _send_part(handler, body, after, headers=None):
+  """A head that announces all of the body, and the part of it."""
+  handler.send_response(200)
+  for name, value in {**handler.truth, **(headers or {})}.items():
+    handler.send_header(name, value)
+  handler.send_header("Content-Length", str(len(body)))
+  handler.end_headers()
+  handler.wfile.write(body[:_count(after, body)])
+  handler.wfile.flush()
+
+
+def _reset(handler):
+  handler.plain_connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER,
+                                      struct.pack("ii", 1, 0))
+  handler.close_connection = True
+
+
+def raw(data, and_reset=False):
+  """Sends these bytes as they are, and hangs up; they may be a function of the body."""
+  def act(handler, body):
+    handler.wfile.write(data(body) if callable(data) else data)
+    handler.wfile.flush()
+    handler.close_connection = True
+    if and_reset:
+      _reset(handler)
+  return act
+
+
+def hang_up(after=0):
+  """Sends `after` bytes of the body and ends the connection."""
+  def act(handler, body):
+    _send_part(handler, body, after)
+    handler.close_connection = True
+  return act
+
+
+def cut_chunks(after=0):
+  """Sends `after` bytes of the body as one chunk, and no last one."""
+  def act(handler, body):
+    part = body[:_count(after, body)]
+    handler.send_response(200)
+    for name, value in handler.truth.items():
+      handler.send_header(name, value)
+    handler.send_header("Transfer-Encoding", "chunked")
+    handler.end_headers()
+    if part:
+      handler.wfile.write(b"%x\r\n%s\r\n" % (len(part), part))
+    handler.wfile.flush()
+    handler.close_connection = True
+  return act
+
+
+def resets(cuts):
+  """Serves ranges; each of `cuts` resets the connection once, when the peer has so many bytes.
+
+  `registry.sent_bytes` counts what peers acknowledged.
+  """
+  left = sorted(cuts)
+
+  def act(handler, body):
+    first = int(handler.headers.get("Range", "bytes=0-").split("=")[1].split("-")[0])
+    handler.send_response(206 if first else 200)
+    handler.send_header("Content-Length", str(len(body) - first))
+    if first:
+      handler.send_header("Content-Range", "bytes %d-%d/%d" % (first, len(body) - 1, len(body)))
+    handler.end_headers()
+    with handler.registry.lock:
+      at = bisect.bisect_right(left, first)
+      end = left.pop(at) if at < len(left) else None
+    handler.wfile.write(memoryview(body)[first:end])
+    handler.wfile.flush()
+    while _unacknowledged(handler.plain_connection) > 0:
+      time.sleep(0.0005)
+    if end is not None:
+      _reset(handler)
+    with handler.registry.lock:
+      handler.registry.resets += 1 if end is not None else 0
+      handler.registry.sent_bytes += (len(body) if end is None else end) - first
+  return act
+
+
+def _unacknowledged(connection):
+  return struct.unpack("i", fcntl.ioctl(connection.fileno(), termios.TIOCOUTQ, b"\0" * 4))[0]
+
+
+def range_answer(headers, code=206):
+  """Answers a range request with the right bytes and these headers, in which {first}, {last} and
+  {total} stand for what is right."""
+  def act(handler, body):
+    first = int(handler.headers["Range"].split("=")[1].split("-")[0])
+    handler.send_response(code)
+    for name, value in headers:
+      handler.send_header(name, value.format(first=first, last=len(body) - 1, total=len(body),
+                                             other=first + 1))
+    handler.send_header("Content-Length", str(len(body) - first))
+    handler.end_headers()
+    handler.wfile.write(body[first:])
+  return act
+
+
+def cut_upload(after):
+  """Stores `after` bytes of an upload's body and resets the connection."""
+  def act(handler, unused_body):
+    handler.store_upload(after)
+    _reset(handler)
+  act.takes_body = True
+  return act
+
+
+def after_upload(follow, stored=None):
+  """Stores the upload's body, or `stored` bytes of it, and then does something else."""
+  def act(handler, unused_body):
+    handler.store_upload(stored, to_end=True)
+    follow(handler, b"")
+  act.takes_body = True
+  return act
+
+
+def upload_state(code, headers=None):
+  """Answers with the code, and where the upload is."""
+  def act(handler, unused_body):
+    name = urllib.parse.urlsplit(handler.path).path.split("/")[-1]
+    size = len(handler.registry.uploads.get(name, b""))
+    handler.respond(code, b"", {"Location": handler.path, "Range": "0-%d" % max(0, size - 1),
+                                **(headers or {})})
+  return act
 
 
 def short(missing=1, honest=True):
   """Leaves bytes out; `honest`: the Content-Length says so."""
   def act(handler, body):
-    handler.respond(200, body[:-missing], {}, None if honest else len(body))
+    handler.respond(200, body[:-missing], handler.truth, None if honest else len(body))
     if not honest:
       handler.close_connection = True
   return act
@@ -66,6 +214,8 @@ def without_length(change=lambda body: body):
   def act(handler, body):
     handler.close_connection = True
     handler.send_response(200)
+    for name, value in handler.truth.items():
+      handler.send_header(name, value)
     handler.end_headers()
     handler.wfile.write(change(body))
   return act
@@ -74,11 +224,7 @@ def without_length(change=lambda body: body):
 def stall(after=0):
   """Sends `after` bytes of the body and then nothing for as long as the peer waits."""
   def act(handler, body):
-    handler.send_response(200)
-    handler.send_header("Content-Length", str(len(body)))
-    handler.end_headers()
-    handler.wfile.write(body[:after])
-    handler.wfile.flush()
+    _send_part(handler, body, after)
     handler.wait_for_hangup()
   return act
 
@@ -86,13 +232,8 @@ def stall(after=0):
 def reset(after=0):
   """Sends `after` bytes of the body and resets the connection."""
   def act(handler, body):
-    handler.send_response(200)
-    handler.send_header("Content-Length", str(len(body)))
-    handler.end_headers()
-    handler.wfile.write(body[:after])
-    handler.wfile.flush()
-    handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    handler.close_connection = True
+    _send_part(handler, body, after)
+    _reset(handler)
   return act
 
 
@@ -129,14 +270,22 @@ def tags(names):
 
 
 class ScriptedRegistry:
-  """Runs while it is entered as a context. `address` is host:port."""
+  """Runs while it is entered as a context. `address` is host:port.
 
-  def __init__(self):
+  `tls` is a directory for a certificate, which is made there unless it is there already, as ca.crt.
+  """
+
+  def __init__(self, tls=None):
+    self.tls = tls
     self.blobs = {}      # (repository, digest) -> bytes
     self.manifests = {}  # (repository, tag or digest) -> (media type, bytes)
     self.uploads = {}
     self.uploads_begun = 0
     self.log = []        # (method, path with query)
+    self.secrets = []    # what no request may have in its head
+    self.leaks = []      # requests that had one
+    self.resets = 0
+    self.sent_bytes = 0
     self.rules = []
     self.lock = threading.Lock()
     self.ended = threading.Event()
@@ -150,6 +299,10 @@ class ScriptedRegistry:
     Handler.registry = registry
     self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     self.server.daemon_threads = True
+    self.server.handle_error = lambda *unused: None  # the peer has no business with TLS, or hung up
+    # Without the polite end of what goes out, which would hide a reset.
+    self.server.shutdown_request = self.server.close_request
+    Handler.tls_context = _tls_context(self.tls) if self.tls is not None else None
     self.address = "127.0.0.1:%d" % self.server.server_address[1]
     threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
     return self
@@ -188,10 +341,34 @@ class ScriptedRegistry:
       return [url for asked_method, url in self.log if asked_method == method and part in url]
 
 
+def _tls_context(directory):
+  if not (directory / "ca.crt").exists():
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
+         "-nodes", "-keyout", directory / "tls.key", "-out", directory / "ca.crt", "-days", "2",
+         "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"],
+        check=True, stderr=subprocess.DEVNULL)
+  context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+  context.load_cert_chain(directory / "ca.crt", directory / "tls.key")
+  return context
+
+
 class _Handler(http.server.BaseHTTPRequestHandler):
   protocol_version = "HTTP/1.1"
   disable_nagle_algorithm = True
   registry = None
+  tls_context = None
+
+  def setup(self):
+    self.truth = {}  # the headers that an honest answer has
+    self.plain_connection = self.request
+    if self.tls_context is not None:
+      self.request.settimeout(10)
+      self.request = self.tls_context.wrap_socket(self.request, server_side=True,
+                                                  suppress_ragged_eofs=False)
+      self.request.settimeout(None)
+      self.plain_connection = self.request
+    super().setup()
 
   def log_message(self, *unused):
     pass
@@ -199,7 +376,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
   def handle(self):
     try:
       super().handle()
-    except OSError:
+    except (OSError, ValueError):
       pass  # the peer hung up
 
   def respond(self, code, body=b"", headers=None, declared=None):
@@ -223,21 +400,49 @@ class _Handler(http.server.BaseHTTPRequestHandler):
       except OSError:
         return
 
-  def _request_body(self):
+  def _body_pieces(self):
     if self.headers.get("Transfer-Encoding", "").lower() == "chunked":
-      body = b""
       while True:
         size = int(self.rfile.readline().split(b";")[0], 16)
-        chunk = self.rfile.read(size)
+        yield from self._read_pieces(size)
         self.rfile.readline()
         if size == 0:
-          return body
-        body += chunk
-    return self.rfile.read(int(self.headers.get("Content-Length", 0)))
+          return
+    yield from self._read_pieces(int(self.headers.get("Content-Length", 0)))
+
+  def _read_pieces(self, size):
+    while size > 0:
+      piece = self.rfile.read1(min(size, 1 << 16))
+      if not piece:
+        raise OSError("the peer hung up")
+      size -= len(piece)
+      yield piece
+
+  def _request_body(self):
+    return b"".join(self._body_pieces())
+
+  def store_upload(self, most=None, to_end=False):
+    """Adds the body to its upload, as far as it comes, at most `most` bytes; then reads on to the
+    body's end or not at all."""
+    name = urllib.parse.urlsplit(self.path).path.split("/")[-1]
+    uploads = self.registry.uploads
+    left = most
+    for piece in self._body_pieces():
+      part = piece if left is None else piece[:left]
+      with self.registry.lock:
+        if name in uploads:
+          uploads[name] += part
+      if left is not None:
+        left -= len(part)
+        if left == 0 and not to_end:
+          return
 
   def _dispatch(self):
+    head = "%s %s\n%s" % (self.command, self.path, self.headers)
     with self.registry.lock:
       self.registry.log.append((self.command, self.path))
+      self.registry.leaks += [head for secret in self.registry.secrets if secret in head]
+    self.truth = {}
     rule = self.registry.rule_for(self.command, self.path)
     if self.headers.get("Expect", "").lower() == "100-continue":
       self.send_response_only(100)
@@ -246,7 +451,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     query = dict(urllib.parse.parse_qsl(url.query))
     parts = url.path.split("/")
     if rule is not None and self.command not in ("GET", "HEAD"):
-      self._request_body()
+      if not getattr(rule.action, "takes_body", False):
+        self._request_body()
       rule.action(self, b"")
       return
     if url.path == "/v2/":
@@ -270,13 +476,13 @@ class _Handler(http.server.BaseHTTPRequestHandler):
   do_GET = do_HEAD = do_POST = do_PATCH = do_PUT = do_DELETE = _dispatch
 
   def _serve(self, rule, media_type, data, digest=None):
+    self.truth = {"Content-Type": media_type}
+    if digest is not None:
+      self.truth["Docker-Content-Digest"] = digest
     if rule is not None:
       rule.action(self, data)
       return
-    headers = {"Content-Type": media_type}
-    if digest is not None:
-      headers["Docker-Content-Digest"] = digest
-    self.respond(200, data, headers)
+    self.respond(200, data, self.truth)
 
   def _manifest(self, rule, repository, name):
     if self.command == "PUT":
@@ -315,8 +521,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
   def _upload(self, repository, name, query):
     registry = self.registry
-    body = self._request_body()
     if self.command == "POST":
+      self._request_body()
       mounted = registry.blobs.get((query.get("from"), query.get("mount")))
       if mounted is not None:
         registry.blobs[(repository, query["mount"])] = mounted
@@ -327,13 +533,23 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         name = "upload-%d" % registry.uploads_begun
         registry.uploads[name] = b""
     elif name not in registry.uploads:
+      self._request_body()
       error(404, "BLOB_UPLOAD_UNKNOWN")(self, b"")
       return
     elif self.command == "DELETE":
+      self._request_body()
       del registry.uploads[name]
       self.respond(204)
       return
-    registry.uploads[name] += body
+    elif self.command == "GET":
+      upload_state(204)(self, b"")
+      return
+    elif not self._range_fits(name):
+      self._request_body()
+      upload_state(416)(self, b"")
+      return
+    else:
+      self.store_upload()
     if self.command == "PUT":
       data = registry.uploads.pop(name)
       if sha256(data) != query.get("digest"):
@@ -344,3 +560,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
       return
     self.respond(202, b"", {"Location": "/v2/%s/blobs/uploads/%s" % (repository, name),
                             "Range": "0-%d" % max(0, len(registry.uploads[name]) - 1)})
+
+  def _range_fits(self, name):
+    wanted = self.headers.get("Content-Range")
+    return wanted is None or int(wanted.split("-")[0]) == len(self.registry.uploads[name])

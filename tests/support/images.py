@@ -28,7 +28,7 @@ class Image:
     random_bytes = random.Random(seed)
     layers, diff_ids = [], []
     for size in layer_sizes:
-      tar = _tar({"data-%d" % seed: random_bytes.randbytes(size)})
+      tar = _tar({"data-%d" % seed: _random_bytes(random_bytes, size)})
       data = gzip.compress(tar, 1, mtime=0)
       layers.append(self._add(DOCKER_LAYER if docker else OCI_LAYER, data))
       diff_ids.append(sha256(tar))
@@ -65,6 +65,12 @@ def index(images, docker=False):
   return json.dumps({
       "schemaVersion": 2, "mediaType": DOCKER_LIST if docker else OCI_INDEX,
       "manifests": [image.descriptor(arch) for arch, image in images.items()]}).encode()
+
+
+def _random_bytes(generator, size):
+  """In pieces: randbytes takes less than 2^28 at once."""
+  piece = 1 << 26
+  return b"".join(generator.randbytes(min(piece, size - at)) for at in range(0, size, piece))
 
 
 def _tar(files):

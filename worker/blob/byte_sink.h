@@ -23,6 +23,13 @@ class ByteSink {
   // Errors: DATA_LOSS where the destination found another digest or size.
   virtual absl::Status Finish(const Digest& digest, int64_t size_bytes) = 0;
 
+  // After an error of Append or Finish: makes ready for all of the blob once more, from its first
+  // byte. What the destination kept of it is not sent a second time.
+  // Errors: FAILED_PRECONDITION where that would not help; those of the destination.
+  virtual absl::Status Rewind() {
+    return absl::FailedPreconditionError("the destination cannot begin again");
+  }
+
   // Whether Finish compares every byte with the digest on a side that is
   // trusted more than this process, so that comparing here as well would be for
   // nothing.

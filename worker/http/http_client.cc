@@ -116,7 +116,9 @@ void HttpClient::SetConnectionOptions(const HttpRequest& request) {
   curl_easy_setopt(easy_, CURLOPT_URL, request.url.ToString().c_str());
   curl_easy_setopt(easy_, CURLOPT_PROTOCOLS_STR, origin.https ? "https" : "http");
   curl_easy_setopt(easy_, CURLOPT_PATH_AS_IS, 1L);
-  curl_easy_setopt(easy_, CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
+  curl_easy_setopt(
+      easy_, CURLOPT_HTTP_VERSION,
+      static_cast<long>(request.offer_http2 ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1));
   curl_easy_setopt(easy_, CURLOPT_FOLLOWLOCATION, 0L);
   curl_easy_setopt(easy_, CURLOPT_PROXY, "");
   curl_easy_setopt(easy_, CURLOPT_NOSIGNAL, 1L);

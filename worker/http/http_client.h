@@ -20,9 +20,10 @@ namespace holkas {
 // sandbox closes, before any thread; again is harmless. Errors: INTERNAL where one does not work.
 absl::Status InitializeHttp();
 
-// HTTP/1.1 over libcurl with connections that are kept alive, all of them from the broker. One
-// exchange at a time; used by one thread at a time. Leaves out what a library would do by itself:
-// redirects, proxies, cookies, netrc, HSTS, alternative services, compression, name resolution.
+// HTTP/1.1, or HTTP/2 where a request offers it, over libcurl with connections that are kept alive,
+// all of them from the broker. One exchange at a time; used by one thread at a time. Leaves out
+// what a library would do by itself: redirects, proxies, cookies, netrc, HSTS, alternative
+// services, compression, name resolution.
 class HttpClient {
  public:
   // Everything referred to outlives the client.

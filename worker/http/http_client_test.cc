@@ -242,7 +242,7 @@ TEST_F(HttpClientTest, WhatIsNotHttpIsUnavailable) {
   Serve(ScriptedReply{.raw = "220 smtp.test ESMTP\r\n\x1b[31m", .then = Then::kClose});
   const absl::StatusOr<std::string> body = Fetch(Get());
   EXPECT_THAT(body, StatusIs(absl::StatusCode::kUnavailable));
-  EXPECT_EQ(exchange_->failure(), HttpFailure::kMalformed);
+  EXPECT_EQ(exchange_->failure(), HttpFailure::kHttpVersion);
   EXPECT_EQ(body.status().message().find('\x1b'), absl::string_view::npos);
 }
 

@@ -1,6 +1,7 @@
 #include "worker/http/http_exchange.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <cstring>
 #include <utility>
 
@@ -30,12 +31,21 @@ absl::Status LimitExceeded(absl::string_view message) {
   return MakeError(absl::StatusCode::kResourceExhausted, "LIMIT_EXCEEDED", message);
 }
 
-HttpFailure FailureOf(CURLcode code) {
+HttpFailure FailureOf(CURLcode code, absl::string_view detail) {
   switch (code) {
     case CURLE_COULDNT_CONNECT:
     case CURLE_COULDNT_RESOLVE_HOST:
       return HttpFailure::kConnect;
     case CURLE_SSL_CONNECT_ERROR:
+      // libcurl has no codes for these.
+      if (absl::StrContains(detail, "no application protocol")) {
+        return HttpFailure::kHttpVersion;
+      }
+      return absl::StrContains(detail, strerror(ECONNRESET)) ? HttpFailure::kTlsReset
+                                                             : HttpFailure::kTls;
+    case CURLE_UNSUPPORTED_PROTOCOL:  // no status line: HTTP/2's first frame is none
+    case CURLE_WEIRD_SERVER_REPLY:
+      return HttpFailure::kHttpVersion;
     case CURLE_OPERATION_TIMEDOUT:  // only the handshake has a time limit in libcurl
       return HttpFailure::kTls;
     case CURLE_PEER_FAILED_VERIFICATION:
@@ -205,13 +215,21 @@ absl::StatusOr<const HttpResponse*> HttpExchange::AwaitResponse() {
     }
     RETURN_IF_ERROR(status);
     if (done_) {
-      return Fail(HttpFailure::kMalformed, Unavailable("the response has no head"));
+      return Fail(HttpFailure::kReset, Unavailable("the connection ended within the head"));
     }
   }
   curl_off_t length = -1;
   curl_easy_getinfo(easy_, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length);
   response_.content_length = length;
   return &response_;
+}
+
+absl::Status HttpExchange::Prefetch() {
+  absl::Status status = done_ ? error_ : absl::OkStatus();
+  while (status.ok() && !done_ && beyond_.size() < kMaxBufferedBytes) {
+    status = Step();
+  }
+  return status;
 }
 
 absl::StatusOr<size_t> HttpExchange::Read(absl::Span<char> buffer) {
@@ -302,8 +320,8 @@ absl::Status HttpExchange::ErrorOf(CURLcode code) {
     failure_ = limit ? HttpFailure::kLimit : denied ? HttpFailure::kDenied : HttpFailure::kConnect;
     return error_;
   }
-  failure_ = FailureOf(code);
   const absl::string_view detail(error_text_.data());
+  failure_ = FailureOf(code, detail);
   return Unavailable(
       Printable(detail.empty() ? curl_easy_strerror(code) : detail, kMaxQuotedBytes));
 }

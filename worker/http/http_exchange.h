@@ -30,10 +30,12 @@ enum class HttpFailure {
   kDenied,       // the broker refuses the connection
   kConnect,      // no connection
   kTls,          // no TLS over the connection
+  kTlsReset,     // the connection broke while TLS was negotiated
   kCertificate,  // the peer's certificate is not trusted
   kReset,        // the connection broke
   kStall,        // the peer is too slow
   kMalformed,    // not HTTP
+  kHttpVersion,  // perhaps HTTP, of a version that was not offered
   kLimit,        // one of the bounds above
 };
 
@@ -66,6 +68,9 @@ class HttpExchange {
   // Waits for the head of the final response.
   absl::StatusOr<const HttpResponse*> AwaitResponse();
 
+  // After AwaitResponse: waits for the body, as far as kMaxBufferedBytes, and keeps it for Read.
+  // An error where it breaks off before.
+  absl::Status Prefetch();
   // After AwaitResponse: some bytes of the response's body, 0 at its end.
   absl::StatusOr<size_t> Read(absl::Span<char> buffer);
   // After AwaitResponse: the (rest of the) body.

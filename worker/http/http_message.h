@@ -33,6 +33,8 @@ struct HttpRequest {
   int64_t stream_size_bytes = -1;  // -1: not known
   // For connecting and TLS together.
   absl::Duration handshake_timeout = absl::Seconds(30);
+  // HTTP/2 is offered, and taken where the peer likes it better. Over TLS alone.
+  bool offer_http2 = false;
   // What the peer has more time for than PeerPatience says.
   absl::Duration extra_patience = absl::ZeroDuration();
 };

@@ -27,7 +27,7 @@ absl::Status CopyOnce(const broker::JobSpec& job, Broker& broker, ThreadPool& po
 }  // namespace
 
 absl::Status RunCopy(const broker::JobSpec& job, Broker& broker, ThreadPool& pool) {
-  return RunWithRetries(job.copy().retry(), "copy", broker,
+  return RunWithRetries("copy", job.copy().retry(), broker,
                         [&] { return CopyOnce(job, broker, pool); });
 }
 

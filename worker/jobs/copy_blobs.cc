@@ -22,6 +22,9 @@
 namespace holkas {
 namespace {
 
+// How often a blob is read again since its destination lost what it had of it.
+constexpr int kMaxRewinds = 3;
+
 // The pipelines of one CopyBlobs. The thread that runs the copy starts them, sends all events, and
 // waits; the pool's threads move bytes, count them, and say when they are done.
 class BlobCopier {
@@ -54,6 +57,7 @@ class BlobCopier {
   void Run(Pipeline& pipeline);
   absl::StatusOr<v1::BlobOutcome> Move(Pipeline& pipeline);
   absl::Status MoveBytes(Pipeline& pipeline);
+  absl::Status MoveInto(ByteSink& sink, std::unique_ptr<ByteSource> source, Pipeline& pipeline);
   absl::StatusOr<std::unique_ptr<ByteSource>> Open(const PlannedBlob& blob);
   absl::Status StopIfFailed() const;
 
@@ -165,16 +169,30 @@ absl::Status BlobCopier::MoveBytes(Pipeline& pipeline) {
   const Descriptor& blob = pipeline.blob.descriptor;
   ASSIGN_OR_RETURN(std::unique_ptr<ByteSource> source, Open(pipeline.blob));
   ASSIGN_OR_RETURN(const std::unique_ptr<ByteSink> sink, to_.CreateBlob(blob));
-  if (sink->VerifiesContent()) {
+  absl::Status status = MoveInto(*sink, std::move(source), pipeline);
+  for (int i = 0; i < kMaxRewinds && !status.ok() && !failed_ && sink->Rewind().ok(); ++i) {
+    ASSIGN_OR_RETURN(source, Open(pipeline.blob));
+    status = MoveInto(*sink, std::move(source), pipeline);
+  }
+  return status;
+}
+
+absl::Status BlobCopier::MoveInto(ByteSink& sink, std::unique_ptr<ByteSource> source,
+                                  Pipeline& pipeline) {
+  const Descriptor& blob = pipeline.blob.descriptor;
+  if (sink.VerifiesContent()) {
     source = std::make_unique<SizeCheckedSource>(std::move(source), blob.digest, blob.size_bytes);
   } else {
     source = std::make_unique<VerifyingSource>(std::move(source), blob.digest, blob.size_bytes);
   }
-  RETURN_IF_ERROR(CopyBytes(*source, *sink, [&](int64_t done_bytes) {
-                    pipeline.moving.done_bytes.store(done_bytes, std::memory_order_relaxed);
+  RETURN_IF_ERROR(CopyBytes(*source, sink, [&](int64_t done_bytes) {
+                    std::atomic<int64_t>& done = pipeline.moving.done_bytes;
+                    // What is moved a second time is no progress.
+                    done.store(std::max(done_bytes, done.load(std::memory_order_relaxed)),
+                               std::memory_order_relaxed);
                     return StopIfFailed();
                   }).status());
-  return sink->Finish(blob.digest, blob.size_bytes);
+  return sink.Finish(blob.digest, blob.size_bytes);
 }
 
 absl::StatusOr<std::unique_ptr<ByteSource>> BlobCopier::Open(const PlannedBlob& blob) {

@@ -70,6 +70,31 @@ class CopyBlobsTest : public testing::Test {
   CopyPlan plan_;
 };
 
+TEST_F(CopyBlobsTest, BlobThatTheDestinationLostIsReadAgain) {
+  PlanLayers({"layer"});
+  to_.losses = 3;
+  ASSERT_OK(Copy());
+  EXPECT_THAT(to_.blobs(), ElementsAre(Pair(Digest::Sha256Of("layer"), "layer")));
+  EXPECT_EQ(from_.opened().size(), 4u);
+  EXPECT_EQ(to_.abandoned(), 0);
+}
+
+TEST_F(CopyBlobsTest, ReadingAgainIsBounded) {
+  PlanLayers({"layer"});
+  to_.losses = 4;
+  EXPECT_THAT(Copy(), StatusIs(absl::StatusCode::kUnavailable, HasSubstr("lost")));
+  EXPECT_EQ(from_.opened().size(), 4u);
+  EXPECT_THAT(to_.blobs(), IsEmpty());
+}
+
+TEST_F(CopyBlobsTest, OtherErrorsOfTheDestinationAreFinal) {
+  PlanLayers({"layer"});
+  to_.verifies = true;
+  from_.on_read = [](const Digest&) { return absl::DataLossError("broken"); };
+  EXPECT_THAT(Copy(), StatusIs(absl::StatusCode::kDataLoss));
+  EXPECT_EQ(from_.opened().size(), 1u);
+}
+
 TEST_F(CopyBlobsTest, BytesArriveUnchanged) {
   PlanLayers({"first layer", "second layer", ""});
   ASSERT_OK(Copy());

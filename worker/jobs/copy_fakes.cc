@@ -145,7 +145,16 @@ class FakeDestination::Sink : public ByteSink {
     return absl::OkStatus();
   }
 
+  absl::Status Rewind() override {
+    bytes_.clear();
+    return lost_ ? absl::OkStatus() : absl::FailedPreconditionError("nothing is lost");
+  }
+
   absl::Status Finish(const Digest& digest, int64_t size_bytes) override {
+    lost_ = losses_++ < destination_.losses;
+    if (lost_) {
+      return absl::UnavailableError("the bytes are lost");
+    }
     if (destination_.verifies &&
         (Digest::Sha256Of(bytes_) != digest || static_cast<int64_t>(bytes_.size()) != size_bytes)) {
       return MakeError(absl::StatusCode::kDataLoss, "CONTENT_MISMATCH", "the file is wrong");
@@ -162,6 +171,8 @@ class FakeDestination::Sink : public ByteSink {
  private:
   FakeDestination& destination_;
   std::string bytes_;
+  int losses_ = 0;
+  bool lost_ = false;
   bool finished_ = false;
 };
 

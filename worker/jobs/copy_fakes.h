@@ -74,6 +74,8 @@ class FakeDestination : public ImageDestination {
   std::set<std::string> refused_types;
   // Whether the sinks verify.
   bool verifies = false;
+  // How often each sink's Finish fails so that Rewind helps.
+  int losses = 0;
 
   // One line for each blob finished (`blob DIGEST`), manifest (`manifest DIGEST`, `top DIGEST`)
   // and publication (`publish DIGEST`).

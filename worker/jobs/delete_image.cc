@@ -19,7 +19,7 @@ absl::StatusOr<v1::DeleteResponse> DeleteImage(const Transport& transport,
   }
   const v1::DeleteRequest& request = context.job.delete_();
   v1::DeleteResponse response;
-  RETURN_IF_ERROR(RunWithRetries(request.retry(), "delete", context.broker, [&]() -> absl::Status {
+  RETURN_IF_ERROR(RunWithRetries("delete", request.retry(), context.broker, [&]() -> absl::Status {
     ASSIGN_OR_RETURN(const Digest digest,
                      transport.delete_image(context, context.job.source(), request.only_tag()));
     response.set_digest(digest.ToString());

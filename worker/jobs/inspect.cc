@@ -20,6 +20,7 @@
 #include "worker/image/manifest.h"
 #include "worker/image/media_types.h"
 #include "worker/jobs/job.h"
+#include "worker/jobs/retry_job.h"
 #include "worker/transports/transport.h"
 
 namespace holkas {
@@ -202,11 +203,14 @@ absl::StatusOr<v1::InspectResponse> InspectImage(const broker::JobSpec& job, Ima
 }
 
 absl::StatusOr<v1::InspectResponse> RunInspect(const broker::JobSpec& job, Broker& broker) {
-  ASSIGN_OR_RETURN(const Transport* transport, FindTransport(job.source()));
-  const TransportContext context{broker, job};
-  ASSIGN_OR_RETURN(std::unique_ptr<ImageSource> source,
-                   transport->open_source(context, job.source()));
-  return InspectImage(job, *source);
+  return RunWithRetries("inspect", job.inspect().retry(), broker,
+                        [&]() -> absl::StatusOr<v1::InspectResponse> {
+                          ASSIGN_OR_RETURN(const Transport* transport, FindTransport(job.source()));
+                          const TransportContext context{broker, job};
+                          ASSIGN_OR_RETURN(std::unique_ptr<ImageSource> source,
+                                           transport->open_source(context, job.source()));
+                          return InspectImage(job, *source);
+                        });
 }
 
 }  // namespace holkas

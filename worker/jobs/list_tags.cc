@@ -34,7 +34,7 @@ absl::Status ListTags(const Transport& transport, const TransportContext& contex
     return sent ? absl::OkStatus() : status;
   };
   RETURN_IF_ERROR(
-      RunWithRetries(context.job.list_tags().retry(), "list of tags", context.broker, attempt));
+      RunWithRetries("list of tags", context.job.list_tags().retry(), context.broker, attempt));
   return broken_off;
 }
 

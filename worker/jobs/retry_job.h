@@ -1,26 +1,54 @@
 #ifndef HOLKAS_WORKER_JOBS_RETRY_JOB_H_
 #define HOLKAS_WORKER_JOBS_RETRY_JOB_H_
 
-#include <functional>
+#include <type_traits>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
-#include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "holkas/v1/image.pb.h"
 #include "worker/broker/broker.h"
+#include "worker/http/retry.h"
 
 namespace holkas {
 
-// Runs `attempt`, and as often as the caller's policy says again where it ends with UNAVAILABLE.
-// Between two attempts it writes a line to holkasd's log, where the job is called `what`, and
-// blocks in `sleep`. Result: that of the last attempt.
-absl::Status RunWithRetries(
-    const v1::RetryPolicy& policy, absl::string_view what, Broker& broker,
-    const std::function<absl::Status()>& attempt,
-    const std::function<void(absl::Duration)>& sleep = [](absl::Duration time) {
-      absl::SleepFor(time);
-    });
+// Does a whole job again when its caller asked for that: beyond what single requests are tried
+// again (worker/http/retry.h), after longer pauses, with connections and upload sessions of its
+// own.
+
+// Whether an error is one after which Skopeo's --retry-times begins again: the network, and what
+// gateways answer. Not 500 and not 429.
+bool IsWorthRepeating(const absl::Status& status);
+
+// How long to wait after the attempt of that number, from 0: what the caller says, or two to the
+// power of it in seconds; with up to a tenth more, so that many callers do not come back at the
+// same moment.
+absl::Duration DelayOfJob(const v1::RetryPolicy& policy, int attempt);
+
+// Waits after a failed attempt, from 0, and logs that; whether there is another one.
+bool WaitForNextAttempt(absl::string_view job, const v1::RetryPolicy& policy, int attempt,
+                        const absl::Status& failure, Broker& broker,
+                        absl::FunctionRef<void(absl::Duration)> sleep);
+
+// What `attempt`, which returns a Status or a StatusOr, returned last. `job` is for the log.
+template <typename Attempt>
+std::invoke_result_t<Attempt> RunWithRetries(
+    absl::string_view job, const v1::RetryPolicy& policy, Broker& broker, Attempt attempt,
+    absl::FunctionRef<void(absl::Duration)> sleep = RetryPolicy::SleepInSandbox) {
+  for (int i = 0;; ++i) {
+    auto result = attempt();
+    absl::Status status;
+    if constexpr (std::is_same_v<decltype(result), absl::Status>) {
+      status = result;
+    } else {
+      status = result.status();
+    }
+    if (status.ok() || !WaitForNextAttempt(job, policy, i, status, broker, sleep)) {
+      return result;
+    }
+  }
+}
 
 }  // namespace holkas
 

@@ -1,6 +1,11 @@
 #include "worker/transports/registry/registry_blob_source.h"
 
+#include <algorithm>
+#include <optional>
+#include <vector>
+
 #include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
 #include "proto/wire/error.h"
 #include "proto/wire/status_macros.h"
 #include "worker/http/content_range.h"
@@ -28,8 +33,8 @@ std::string RegistryBlobSource::Context() const {
 }
 
 absl::Status RegistryBlobSource::Begin() {
-  ASSIGN_OR_RETURN(answer_,
-                   client_.Send({.path = absl::StrCat("blobs/", blob_.digest.ToString())}));
+  ASSIGN_OR_RETURN(answer_, client_.Send({.path = absl::StrCat("blobs/", blob_.digest.ToString()),
+                                          .is_blob = true}));
   if (answer_->head().status != 200) {
     return answer_->Error(RegistryObject::kBlob);
   }
@@ -47,48 +52,107 @@ absl::Status RegistryBlobSource::CheckLength(const HttpResponse& head) const {
 
 absl::StatusOr<size_t> RegistryBlobSource::Read(absl::Span<char> buffer) {
   while (true) {
-    absl::StatusOr<size_t> count = answer_->exchange().Read(buffer);
-    if (count.ok()) {
-      read_bytes_ += static_cast<int64_t>(*count);
-      return count;
+    absl::StatusOr<size_t> count = ReadOnce(buffer);
+    const HttpFailure failure = Break(count);
+    if (failure == HttpFailure::kNone) {
+      read_bytes_ += count.ok() ? static_cast<int64_t>(*count) : 0;
+      return count.ok() ? count : WithContext(count.status(), Context());
     }
-    if (answer_->exchange().failure() != HttpFailure::kReset) {
-      return WithContext(count.status(), Context());
+    if (read_bytes_ == blob_.size_bytes) {
+      return 0;  // what is missing is the end of the message, not of the blob
     }
-    if (read_bytes_ - resumed_at_bytes_ >= kResumeCreditBytes) {
-      resumes_ = 0;
+    if (count.ok() && restarts_ == kMaxRestarts) {
+      return count;  // the registry has no more: who reads says that it is too little
     }
-    if (blob_.size_bytes < 0 || resumes_ == kMaxResumes) {
-      return WithContext(count.status(), Context());
+    const absl::StatusOr<bool> resumed = Resume(failure);
+    if (!resumed.ok()) {
+      return WithContext(resumed.status(), Context());
     }
-    ++resumes_;
-    if (absl::Status status = Resume(); !status.ok()) {
-      return WithContext(status, Context());
+    if (!*resumed) {
+      // Without an error it is for who reads to say that this was too short.
+      return count.ok() ? count : WithContext(count.status(), Context());
     }
   }
 }
 
-absl::Status RegistryBlobSource::Resume() {
+absl::StatusOr<size_t> RegistryBlobSource::ReadOnce(absl::Span<char> buffer) {
+  while (skip_bytes_ > 0) {
+    const size_t wanted = std::min<size_t>(buffer.size(), static_cast<size_t>(skip_bytes_));
+    ASSIGN_OR_RETURN(const size_t count, answer_->exchange().Read(buffer.first(wanted)));
+    if (count == 0) {
+      return 0;
+    }
+    skip_bytes_ -= static_cast<int64_t>(count);
+  }
+  return answer_->exchange().Read(buffer);
+}
+
+HttpFailure RegistryBlobSource::Break(const absl::StatusOr<size_t>& count) const {
+  if (blob_.size_bytes < 0) {
+    return HttpFailure::kNone;  // nobody knows where it ends
+  }
+  if (count.ok()) {
+    // A body without a length ends with the connection, however that ended.
+    return *count == 0 && read_bytes_ < blob_.size_bytes ? HttpFailure::kReset : HttpFailure::kNone;
+  }
+  const HttpFailure failure = answer_->exchange().failure();
+  return failure == HttpFailure::kReset || failure == HttpFailure::kStall ? failure
+                                                                          : HttpFailure::kNone;
+}
+
+absl::StatusOr<bool> RegistryBlobSource::Resume(HttpFailure failure) {
+  const std::optional<absl::Duration> delay = budget_.Resume(failure, read_bytes_);
+  if (!delay.has_value() || restarts_ > kMaxRestarts) {
+    return false;
+  }
   answer_.reset();
-  resumed_at_bytes_ = read_bytes_;
-  ASSIGN_OR_RETURN(
-      answer_, client_.Send({.path = absl::StrCat("blobs/", blob_.digest.ToString()),
-                             .headers = {{"Range", absl::StrCat("bytes=", read_bytes_, "-")}}}));
+  if (*delay > absl::ZeroDuration()) {
+    client_.Wait(*delay);
+  }
+  RegistryRequest request = {.path = absl::StrCat("blobs/", blob_.digest.ToString()),
+                             .is_blob = true};
+  if (read_bytes_ > 0) {
+    request.headers = {{"Range", absl::StrCat("bytes=", read_bytes_, "-")}};
+  }
+  ASSIGN_OR_RETURN(answer_, client_.Send(request));
+  RETURN_IF_ERROR(TakeAnswer());
+  return true;
+}
+
+absl::Status RegistryBlobSource::TakeAnswer() {
   const HttpResponse& head = answer_->head();
-  if (head.status == 200 && read_bytes_ == 0) {
-    return CheckLength(head);
+  if (head.status == 206 && read_bytes_ > 0) {
+    skip_bytes_ = 0;
+    return CheckRange(head);
   }
-  if (head.status == 200) {
-    return MakeError(absl::StatusCode::kUnavailable, "REGISTRY_UNAVAILABLE",
-                     absl::StrCat("the connection broke after ", read_bytes_,
-                                  " bytes, and the registry cannot continue from there"));
+  if (head.status == 416) {
+    return CannotContinue("refuses to continue from there");
   }
-  if (head.status != 206) {
+  if (head.status != 200) {
     return answer_->Error(RegistryObject::kBlob);
   }
-  const std::optional<ContentRange> range = ParseContentRange(head.Header("Content-Range"));
+  RETURN_IF_ERROR(CheckLength(head));
+  skip_bytes_ = read_bytes_;
+  if (read_bytes_ > 0 && ++restarts_ > kMaxRestarts) {
+    return CannotContinue("cannot continue from there");
+  }
+  return absl::OkStatus();
+}
+
+absl::Status RegistryBlobSource::CannotContinue(absl::string_view why) const {
+  return MakeError(
+      absl::StatusCode::kUnavailable, "REGISTRY_UNAVAILABLE",
+      absl::StrCat("the connection broke after ", read_bytes_, " bytes, and the registry ", why));
+}
+
+absl::Status RegistryBlobSource::CheckRange(const HttpResponse& head) const {
+  const std::vector<absl::string_view> ranges = head.Headers("Content-Range");
+  const std::optional<ContentRange> range =
+      ranges.size() == 1 ? ParseContentRange(ranges.front()) : std::nullopt;
+  const int64_t left_bytes = blob_.size_bytes - read_bytes_;
   if (!range.has_value() || range->first != read_bytes_ || range->last != blob_.size_bytes - 1 ||
-      (range->total >= 0 && range->total != blob_.size_bytes)) {
+      (range->total >= 0 && range->total != blob_.size_bytes) ||
+      (head.content_length >= 0 && head.content_length != left_bytes)) {
     return Mismatch(absl::StrCat("the registry continued with another range than bytes ",
                                  read_bytes_, " to ", blob_.size_bytes - 1));
   }

@@ -5,18 +5,19 @@
 #include <string>
 
 #include "worker/blob/byte_source.h"
+#include "worker/http/http_exchange.h"
+#include "worker/http/retry.h"
 #include "worker/image/manifest.h"
 #include "worker/transports/registry/registry_client.h"
 
 namespace holkas {
 
-// How often a blob is taken up again after its connection broke.
-inline constexpr int kMaxResumes = 10;
-// As many bytes as this win back all of them.
-inline constexpr int64_t kResumeCreditBytes = 8 << 20;
+// How often a registry that ignores ranges may send a blob from its beginning again.
+inline constexpr int kMaxRestarts = 2;
 
-// A blob of a registry while it is being downloaded. When the connection breaks, continues with a
-// range request on a new one. Does not verify.
+// A blob of a registry while it is being downloaded. When the connection breaks or stalls,
+// continues with a range request on a new one, as often as ResumeBudget allows; where the registry
+// sends the blob from its beginning instead, passes over what was read before. Does not verify.
 class RegistryBlobSource : public ByteSource {
  public:
   // Errors: NOT_FOUND (BLOB_UNKNOWN); DATA_LOSS (CONTENT_MISMATCH) where the registry announces
@@ -31,16 +32,25 @@ class RegistryBlobSource : public ByteSource {
       : client_(client), blob_(blob) {}
 
   absl::Status Begin();
-  absl::Status Resume();
+  // Whether what failure() says is followed by another answer; false where it is given up.
+  absl::StatusOr<bool> Resume(HttpFailure failure);
+  absl::Status TakeAnswer();
   absl::Status CheckLength(const HttpResponse& head) const;
+  absl::Status CheckRange(const HttpResponse& head) const;
+  absl::Status CannotContinue(absl::string_view why) const;
+  // What failed, if the answer broke off before the blob's end; kNone otherwise.
+  HttpFailure Break(const absl::StatusOr<size_t>& count) const;
+  absl::StatusOr<size_t> ReadOnce(absl::Span<char> buffer);
   std::string Context() const;
 
   RegistryClient& client_;
   const Descriptor blob_;
   std::unique_ptr<RegistryAnswer> answer_;
   int64_t read_bytes_ = 0;
-  int64_t resumed_at_bytes_ = 0;
-  int resumes_ = 0;
+  // Of this answer: what is still to be passed over, since it was read before.
+  int64_t skip_bytes_ = 0;
+  int restarts_ = 0;
+  ResumeBudget budget_;
 };
 
 }  // namespace holkas

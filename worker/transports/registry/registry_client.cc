@@ -81,18 +81,31 @@ absl::StatusOr<std::unique_ptr<RegistryAnswer>> RegistryClient::Send(
     const RegistryRequest& request) {
   for (int attempt = 1;; ++attempt) {
     Attempt result = TryOnce(request);
-    const bool worth_it = result.answer.ok() ? IsWorthRetrying((*result.answer)->head().status)
-                                             : IsWorthRetrying(result.failure);
-    if (!worth_it || attempt >= std::min(request.attempts, options_.retry.attempts)) {
+    if (attempt >= std::min(request.attempts, MaxAttempts(result))) {
       return std::move(result.answer);
     }
     const absl::Duration delay = DelayBefore(result, attempt);
+    if (!budget_.Spend(delay)) {
+      return std::move(result.answer);
+    }
     if (result.answer.ok()) {
       (*result.answer)->Discard();
       result.answer->reset();
     }
     options_.retry.sleep(delay);
   }
+}
+
+// A registry has proven itself by an answer that is no trouble of its own.
+int RegistryClient::MaxAttempts(const Attempt& failed) {
+  if (!failed.answer.ok()) {
+    return holkas::MaxAttempts(failed.failure, proven_);
+  }
+  const int attempts = holkas::MaxAttempts((*failed.answer)->head().status, proven_);
+  if (attempts == 1) {
+    proven_ = true;
+  }
+  return attempts;
 }
 
 absl::Duration RegistryClient::DelayBefore(const Attempt& failed, int attempt) const {
@@ -123,7 +136,8 @@ RegistryClient::Attempt RegistryClient::TryBothSchemes(const RegistryRequest& re
     scheme_ = Scheme::kHttps;
     return secure;
   }
-  if (secure.failure != HttpFailure::kTls && secure.failure != HttpFailure::kConnect) {
+  if (secure.failure != HttpFailure::kTls && secure.failure != HttpFailure::kTlsReset &&
+      secure.failure != HttpFailure::kConnect) {
     return secure;
   }
   Attempt plain = TryWithCredentials(request, UrlFor(request, false));
@@ -176,12 +190,26 @@ RegistryClient::Attempt RegistryClient::TryWithRedirects(const RegistryRequest& 
 }
 
 RegistryClient::Attempt RegistryClient::TryHop(const RegistryRequest& request, const Url& url) {
+  const bool offered = offer_http2_;
+  Attempt attempt = TryVersion(request, url);
+  if (attempt.failure != HttpFailure::kHttpVersion || offered || !url.origin().https) {
+    return attempt;
+  }
+  offer_http2_ = true;
+  Attempt other = TryVersion(request, url);
+  return other.answer.ok() ? std::move(other) : std::move(attempt);
+}
+
+RegistryClient::Attempt RegistryClient::TryVersion(const RegistryRequest& request, const Url& url) {
   absl::StatusOr<std::unique_ptr<RegistryAnswer>> answer =
       Start(MakeHttpRequest(request, url), url);
   if (!answer.ok()) {
     return {answer.status(), HttpFailure::kLimit};
   }
-  const absl::Status status = (*answer)->Await();
+  absl::Status status = (*answer)->Await();
+  if (status.ok() && !request.is_blob) {
+    status = (*answer)->exchange().Prefetch();
+  }
   if (!status.ok()) {
     return {WithUrl(status, request, url), (*answer)->exchange().failure()};
   }
@@ -194,7 +222,27 @@ absl::StatusOr<std::unique_ptr<RegistryAnswer>> RegistryClient::StartUpload(
   const Url url = UrlFor(request, scheme_ != Scheme::kHttp);
   HttpRequest http = MakeHttpRequest(request, url);
   http.body = HttpRequest::Body::kStream;
-  return Start(std::move(http), url);
+  std::string authorization = authorization_.Current();
+  ASSIGN_OR_RETURN(std::unique_ptr<RegistryAnswer> answer, Start(std::move(http), url));
+  answer->authorization_ = std::move(authorization);
+  return answer;
+}
+
+bool RegistryClient::Reauthorize(const RegistryAnswer& refusal) {
+  if (refusal.head().status != 401 || !IsOwnOrigin(refusal.url().origin())) {
+    return false;
+  }
+  const absl::StatusOr<bool> learned = authorization_.Learn(refusal.head(), refusal.authorization_);
+  return learned.ok() && *learned;
+}
+
+bool RegistryClient::WaitAfter(int attempt) {
+  const absl::Duration delay = RetryDelay(options_.retry, attempt);
+  if (!budget_.Spend(delay)) {
+    return false;
+  }
+  Wait(delay);
+  return true;
 }
 
 absl::StatusOr<std::unique_ptr<RegistryAnswer>> RegistryClient::Start(HttpRequest http,
@@ -207,6 +255,7 @@ absl::StatusOr<std::unique_ptr<RegistryAnswer>> RegistryClient::Start(HttpReques
 HttpRequest RegistryClient::MakeHttpRequest(const RegistryRequest& request, const Url& url) const {
   HttpRequest http = {.method = request.method, .url = url, .headers = request.headers};
   http.extra_patience = request.extra_patience;
+  http.offer_http2 = offer_http2_;
   if (request.body.has_value()) {
     http.body = HttpRequest::Body::kBytes;
     http.bytes = *request.body;

@@ -2,6 +2,7 @@
 #define HOLKAS_WORKER_TRANSPORTS_REGISTRY_REGISTRY_CLIENT_H_
 
 #include <atomic>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
@@ -37,7 +38,11 @@ struct RegistryRequest {
   std::vector<std::pair<std::string, std::string>> headers = {};
   // Outlives the call. Every request with a body that is not streamed may be repeated.
   std::optional<absl::string_view> body = std::nullopt;
-  int attempts = 3;
+  // Fewer where the failure is not worth as many (worker/http/retry.h).
+  int attempts = std::numeric_limits<int>::max();
+  // The answer's body is a blob, which who reads it takes up again when it breaks off. Every other
+  // body belongs to its answer: where it breaks off, the request is tried again.
+  bool is_blob = false;
   // As in HttpRequest.
   absl::Duration extra_patience = absl::ZeroDuration();
 };
@@ -66,6 +71,9 @@ class RegistryAnswer {
   std::unique_ptr<HttpExchange> exchange_;
   Url url_;
   const HttpResponse* head_ = nullptr;
+  // The Authorization header that was sent, of StartUpload alone.
+  std::string authorization_;
+  friend class RegistryClient;
 };
 
 // Speaks with the registry of one place of a job, for one repository: finds out once whether it
@@ -98,6 +106,15 @@ class RegistryClient {
   // or repeated. After at least one Send.
   absl::StatusOr<std::unique_ptr<RegistryAnswer>> StartUpload(const RegistryRequest& request);
 
+  // Whether a 401 to what StartUpload began leads to another answer when it is begun again.
+  bool Reauthorize(const RegistryAnswer& refusal);
+
+  // Waits before something is tried again that is more than one request.
+  void Wait(absl::Duration delay) const { options_.retry.sleep(delay); }
+  // The same after the failed attempt of that number, from 1; false where the job may not try any
+  // more.
+  bool WaitAfter(int attempt);
+
   // Where an upload continues, by the Location of an answer.
   // Errors: UNAVAILABLE for a malformed one and for one that leads from HTTPS to HTTP.
   absl::StatusOr<Url> ResolveLocation(const RegistryAnswer& answer) const;
@@ -121,11 +138,13 @@ class RegistryClient {
   Attempt TryWithCredentials(const RegistryRequest& request, const Url& url);
   Attempt TryWithRedirects(const RegistryRequest& request, Url url);
   Attempt TryHop(const RegistryRequest& request, const Url& url);
+  Attempt TryVersion(const RegistryRequest& request, const Url& url);
 
   absl::StatusOr<std::unique_ptr<RegistryAnswer>> Start(HttpRequest http, const Url& url);
   HttpRequest MakeHttpRequest(const RegistryRequest& request, const Url& url) const;
   Url UrlFor(const RegistryRequest& request, bool https) const;
   bool IsOwnOrigin(const Origin& origin) const;
+  int MaxAttempts(const Attempt& failed);
   absl::Duration DelayBefore(const Attempt& failed, int attempt) const;
   absl::Status WithUrl(const absl::Status& status, const RegistryRequest& request,
                        const Url& url) const;
@@ -138,6 +157,12 @@ class RegistryClient {
   std::atomic<Scheme> scheme_;
   // Whether the registry ever answered.
   std::atomic<bool> answered_ = false;
+  // Whether HTTP/2 is offered: to a peer that speaks nothing else. The two cost the same for small
+  // answers, and for blobs HTTP/1.1 is faster.
+  std::atomic<bool> offer_http2_ = false;
+  // Whether it ever answered as one that works.
+  std::atomic<bool> proven_ = false;
+  RetryBudget budget_;
   // Held by the one request that finds out the scheme.
   absl::Mutex probe_mutex_;
   RegistryAuthorization authorization_;

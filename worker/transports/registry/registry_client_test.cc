@@ -89,7 +89,7 @@ TEST_F(RegistryClientTest, ServerThatWantsTlsIsNotSpokenToInTheClear) {
   EXPECT_THAT(StatusOf(*client), StatusIs(absl::StatusCode::kUnavailable, HasSubstr("https://")));
 }
 
-TEST_F(RegistryClientTest, UnreachableRegistryIsUnavailableAfterThreeAttempts) {
+TEST_F(RegistryClientTest, UnreachableRegistryIsUnavailableAfterFourAttempts) {
   ServeInTurn({{}});
   server_.reset();
   const auto client = NewClient();
@@ -98,8 +98,8 @@ TEST_F(RegistryClientTest, UnreachableRegistryIsUnavailableAfterThreeAttempts) {
                                HasSubstr("pinging container registry registry.test:5000: Get "
                                          "\"http://registry.test:5000/v2/\": ")));
   EXPECT_EQ(ErrorReason(status), "REGISTRY_UNAVAILABLE");
-  EXPECT_EQ(broker_.connections().size(), 6u);  // https and http, each time
-  EXPECT_EQ(sleeps_.size(), 2u);
+  EXPECT_EQ(broker_.connections().size(), 8u);  // https and http, each time
+  EXPECT_EQ(sleeps_.size(), 3u);
 }
 
 TEST_F(RegistryClientTest, DeniedAddressIsNotTriedAgain) {
@@ -123,18 +123,38 @@ TEST_F(RegistryClientTest, StallIsNotTriedAgain) {
 }
 
 TEST_F(RegistryClientTest, TriesAgainAfterTroubleOfTheRegistry) {
-  ServeInTurn({{.status = 500}, {.status = 503}, {.status = 200}});
-  const auto client = NewClient();
-  EXPECT_THAT(StatusOf(*client), IsOkAndHolds(200));
-  ASSERT_EQ(sleeps_.size(), 2u);
-  EXPECT_LT(sleeps_[0], sleeps_[1]);
+  for (const int status : {408, 500, 502, 503, 504}) {
+    sleeps_.clear();
+    ServeInTurn({{.status = status}, {.status = status}, {.status = status}, {.status = 200}});
+    const auto client = NewClient();
+    EXPECT_THAT(StatusOf(*client), IsOkAndHolds(200));
+    ASSERT_EQ(sleeps_.size(), 3u);
+    EXPECT_LT(sleeps_[0], sleeps_[2]);
+  }
 }
 
-TEST_F(RegistryClientTest, GivesUpAfterThreeAttempts) {
+TEST_F(RegistryClientTest, GivesUpAfterFourAttempts) {
   ServeInTurn({{.status = 502}});
   const auto client = NewClient();
   EXPECT_THAT(StatusOf(*client), IsOkAndHolds(502));
-  EXPECT_EQ(server_->requests().size(), 3u);
+  EXPECT_EQ(server_->requests().size(), 4u);
+}
+
+TEST_F(RegistryClientTest, RegistryThatAnsweredBeforeIsWaitedForLonger) {
+  ServeInTurn({{.status = 200}, {.status = 502}});
+  const auto client = NewClient();
+  EXPECT_THAT(StatusOf(*client), IsOkAndHolds(200));
+  EXPECT_THAT(StatusOf(*client), IsOkAndHolds(502));
+  EXPECT_EQ(server_->requests().size(), 1u + 8u);
+}
+
+TEST_F(RegistryClientTest, RetriesOfOneJobAreBounded) {
+  ServeInTurn({{.status = 502}});
+  const auto client = NewClient();
+  for (int i = 0; i < 2 * RetryBudget::kMaxRetries; ++i) {
+    EXPECT_THAT(StatusOf(*client), IsOkAndHolds(502));
+  }
+  EXPECT_EQ(sleeps_.size(), static_cast<size_t>(RetryBudget::kMaxRetries));
 }
 
 TEST_F(RegistryClientTest, WaitsAsLongAsTheRegistryAsks) {
@@ -151,6 +171,18 @@ TEST_F(RegistryClientTest, TriesAgainAfterAReset) {
   const auto client = NewClient();
   EXPECT_THAT(StatusOf(*client), IsOkAndHolds(200));
   EXPECT_THAT(StatusOf(*client), IsOkAndHolds(204));
+}
+
+TEST_F(RegistryClientTest, AnswerThatBreaksOffIsAskedForAgain) {
+  const ScriptedReply whole = {.body = R"({"tags":["a"]})"};
+  ScriptedReply cut = whole;
+  cut.cut_after = 50;
+  cut.then = Then::kClose;
+  ServeInTurn({cut, cut, whole});
+  const auto client = NewClient();
+  ASSERT_OK_AND_ASSIGN(const auto answer, client->Send({.path = "tags/list"}));
+  EXPECT_THAT(answer->exchange().ReadAll(100), IsOkAndHolds(whole.body));
+  EXPECT_EQ(server_->requests().size(), 3u);
 }
 
 TEST_F(RegistryClientTest, PasswordWaitsUntilTheRegistryAsksForIt) {

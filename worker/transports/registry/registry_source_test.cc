@@ -192,39 +192,120 @@ TEST_F(RegistrySourceTest, ContinuingIsBounded) {
   Serve([&](const ScriptedRequest& request) { return ServeInPieces(request, blob); });
   RegistrySource source = Open();
   EXPECT_THAT(ReadAll(source.OpenBlob(BlobOf(blob))), StatusIs(absl::StatusCode::kUnavailable));
-  EXPECT_EQ(server_->requests().size(), 1u + kMaxResumes);
+  EXPECT_EQ(server_->requests().size(), 1u + ResumeBudget::kMaxResumes);
+}
+
+// The first 1,000 bytes of a blob of 5,000, however the connection then ends.
+std::vector<ScriptedReply> FirstPieces(const std::string& blob) {
+  std::string chunk = absl::StrCat("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3e8\r\n",
+                                   blob.substr(0, 1000), "\r\n");
+  return {{.headers = {{"Content-Length", "5000"}},
+           .body = blob.substr(0, 1000),
+           .then = ScriptedReply::Then::kClose},
+          {.headers = {{"Content-Length", "5000"}},
+           .body = blob.substr(0, 1000),
+           .then = ScriptedReply::Then::kStall},
+          {.body = blob.substr(0, 1000), .framing = ScriptedReply::Framing::kClose},
+          {.raw = std::move(chunk), .then = ScriptedReply::Then::kClose}};
+}
+
+TEST_F(RegistrySourceTest, HoweverABodyBreaksOffItIsContinued) {
+  std::string blob(5000, 'b');
+  blob[1000] = 'c';
+  for (const ScriptedReply& first : FirstPieces(blob)) {
+    ServeInTurn({first,
+                 {.status = 206,
+                  .headers = {{"Content-Range", "bytes 1000-4999/5000"}},
+                  .body = blob.substr(1000)}});
+    RegistrySource source = Open();
+    EXPECT_THAT(ReadAll(source.OpenBlob(BlobOf(blob))), IsOkAndHolds(blob));
+    EXPECT_EQ(server_->requests().at(1).headers.at("range"), "bytes=1000-");
+  }
+}
+
+TEST_F(RegistrySourceTest, MissingEndOfTheMessageIsNotMissingFromTheBlob) {
+  const std::string blob(1000, 'b');
+  ServeInTurn({FirstPieces(blob).back()});
+  RegistrySource source = Open();
+  EXPECT_THAT(ReadAll(source.OpenBlob(BlobOf(blob))), IsOkAndHolds(blob));
+  EXPECT_EQ(server_->requests().size(), 1u);
 }
 
 TEST_F(RegistrySourceTest, ContinuationWithAnotherRangeIsDataLoss) {
   const std::string blob(5000, 'b');
-  for (const std::string range :
-       {"bytes 0-4999/5000", "bytes 1000-4999/5001", "bytes 1001-4999/5000", "bytes 1000-4998/5000",
-        "", "1000-4999"}) {
-    ServeInTurn(
-        {{.headers = {{"Content-Length", "5000"}},
-          .body = blob.substr(0, 1000),
-          .then = Then::kClose},
-         {.status = 206, .headers = {{"Content-Range", range}}, .body = blob.substr(1000)}});
+  using Headers = std::vector<std::pair<std::string, std::string>>;
+  const auto range = [](std::string value) { return Headers{{"Content-Range", value}}; };
+  for (const Headers& headers :
+       {range("bytes 0-4999/5000"), range("bytes 1000-4999/5001"), range("bytes 1001-4999/5000"),
+        range("bytes 1000-4998/5000"), range("bytes 1000-4999/"), range("bytes 1000-/5000"),
+        range("bytes */5000"), range("bytes=1000-4999/5000"), range("bytes 4999-1000/5000"),
+        range("bytes 1000-4999/5000, bytes 1000-4999/5000"), range(""), range("1000-4999"),
+        range("items 1000-4999/5000"), Headers{},
+        Headers{{"Content-Range", "bytes 1000-4999/5000"}, {"Content-Range", "bytes 0-4/5"}},
+        Headers{{"Content-Type", "multipart/byteranges; boundary=b"}},
+        Headers{{"Content-Range", "bytes 1000-4999/5000"}, {"Content-Length", "3999"}}}) {
+    ServeInTurn({FirstPieces(blob).front(),
+                 {.status = 206, .headers = headers, .body = blob.substr(1000)}});
     RegistrySource source = Open();
     EXPECT_THAT(ReadAll(source.OpenBlob(BlobOf(blob))),
                 StatusIs(absl::StatusCode::kDataLoss, HasSubstr("another range")))
-        << range;
+        << (headers.empty() ? "none" : headers[0].second);
   }
 }
 
-TEST_F(RegistrySourceTest, RegistryThatCannotContinueIsUnavailable) {
-  ServeInTurn({{.headers = {{"Content-Length", "500"}}, .body = "abc", .then = Then::kClose}});
-  RegistrySource source = Open();
-  EXPECT_THAT(ReadAll(source.OpenBlob(BlobOf(std::string(500, 'x')))),
-              StatusIs(absl::StatusCode::kUnavailable, HasSubstr("cannot continue")));
+TEST_F(RegistrySourceTest, RegistryThatIgnoresRangesMayBeginAgainTwice) {
+  std::string blob;
+  while (blob.size() < 5000) {
+    absl::StrAppend(&blob, blob.size(), " ");
+  }
+  const auto first = [&](size_t bytes) {
+    return ScriptedReply{.headers = {{"Content-Length", absl::StrCat(blob.size())}},
+                         .body = blob.substr(0, bytes),
+                         .then = Then::kClose};
+  };
+  ServeInTurn({first(1000), first(600), {.body = blob}});
+  RegistrySource twice = Open();
+  EXPECT_THAT(ReadAll(twice.OpenBlob(BlobOf(blob))), IsOkAndHolds(blob));
+  ServeInTurn({first(1000), first(2000), first(3000), {.body = blob}});
+  RegistrySource thrice = Open();
+  EXPECT_THAT(ReadAll(thrice.OpenBlob(BlobOf(blob))),
+              StatusIs(absl::StatusCode::kUnavailable,
+                       HasSubstr("broke after 3000 bytes, and the registry cannot continue")));
 }
 
-TEST_F(RegistrySourceTest, StalledBlobIsUnavailable) {
+TEST_F(RegistrySourceTest, RegistryThatHasLessThanTheBlobIsNotAskedForEver) {
+  const std::string blob(5000, 'b');
+  ServeInTurn({{.body = blob.substr(0, 1000), .framing = Framing::kClose}});
+  RegistrySource source = Open();
+  // Whoever reads counts, and finds it too short.
+  EXPECT_THAT(ReadAll(source.OpenBlob(BlobOf(blob))), IsOkAndHolds(blob.substr(0, 1000)));
+  EXPECT_EQ(server_->requests().size(), 1u + kMaxRestarts);
+}
+
+TEST_F(RegistrySourceTest, RegistryThatBeginsAgainWithAnotherSizeIsDataLoss) {
+  const std::string blob(5000, 'b');
+  ServeInTurn({FirstPieces(blob).front(), {.body = blob + "b"}});
+  RegistrySource source = Open();
+  EXPECT_THAT(ReadAll(source.OpenBlob(BlobOf(blob))),
+              StatusIs(absl::StatusCode::kDataLoss, HasSubstr("announces 5001 bytes")));
+}
+
+TEST_F(RegistrySourceTest, RefusedRangeIsUnavailable) {
+  const std::string blob(5000, 'b');
+  ServeInTurn({FirstPieces(blob).front(), {.status = 416}});
+  RegistrySource source = Open();
+  EXPECT_THAT(ReadAll(source.OpenBlob(BlobOf(blob))),
+              StatusIs(absl::StatusCode::kUnavailable,
+                       HasSubstr("broke after 1000 bytes, and the registry refuses")));
+}
+
+TEST_F(RegistrySourceTest, StalledBlobIsUnavailableAfterThreeStalls) {
   ServeInTurn({{.headers = {{"Content-Length", "500"}}, .body = "abc", .then = Then::kStall}});
   RegistrySource source = Open();
   const absl::Status status = ReadAll(source.OpenBlob(BlobOf(std::string(500, 'x')))).status();
   EXPECT_THAT(status, StatusIs(absl::StatusCode::kUnavailable, HasSubstr("no byte for")));
   EXPECT_EQ(ErrorReason(status), "REGISTRY_UNAVAILABLE");
+  EXPECT_EQ(server_->requests().size(), 3u);
 }
 
 TEST_F(RegistrySourceTest, RefusedTagListIsAWarning) {
