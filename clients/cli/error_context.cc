@@ -16,11 +16,10 @@ namespace {
 
 // What keeps an image from being opened at all.
 constexpr absl::string_view kOpeningReasons[] = {
-    "ADDRESS_DENIED",        "CREDENTIALS_UNAVAILABLE",
-    "INVALID_REFERENCE",     "MANIFEST_UNKNOWN",
-    "PATH_DENIED",           "REGISTRY_DENIED",
-    "REGISTRY_UNAUTHORIZED", "REGISTRY_UNAVAILABLE",
-    "REPOSITORY_UNKNOWN",    "TRANSPORT_UNIMPLEMENTED",
+    "ADDRESS_DENIED",       "CREDENTIALS_UNAVAILABLE", "INVALID_CONFIG",
+    "INVALID_REFERENCE",    "MANIFEST_UNKNOWN",        "PATH_DENIED",
+    "REGISTRY_BLOCKED",     "REGISTRY_DENIED",         "REGISTRY_UNAUTHORIZED",
+    "REGISTRY_UNAVAILABLE", "REPOSITORY_UNKNOWN",      "TRANSPORT_UNIMPLEMENTED",
 };
 
 constexpr absl::string_view kLookingUp = "getting username and password";
@@ -79,16 +78,16 @@ bool IsAboutOpeningSource(const absl::Status& status, const std::string& source,
          absl::StrContains(message, registry);
 }
 
-// Which of the two images a look-up of credentials failed for, where only one has a registry.
-absl::Status WithCredentialsContext(const absl::Status& status, const std::string& source,
-                                    const std::string& destination) {
-  absl::Status looking = WithContext(status, kLookingUp);
+// Which of the two images failed for a reason that only registries have, where only one has a
+// registry.
+absl::Status WithRegistryContext(const absl::Status& status, const std::string& source,
+                                 const std::string& destination) {
   if (!RegistryOf(source).empty() && !RegistryOf(destination).empty()) {
-    return looking;
+    return status;
   }
   return RegistryOf(destination).empty()
-             ? WithContext(looking, absl::StrCat("initializing source ", FullName(source)))
-             : WithContext(looking,
+             ? WithContext(status, absl::StrCat("initializing source ", FullName(source)))
+             : WithContext(status,
                            absl::StrCat("initializing destination ", FullName(destination)));
 }
 
@@ -144,7 +143,10 @@ absl::Status WithCopyContext(const absl::Status& failure, const std::string& sou
   }
   std::string reason = ErrorReason(status);
   if (reason == "CREDENTIALS_UNAVAILABLE") {
-    return WithCredentialsContext(status, source, destination);
+    return WithRegistryContext(WithContext(status, kLookingUp), source, destination);
+  }
+  if (reason == "REGISTRY_BLOCKED" || reason == "INVALID_CONFIG") {
+    return WithRegistryContext(status, source, destination);
   }
   if (reason == "PLATFORM_NOT_FOUND") {
     return WithContext(status,

@@ -1,6 +1,7 @@
 #include "clients/cli/error_context.h"
 
 #include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
 #include "proto/wire/error.h"
 #include "proto/wire/status_matchers.h"
@@ -105,6 +106,19 @@ TEST(WithCopyContext, SaysThatCredentialsWereLookedUp) {
                        "initializing destination docker://a.example/b:latest: " + looking));
   EXPECT_THAT(WithCopyContext(failed, "docker://a.example/b", "docker://a.example/c"),
               StatusIs(StatusCode::kUnauthenticated, looking));
+}
+
+TEST(WithCopyContext, SaysWhichImageIsBlocked) {
+  const char kBlocked[] = "registry a.example is blocked in r.conf";
+  const absl::Status blocked =
+      MakeError(StatusCode::kPermissionDenied, "REGISTRY_BLOCKED", kBlocked);
+  EXPECT_EQ(WithInspectContext(blocked, "docker://a.example/b").message(),
+            absl::StrCat("Error parsing image name \"docker://a.example/b\": ", kBlocked));
+  EXPECT_EQ(WithCopyContext(blocked, "docker://a.example/b", "dir:/x").message(),
+            absl::StrCat("initializing source docker://a.example/b:latest: ", kBlocked));
+  EXPECT_EQ(WithCopyContext(blocked, "dir:/x", "docker://a.example/b").message(),
+            absl::StrCat("initializing destination docker://a.example/b:latest: ", kBlocked));
+  EXPECT_EQ(WithCopyContext(blocked, "docker://b.example/b", "docker://a.example/b"), blocked);
 }
 
 TEST(WithCopyContext, TellsTheRegistriesApart) {
