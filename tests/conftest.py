@@ -24,6 +24,17 @@ def soak(short, long):
   return long if SOAK else short
 
 
+def pytest_configure(config):
+  config.addinivalue_line("markers", "soak: takes minutes, for HOLKAS_SOAK=1 alone")
+
+
+def pytest_collection_modifyitems(config, items):
+  left_out = [item for item in items if not SOAK and item.get_closest_marker("soak")]
+  if left_out:
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if item not in left_out]
+
+
 @pytest.fixture(scope="session")
 def programs(tmp_path_factory):
   source = pathlib.Path(os.environ.get("HOLKAS_BIN_DIR") or ROOT / ".cache" / "bin")

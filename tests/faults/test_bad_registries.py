@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from conftest import SOAK, soak
+from conftest import soak
 from fakes import scripted_registry as fake
 from support.images import Image
 from support.oracle import Directory, Layout, tree
@@ -157,7 +157,7 @@ class TestStall:
     assert 28 < time.monotonic() - start < 40
     Layout(tmp_path / "to").check()
 
-  @pytest.mark.skipif(not SOAK, reason="takes minutes")
+  @pytest.mark.soak
   def test_body_that_stalls_for_ever_ends_by_itself(self, programs, shared_server, scripted,
                                                     tmp_path, image):
     name = scripted.add("app", "v1", image)

@@ -106,7 +106,7 @@ class TestBodies:
   def test_lost_connection(self, programs, shared_server, scripted):
     scripted.on("GET", "/tags/list", reset(10))
     scripted.add_manifest("app", "long-name-of-a-tag", "x", b"x")
-    assert "fetching tags list" in refused(list_tags(programs, shared_server, scripted))
+    assert "/v2/app/tags/list" in refused(list_tags(programs, shared_server, scripted))
 
   def test_control_characters_do_not_reach_a_terminal(self, programs, shared_server, scripted):
     scripted.on("GET", "/tags/list", tag_pages(
