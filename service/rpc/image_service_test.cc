@@ -485,6 +485,29 @@ TEST_F(ImageServiceTest, AReaderOfTagsWhoIsSlowHoldsTheWorkerBackAndMissesNothin
   EXPECT_EQ(rest.parts.size(), kParts - 1u);
 }
 
+TEST_F(ImageServiceTest, AReaderOfTagsWhoDoesNotReadIsCutOff) {
+  timeouts_.reader_pause = absl::Milliseconds(100);
+  const std::vector<std::string> tags(1000, std::string(32, 'x'));
+  absl::Notification gone;
+  Start([&](FakeWorkerSide& worker) {
+    worker.Begin();
+    for (int i = 0; i < 400; ++i) {
+      worker.SendTags(tags);  // fails once the session is over
+    }
+    worker.AwaitEnd();
+    gone.Notify();
+    return CleanExit();
+  });
+  grpc::ClientContext context;
+  const auto reader = stub_->ListTags(&context, ListOf("docker://localhost/x"));
+  gone.WaitForNotification();
+  const ReadTags read = ReadAll(*reader);
+  EXPECT_THAT(read.status,
+              StatusIs(StatusCode::kResourceExhausted, HasSubstr("reads nothing for more than")));
+  EXPECT_EQ(ErrorReason(read.status), "LIMIT_EXCEEDED");
+  EXPECT_LT(read.parts.size(), 400u);
+}
+
 TEST_F(ImageServiceTest, AReaderOfTagsWhoHangsUpEndsTheWorker) {
   absl::Notification gone;
   Start([&gone](FakeWorkerSide& worker) {

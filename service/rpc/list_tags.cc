@@ -20,8 +20,6 @@ namespace {
 
 // Tags that wait for a slow reader; then the worker has to wait as well.
 constexpr size_t kMaxWaitingBytes = 1 << 20;
-// How long a caller may read nothing while so many wait.
-constexpr absl::Duration kMaxReaderPause = absl::Seconds(30);
 
 // One list: the job on its thread, the writing on the caller's.
 class TagStream {
@@ -62,7 +60,7 @@ class TagStream {
     }
     const absl::Time now = absl::Now();
     full_since_ = std::min(full_since_, now);
-    if (now - full_since_ > kMaxReaderPause) {
+    if (now - full_since_ > server_.timeouts.reader_pause) {
       reader_pauses_ = true;
     }
     return true;
@@ -73,7 +71,7 @@ class TagStream {
     if (reader_pauses_) {
       status_ = MakeError(absl::StatusCode::kResourceExhausted, "LIMIT_EXCEEDED",
                           absl::StrCat("send tags: the caller reads nothing for more than ",
-                                       absl::FormatDuration(kMaxReaderPause)));
+                                       absl::FormatDuration(server_.timeouts.reader_pause)));
     } else if (status_.ok() && is_empty_) {
       Push(v1::ListTagsResponse());  // tells whose list has no tags
     }
@@ -104,6 +102,7 @@ absl::Status ListTags(const ServerParts& server, const RequestContext& context,
   const absl::Time deadline = DeadlineOf(context, server.timeouts.inspect, server.timeouts);
   ASSIGN_OR_RETURN(JobRunner::Call call,
                    MakeCall(server, context, "ListTags", std::move(job), deadline));
+  call.source = absl::StrCat("docker://", repository);  // a list has no tag
   return TagStream(server, context, std::move(repository)).Run(std::move(call), write);
 }
 

@@ -37,6 +37,8 @@ struct Timeouts {
   absl::Duration copy = absl::Hours(1);
   // Whatever the caller says.
   absl::Duration longest = absl::Hours(24);
+  // How long the caller of ListTags may read nothing while many tags wait.
+  absl::Duration reader_pause = absl::Seconds(30);
 };
 
 // Which local paths callers may use.
