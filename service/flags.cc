@@ -42,6 +42,10 @@ std::variant<Flags, int> ParseFlags(int argc, char** argv) {
   app.add_option("--worker-binary", flags.worker_binary,
                  "The worker program (default: holkas-worker beside this one)")
       ->type_name("FILE");
+  app.add_option("--token-realms", flags.token_realms,
+                 "Hosts that get a registry's credentials where it names them as its token realm")
+      ->type_name("HOST[:PORT]")
+      ->delimiter(',');
   // Hidden, as Skopeo's.
   app.add_option("--registries-conf", flags.registries_conf)->type_name("FILE")->group("");
   // CLI11 reports by exceptions; none passes this function.
@@ -62,6 +66,10 @@ void ApplyFlags(const Flags& flags, config::v1::ServerConfig& config) {
   }
   if (!flags.registries_conf.empty()) {
     config.mutable_registries()->set_registries_conf(flags.registries_conf);
+  }
+  if (!flags.token_realms.empty()) {
+    config.mutable_registries()->mutable_token_realms()->Assign(flags.token_realms.begin(),
+                                                                flags.token_realms.end());
   }
   config::v1::RequiredTier tier;
   if (config::v1::RequiredTier_Parse(

@@ -21,6 +21,7 @@ struct Flags {
   std::string log_level;     // the same
   std::string worker_binary;
   std::string registries_conf;
+  std::vector<std::string> token_realms;
 };
 
 // The flags, or the exit code after help, version or an error was printed.

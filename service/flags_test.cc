@@ -25,13 +25,15 @@ TEST(Flags, WinOverTheConfiguration) {
   config.add_listen("unix:/from/file");
   config.mutable_log()->set_level(config::v1::LOG_LEVEL_OFF);
   config = Apply({"--listen", "unix:/a", "--listen", "tcp:127.0.0.1:0", "--insecure-tcp",
-                  "--sandbox-tier=full", "--log-level=debug", "--registries-conf=r.conf"},
+                  "--sandbox-tier=full", "--log-level=debug", "--registries-conf=r.conf",
+                  "--token-realms=a.test,b.test:5000"},
                  config);
   EXPECT_THAT(config.listen(), testing::ElementsAre("unix:/a", "tcp:127.0.0.1:0"));
   EXPECT_TRUE(config.access().insecure_tcp());
   EXPECT_EQ(config.sandbox().required_tier(), config::v1::REQUIRED_TIER_FULL);
   EXPECT_EQ(config.log().level(), config::v1::LOG_LEVEL_DEBUG);
   EXPECT_EQ(config.registries().registries_conf(), "r.conf");
+  EXPECT_THAT(config.registries().token_realms(), testing::ElementsAre("a.test", "b.test:5000"));
 }
 
 TEST(Flags, WithoutFlagsTheConfigurationStays) {

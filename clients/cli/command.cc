@@ -23,14 +23,16 @@ constexpr char kSignal[] = "signal";
 absl::StatusOr<std::vector<std::string>> PrivateServerArguments(const FlagSet& flags,
                                                                 const std::string& address) {
   std::vector<std::string> arguments;
-  const std::string registries_conf = flags.String("registries-conf");
-  if (!registries_conf.empty()) {
-    arguments.push_back(absl::StrCat("--registries-conf=", registries_conf));
-  }
-  if (!arguments.empty() && !address.empty()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("--registries-conf is for the private server: the server at ", address,
-                     " has its own configuration"));
+  for (const char* name : {"registries-conf", "token-realms"}) {
+    const std::string value = flags.String(name);
+    if (!value.empty() && !address.empty()) {
+      return absl::InvalidArgumentError(absl::StrCat("--", name,
+                                                     " is for the private server: the server at ",
+                                                     address, " has its own configuration"));
+    }
+    if (!value.empty()) {
+      arguments.push_back(absl::StrCat("--", name, "=", value));
+    }
   }
   return arguments;
 }

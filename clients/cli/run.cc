@@ -57,6 +57,10 @@ FlagSet GlobalFlags() {
       {"server", '\0', FlagType::kString, "ADDRESS",
        "use the server at unix:/PATH or HOST:PORT of the loopback (default $HOLKAS_SERVER; "
        "without it, a private one)"},
+      {"token-realms", '\0', FlagType::kString, "HOST[:PORT],...",
+       "give a registry's credentials to these too, where it gets its tokens from them (default: "
+       "to "
+       "its own origin and domain alone)"},
       {"policy", '\0', FlagType::kString, "", "", kNotBuiltFlag},
       {"registries.d", '\0', FlagType::kString, "", "", kNotBuiltFlag},
       {"registries-conf", '\0', FlagType::kString, "", "", FlagUse::kHidden},

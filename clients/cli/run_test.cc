@@ -394,5 +394,15 @@ TEST_F(RunTest, RegistriesConfGoesToThePrivateServerAlone) {
                                    "unix:/from/environment has its own configuration")));
 }
 
+TEST_F(RunTest, TokenRealmsGoToThePrivateServerAlone) {
+  EXPECT_EQ(Run({"--token-realms=a.test,b.test:5000", "--server=", "inspect",
+                 "docker://fake.example/app"}),
+            0);
+  EXPECT_THAT(arguments_, testing::ElementsAre("--token-realms=a.test,b.test:5000"));
+  EXPECT_EQ(Run({"--token-realms=a.test", "inspect", "docker://fake.example/app"}), 1);
+  EXPECT_THAT(err_, EndsWith(Fatal("--token-realms is for the private server: the server at "
+                                   "unix:/from/environment has its own configuration")));
+}
+
 }  // namespace
 }  // namespace holkas

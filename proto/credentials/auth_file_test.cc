@@ -8,6 +8,8 @@
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "proto/wire/error.h"
@@ -224,6 +226,24 @@ TEST(AuthFile, MalformedFilesAreNamedAndNotShown) {
   deep = absl::StrCat("{\"a\":", std::string(40, '['), std::string(40, ']'), "}");
   ExpectUnavailable(Find(deep, "a.test").status(), "it has more than 32 levels");
   ExpectUnavailable(Find(std::string("{}\0x", 4), "a.test").status(), "it is not JSON");
+}
+
+TEST(AuthFile, OnlyNestingIsDepth) {
+  std::string brackets(100, '[');
+  EXPECT_EQ(UserFor(absl::StrCat(R"({"x": "\")", brackets, R"(", "y": [[], [], {}, )",
+                                 R"("\\"], "auths": {"a.test": {"auth": "bWU6cHc="}}})"),
+                    "a.test"),
+            "me");
+}
+
+TEST(AuthFile, ManyEntriesTakeNoTime) {
+  std::string text = R"({"auths": {"a.test": {"auth": "bWU6cHc="})";
+  for (int i = 0; text.size() < kMaxAuthFileBytes - 100; ++i) {
+    absl::StrAppend(&text, ",\"", i, "\":{}");
+  }
+  absl::Time start = absl::Now();
+  EXPECT_EQ(UserFor(text + "}}", "a.test"), "me");
+  EXPECT_LT(absl::Now() - start, absl::Seconds(10));
 }
 
 TEST(AuthFile, OtherEntriesMayBeMalformed) {

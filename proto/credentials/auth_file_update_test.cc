@@ -14,8 +14,10 @@
 #include <random>
 #include <sstream>
 #include <string>
+#include <system_error>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -222,27 +224,52 @@ TEST_F(AuthFileUpdateTest, FiftyLoginsAtOnceAllStay) {
   EXPECT_EQ(Files(), 1u);
 }
 
-// Another program does not know our lock: what it writes while a change is being made is in the end
-// there too, unless it comes within the few microseconds between comparison and rename.
-TEST_F(AuthFileUpdateTest, ChangeByAnotherProgramIsSeen) {
-  constexpr int kRounds = 100;
-  Write("{}");
-  pid_t other = Fork([&] {
-    for (;;) {
-      std::string text = R"({"auths": {"other.test": {"auth": "eW91OnB3"}}})";
-      std::ofstream(root_ + "/other") << text;
-      rename((root_ + "/other").c_str(), path_.c_str());
-      usleep(300);
+// Whether the process is writing a new file: it has read the old one.
+bool IsWriting(pid_t pid) {
+  std::error_code gone;
+  for (const auto& entry :
+       std::filesystem::directory_iterator(absl::StrCat("/proc/", pid, "/fd"), gone)) {
+    std::string file = std::filesystem::read_symlink(entry.path(), gone);
+    if (absl::EndsWith(file, " (deleted)")) {
+      return true;
     }
-  });
+  }
+  return false;
+}
+
+bool HasEnded(pid_t pid) {
+  siginfo_t info = {};
+  waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED | WNOHANG | WNOWAIT);
+  return info.si_pid != 0;
+}
+
+// Another program does not know our lock: what it writes while a change is being made is there in
+// the end, unless it comes within the few microseconds between comparison and rename.
+TEST_F(AuthFileUpdateTest, ChangeByAnotherProgramIsNotLost) {
+  constexpr int kRounds = 40;
+  std::string filler;
+  for (int i = 0; i < 5000; ++i) {
+    absl::StrAppend(&filler, ",\"filler", i, ".test\": {\"auth\": \"bWU6cHc=\"}");
+  }
+  const std::string theirs =
+      absl::StrCat(R"({"auths": {"other.test": {"auth": "eW91OnB3"})", filler, "}}");
+  int lost = 0;
   int together = 0;
   for (int round = 0; round < kRounds; ++round) {
-    ASSERT_OK(SetAuth(path_, "a.test", kMe));
-    together += UserOf("other.test") == "you" ? 1 : 0;
+    Write(absl::StrCat(R"({"auths": {"first.test": {"auth": "bWU6cHc="})", filler, "}}"));
+    std::ofstream(root_ + "/theirs") << theirs;
+    pid_t login = Fork([&] { _exit(SetAuth(path_, "a.test", kMe).ok() ? 0 : 1); });
+    while (!IsWriting(login) && !HasEnded(login)) {
+    }
+    ASSERT_EQ(rename((root_ + "/theirs").c_str(), path_.c_str()), 0);
+    int status = -1;
+    ASSERT_EQ(waitpid(login, &status, 0), login);
+    ASSERT_EQ(status, 0);
+    lost += UserOf("other.test") == "you" ? 0 : 1;
+    together += UserOf("other.test") == "you" && UserOf("a.test") == "me" ? 1 : 0;
   }
-  kill(other, SIGKILL);
-  waitpid(other, nullptr, 0);
-  EXPECT_GT(together, kRounds * 9 / 10);
+  EXPECT_LE(lost, kRounds / 10);
+  EXPECT_GE(together, kRounds / 2);
 }
 
 TEST_F(AuthFileUpdateTest, WhoeverIsKilledLeavesAWholeFile) {

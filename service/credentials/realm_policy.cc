@@ -88,15 +88,17 @@ absl::StatusOr<RealmGrant> CheckRealm(const Realm& realm, const broker::Registry
   }
   if (!realm.https) {
     return Denied(realm, registry,
-                  "it is another origin, spoken to over plain http; registries.token_realms allows "
-                  "it");
+                  "it is another origin, spoken to over plain http; --token-realms "
+                  "(registries.token_realms) allows it");
   }
   if (IsSameDomain(realm.host, HostOf(registry))) {
     return RealmGrant{.public_only = !settings.own_domain_at_any_address};
   }
   if (with_credentials) {
-    return Denied(realm, registry,
-                  "credentials do not go to another domain; registries.token_realms allows it");
+    return Denied(
+        realm, registry,
+        "credentials do not go to another domain; --token-realms (registries.token_realms) "
+        "allows it");
   }
   return RealmGrant{};
 }

@@ -110,7 +110,7 @@ TEST(CheckRealm, MessageNamesBothAndTheWayOut) {
   EXPECT_EQ(
       status.message(),
       "registry r.example.com wants a token of https://thief.test:8443: credentials do not go "
-      "to another domain; registries.token_realms allows it");
+      "to another domain; --token-realms (registries.token_realms) allows it");
 }
 
 }  // namespace

@@ -123,6 +123,13 @@ def test_credentials_do_not_go_to_another_origin(programs, server, app, realm):
   assert not realm.requests
 
 
+def test_private_server_is_told_of_realms(programs, app, realm):
+  realm.requests.clear()
+  programs.holkas("--token-realms", "a.test," + realm.address, "inspect", "--tls-verify=false",
+                  "--creds", "alice:" + PASSWORD, app).ok()
+  assert [r["user"] for r in realm.requests] == ["alice"]
+
+
 def test_no_secret_is_logged(programs, server, app, realm):
   programs.holkas("inspect", "--creds", "alice:" + PASSWORD, app, server=server).ok()
   log = server.log()

@@ -90,7 +90,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   }
   const absl::Time now = absl::FromUnixSeconds(1'800'000'000);
   if (const auto delay = holkas::ParseRetryAfter(text, now); delay.has_value()) {
-    HOLKAS_FUZZ_CHECK(*delay >= absl::ZeroDuration() && *delay <= holkas::kMaxRetryDelay);
+    HOLKAS_FUZZ_CHECK(*delay >= holkas::kMinRetryAfter && *delay <= holkas::kMaxRetryAfter);
   }
   if (const auto url = holkas::Url::Parse(text); url.ok()) {
     holkas::CheckUrl(*url);

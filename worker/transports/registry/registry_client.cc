@@ -207,13 +207,15 @@ RegistryClient::Attempt RegistryClient::TryVersion(const RegistryRequest& reques
     return {answer.status(), HttpFailure::kLimit};
   }
   absl::Status status = (*answer)->Await();
+  if (status.ok()) {
+    answered_ = true;
+  }
   if (status.ok() && !request.is_blob) {
     status = (*answer)->exchange().Prefetch();
   }
   if (!status.ok()) {
     return {WithUrl(status, request, url), (*answer)->exchange().failure()};
   }
-  answered_ = true;
   return {std::move(answer), HttpFailure::kNone};
 }
 

@@ -253,8 +253,9 @@ TEST_F(TagListTest, LongWordsAreNotKept) {
 
 TEST_F(TagListTest, PageThatBreaksOffIsUnavailable) {
   ServeInTurn({{.body = PageOf(5000), .cut_after = 30'000, .then = Then::kClose}});
-  EXPECT_THAT(Read(), StatusIs(absl::StatusCode::kUnavailable,
-                               HasSubstr("fetching tags list of registry.test:5000/lib/app")));
+  EXPECT_THAT(Read(),
+              StatusIs(absl::StatusCode::kUnavailable,
+                       HasSubstr("Get \"http://registry.test:5000/v2/lib/app/tags/list\"")));
 }
 
 TEST_F(TagListTest, UnknownRepositoryIsNotFound) {
