@@ -10,6 +10,7 @@
 #include <atomic>
 #include <chrono>
 #include <filesystem>
+#include <fstream>
 #include <memory>
 #include <thread>
 
@@ -22,6 +23,7 @@
 #include "proto/wire/error.h"
 #include "proto/wire/status_matchers.h"
 #include "service/jobs/testing/fake_launcher.h"
+#include "service/registries/registries_conf.h"
 #include "service/rpc/get_server_info.h"
 #include "service/rpc/grpc_server.h"
 #include "service/rpc/grpc_status.h"
@@ -109,6 +111,15 @@ class ImageServiceTest : public testing::Test {
   std::unique_ptr<grpc::Server> server_;
   std::unique_ptr<v1::ImageService::Stub> stub_;
 };
+
+// The life of a worker that fails its job without having done anything.
+FakeLauncher::Script EndAtOnce() {
+  return [](FakeWorkerSide& worker) {
+    worker.Begin();
+    worker.Finish(absl::UnknownError("ended at once"));
+    return CleanExit();
+  };
+}
 
 v1::CopyRequest CopyRequestOf(const std::string& source, const std::string& destination) {
   v1::CopyRequest request;
@@ -325,6 +336,27 @@ TEST_F(ImageServiceTest, StrangersMayNotUseLocalPaths) {
   EXPECT_THAT(status, StatusIs(StatusCode::kPermissionDenied, HasSubstr("/etc")));
   EXPECT_EQ(ErrorReason(status), "PATH_DENIED");
   EXPECT_EQ(launcher_->launched(), 0);
+}
+
+TEST_F(ImageServiceTest, RegistriesThatNobodyVouchesForMustBePublic) {
+  Start(EndAtOnce());
+  parts_->registry_rules.any = false;
+  const absl::Status status = Inspect("docker://127.0.0.1:5000/app").status();
+  EXPECT_THAT(status, StatusIs(StatusCode::kPermissionDenied, HasSubstr("a loopback address")));
+  EXPECT_EQ(ErrorReason(status), "ADDRESS_DENIED");
+  EXPECT_EQ(launcher_->launched(), 0);
+}
+
+TEST_F(ImageServiceTest, WhereRegistriesConfLeadsIsVouchedFor) {
+  const std::string path = absl::StrCat(testing::TempDir(), "/registries.conf");
+  std::ofstream(path) << "[[registry]]\nprefix = 'r.example'\nlocation = '127.0.0.1:5000'\n";
+  RegistriesConf registries_conf({path, true, {}});
+  Start(EndAtOnce());
+  parts_->registry_rules.any = false;
+  parts_->registries.registries_conf = &registries_conf;
+  EXPECT_THAT(Inspect("docker://r.example/app").status(),
+              StatusIs(StatusCode::kUnknown, HasSubstr("at once")));
+  EXPECT_EQ(launcher_->launched(), 1);
 }
 
 TEST_F(ImageServiceTest, RelativePathsAreForPrivateServers) {
