@@ -354,6 +354,18 @@ TEST_F(EgressTest, NoNameLeadsInside) {
   EXPECT_EQ(static_cast<size_t>(look_ups_), kNames.size() * std::size(kWays) * 2);
 }
 
+TEST_F(EgressTest, NoNameLeadsOutOfTheInternet) {
+  resources_.resolver = Resolver(4, [](const std::string&, uint16_t) {
+    Endpoint local;
+    local.storage.ss_family = AF_UNIX;
+    local.size = sizeof(local.storage);
+    return std::vector<Endpoint>{local};
+  });
+  for (const Way way : kWays) {
+    ExpectDenied(way, "local-socket.example");
+  }
+}
+
 TEST_F(EgressTest, NoNameLeadsToThisHost) {
   ifaddrs* list = nullptr;
   ASSERT_EQ(getifaddrs(&list), 0);

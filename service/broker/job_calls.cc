@@ -250,7 +250,8 @@ absl::StatusOr<UniqueFd> JobCalls::ConnectDirectly(const Target& target, absl::T
   for (const Endpoint& endpoint : endpoints) {
     const std::optional<IpAddress> address = IpAddress::Of(endpoint.address());
     if (!address.has_value()) {
-      return absl::InternalError("a name has an address that is none of the internet");
+      return MakeError(absl::StatusCode::kPermissionDenied, "ADDRESS_DENIED",
+                       absl::StrCat("connect to ", target.host, ": not an internet address"));
     }
     if (target.public_only) {
       RETURN_IF_ERROR(CheckAddress(*address, resources_.egress.denied_networks));
