@@ -102,8 +102,8 @@ absl::StatusOr<UserPassword> AskForLogin(const std::string& given_user, std::str
     user = absl::StripAsciiWhitespace(*line).empty() ? existing_user : *line;
   }
   if (password.empty()) {
-    RETURN_IF_ERROR(console.Write("Password: "));
-    absl::StatusOr<std::string> line = input.ReadHiddenLine();
+    absl::StatusOr<std::string> line =
+        input.ReadHiddenLine([&console] { return console.Write("Password: "); });
     if (!line.ok()) {
       return WithContext(line.status(), "getting username and password: reading password");
     }

@@ -124,10 +124,13 @@ class HiddenTyping {
 
 absl::StatusOr<std::string> TerminalInput::ReadLine() { return WatchedReader(fd_).ReadLine(); }
 
-absl::StatusOr<std::string> TerminalInput::ReadHiddenLine() {
+absl::StatusOr<std::string> TerminalInput::ReadHiddenLine(
+    const std::function<absl::Status()>& ask) {
   // Signals are held back first and let go last: none of them leaves the terminal as it is not.
   WatchedReader reader(fd_);
-  ASSIGN_OR_RETURN(HiddenTyping hidden, HiddenTyping::Start(fd_));
+  const absl::StatusOr<HiddenTyping> hidden = HiddenTyping::Start(fd_);
+  RETURN_IF_ERROR(ask());
+  RETURN_IF_ERROR(hidden.status());
   ASSIGN_OR_RETURN(std::string line, reader.ReadLine());
   return std::string(absl::StripSuffix(line, "\r"));
 }

@@ -2,6 +2,7 @@
 #define HOLKAS_CLIENTS_CLI_TERMINAL_INPUT_H_
 
 #include <cstddef>
+#include <functional>
 #include <string>
 
 #include "absl/status/status.h"
@@ -24,9 +25,10 @@ class TerminalInput {
   // One line, without its end. A line without an end is none, as in Skopeo.
   absl::StatusOr<std::string> ReadLine();
 
-  // One line that the terminal does not show. Errors: `inappropriate ioctl for device` where the
-  // input is no terminal.
-  absl::StatusOr<std::string> ReadHiddenLine();
+  // One line that the terminal does not show. Calls `ask` when it shows nothing any more, since who
+  // types fast would be seen before. Errors: those of `ask`; `inappropriate ioctl for device` where
+  // the input is no terminal.
+  absl::StatusOr<std::string> ReadHiddenLine(const std::function<absl::Status()>& ask);
 
   // All lines until the end of the input, in one, without their ends.
   absl::StatusOr<std::string> ReadAllLines();

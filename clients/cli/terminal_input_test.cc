@@ -65,6 +65,8 @@ class Terminal {
   UniqueFd slave_;
 };
 
+absl::Status AskNothing() { return absl::OkStatus(); }
+
 TEST(TerminalInput, LinesAreReadOneByOne) {
   UniqueFd file = FileWith("one\n two \n\nrest");
   TerminalInput input(file.get());
@@ -91,7 +93,7 @@ TEST(TerminalInput, EndlessInputIsRefused) {
 }
 
 TEST(TerminalInput, WhatIsNoTerminalHidesNothing) {
-  EXPECT_THAT(TerminalInput(FileWith("secret\n").get()).ReadHiddenLine(),
+  EXPECT_THAT(TerminalInput(FileWith("secret\n").get()).ReadHiddenLine(&AskNothing),
               StatusIs(absl::StatusCode::kFailedPrecondition, "inappropriate ioctl for device"));
 }
 
@@ -101,10 +103,22 @@ TEST(TerminalInput, HiddenLineIsNotShown) {
     terminal.WaitUntilHidden();
     terminal.Type("sec ret\r");
   });
-  EXPECT_THAT(TerminalInput(terminal.fd()).ReadHiddenLine(), IsOkAndHolds("sec ret"));
+  EXPECT_THAT(TerminalInput(terminal.fd()).ReadHiddenLine(&AskNothing), IsOkAndHolds("sec ret"));
   typist.join();
   EXPECT_EQ(terminal.Shown(), "");
   EXPECT_TRUE(terminal.Echoes());
+}
+
+TEST(TerminalInput, NobodyIsAskedBeforeTheTerminalHides) {
+  Terminal terminal;
+  bool hidden_when_asked = false;
+  EXPECT_THAT(TerminalInput(terminal.fd()).ReadHiddenLine([&] {
+    hidden_when_asked = !terminal.Echoes();
+    terminal.Type("secret\r");
+    return absl::OkStatus();
+  }),
+              IsOkAndHolds("secret"));
+  EXPECT_TRUE(hidden_when_asked);
 }
 
 TEST(TerminalInput, EndOfTheTerminalIsAnError) {
@@ -113,7 +127,7 @@ TEST(TerminalInput, EndOfTheTerminalIsAnError) {
     terminal.WaitUntilHidden();
     terminal.Type("\x04");
   });
-  EXPECT_THAT(TerminalInput(terminal.fd()).ReadHiddenLine(),
+  EXPECT_THAT(TerminalInput(terminal.fd()).ReadHiddenLine(&AskNothing),
               StatusIs(absl::StatusCode::kOutOfRange, "EOF"));
   typist.join();
   EXPECT_TRUE(terminal.Echoes());
@@ -127,7 +141,7 @@ TEST(TerminalInput, SignalEndsTheWaitingAndTheTerminalIsAsBefore) {
       terminal.WaitUntilHidden();
       pthread_kill(reader, signal_number);
     });
-    absl::Status status = TerminalInput(terminal.fd()).ReadHiddenLine().status();
+    absl::Status status = TerminalInput(terminal.fd()).ReadHiddenLine(&AskNothing).status();
     sender.join();
     EXPECT_EQ(ExitCodeOf(status), 128 + signal_number);
     EXPECT_TRUE(terminal.Echoes());
