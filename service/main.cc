@@ -345,7 +345,12 @@ absl::Status Serve(const Flags& flags, const ServerConfig& config, Logger& logge
                                  .is_private = is_private});
   ASSIGN_OR_RETURN(std::unique_ptr<ZygoteLauncher> launcher,
                    ZygoteLauncher::Start(LauncherOptionsOf(flags, config, logger)));
-  JobRunner runner(*launcher, logger, authorization, max_concurrent, max_queued, EgressOf(config));
+  JobRunner runner(
+      *launcher, logger, authorization,
+      {.concurrent = max_concurrent,
+       .queued = max_queued,
+       .connections_per_registry = static_cast<int>(limits.max_connections_per_registry())},
+      EgressOf(config));
   parts.runner = &runner;
   parts.info = MakeServerInfo(launcher->tier(), launcher->landlock_abi(), max_concurrent);
   ASSIGN_OR_RETURN(const std::unique_ptr<grpc::Server> server, grpc_start.Wait());

@@ -45,16 +45,6 @@ std::vector<Flag> LoginFlags() {
   return flags;
 }
 
-absl::StatusOr<CredentialKey> OneRegistry(const std::vector<std::string>& arguments) {
-  if (arguments.empty()) {
-    return absl::InvalidArgumentError("please provide a registry to login to");
-  }
-  if (arguments.size() > 1) {
-    return absl::InvalidArgumentError("login accepts only one registry to login to");
-  }
-  return ParseRegistryArgument(arguments[0]);
-}
-
 // The user among `credentials`; empty for none.
 std::string UserOf(const Credentials& credentials) {
   if (const auto* token = std::get_if<IdentityToken>(&credentials)) {
@@ -146,7 +136,7 @@ absl::Status RunLogin(const FlagSet& flags, const std::vector<std::string>& argu
   absl::Time deadline = DeadlineOf(flags);
   Console& console = context.console;
   ASSIGN_OR_RETURN(LoginStore store, LoginStore::Open(flags, context));
-  ASSIGN_OR_RETURN(CredentialKey key, OneRegistry(arguments));
+  ASSIGN_OR_RETURN(CredentialKey key, ParseOneRegistryArgument(arguments, "login", "login to"));
   ASSIGN_OR_RETURN(Credentials existing, store.Get(key));
   if (flags.Bool("get-login")) {
     return PrintUser(key, existing, console);

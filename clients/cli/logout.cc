@@ -35,16 +35,6 @@ std::vector<Flag> LogoutFlags() {
   return flags;
 }
 
-absl::StatusOr<CredentialKey> OneRegistry(const std::vector<std::string>& arguments) {
-  if (arguments.empty()) {
-    return absl::InvalidArgumentError("please provide a registry to logout from");
-  }
-  if (arguments.size() > 1) {
-    return absl::InvalidArgumentError("logout accepts only one registry to logout from");
-  }
-  return ParseRegistryArgument(arguments[0]);
-}
-
 // What is to be said where `store` keeps nothing for `key`: another tool may.
 absl::Status ExplainNothing(const FlagSet& flags, CommandContext& context, const LoginStore& store,
                             const CredentialKey& key) {
@@ -71,7 +61,7 @@ absl::Status RunLogout(const FlagSet& flags, const std::vector<std::string>& arg
     RETURN_IF_ERROR(store.RemoveAll());
     return context.console.Write("Removed login credentials for all registries\n");
   }
-  ASSIGN_OR_RETURN(CredentialKey key, OneRegistry(arguments));
+  ASSIGN_OR_RETURN(CredentialKey key, ParseOneRegistryArgument(arguments, "logout", "logout from"));
   ASSIGN_OR_RETURN(bool removed, store.Remove(key));
   if (!removed) {
     return ExplainNothing(flags, context, store, key);

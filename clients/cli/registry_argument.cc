@@ -44,4 +44,17 @@ absl::StatusOr<CredentialKey> ParseRegistryArgument(const std::string& argument)
   return key.ok() ? key : WithContext(key.status(), "get credentials");
 }
 
+absl::StatusOr<CredentialKey> ParseOneRegistryArgument(const std::vector<std::string>& arguments,
+                                                       absl::string_view command,
+                                                       absl::string_view purpose) {
+  if (arguments.empty()) {
+    return absl::InvalidArgumentError(absl::StrCat("please provide a registry to ", purpose));
+  }
+  if (arguments.size() > 1) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(command, " accepts only one registry to ", purpose));
+  }
+  return ParseRegistryArgument(arguments[0]);
+}
+
 }  // namespace holkas

@@ -16,6 +16,7 @@
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "proto/wire/error.h"
+#include "proto/wire/host_port.h"
 #include "proto/wire/status_macros.h"
 
 namespace holkas {
@@ -326,11 +327,7 @@ absl::StatusOr<OciReference> ParseOci(absl::string_view details, absl::string_vi
 
 }  // namespace
 
-std::string RegistryReference::HostPort() const {
-  bool ipv6 = absl::StrContains(host, ':');
-  std::string text = ipv6 ? absl::StrCat("[", host, "]") : host;
-  return port == 0 ? text : absl::StrCat(text, ":", port);
-}
+std::string RegistryReference::HostPort() const { return JoinHostPort(host, port); }
 
 std::string RegistryReference::Repository() const { return absl::StrCat(HostPort(), "/", path); }
 

@@ -14,6 +14,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "proto/wire/error.h"
+#include "proto/wire/host_port.h"
 #include "proto/wire/printable.h"
 #include "proto/wire/status_macros.h"
 #include "service/broker/connect_first.h"
@@ -159,8 +160,7 @@ absl::StatusOr<UniqueFd> ConnectThroughProxy(const Proxy& proxy, const std::stri
     return MakeError(absl::StatusCode::kPermissionDenied, "ADDRESS_DENIED",
                      absl::StrCat("connect to ", Printable(host, kMaxShownBytes), ": not a host"));
   }
-  const bool is_v6 = absl::StrContains(host, ':');
-  const std::string target = absl::StrCat(is_v6 ? "[" : "", host, is_v6 ? "]" : "", ":", port);
+  const std::string target = JoinHostPort(host, port);
   absl::StatusOr<std::vector<Endpoint>> endpoints =
       resolver.Resolve(proxy.host, proxy.port, kLookUpLimit, cancellation);
   if (!endpoints.ok()) {

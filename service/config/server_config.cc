@@ -76,6 +76,8 @@ class Checker {
     RETURN_IF_ERROR(AtMost("limits.max_connections", limits.max_connections(), 65536));
     RETURN_IF_ERROR(
         AtMost("limits.max_connections_per_user", limits.max_connections_per_user(), 65536));
+    RETURN_IF_ERROR(
+        AtMost("limits.max_connections_per_registry", limits.max_connections_per_registry(), 4096));
     RETURN_IF_ERROR(Timeout("limits.inspect_timeout", limits.inspect_timeout()));
     RETURN_IF_ERROR(Timeout("limits.copy_timeout", limits.copy_timeout()));
     return Timeout("limits.max_timeout", limits.max_timeout());
@@ -127,6 +129,9 @@ void FillDefaults(ServerConfig& config) {
   }
   if (limits.max_connections_per_user() == 0) {
     limits.set_max_connections_per_user(1024);
+  }
+  if (limits.max_connections_per_registry() == 0) {
+    limits.set_max_connections_per_registry(32);
   }
   DefaultTo(*limits.mutable_inspect_timeout(), 60);
   DefaultTo(*limits.mutable_copy_timeout(), 60 * 60);

@@ -76,9 +76,10 @@ std::string Fingerprint(const Credentials& credentials) {
 
 TokenOrder MakeOrder(const broker::Authorize& question, const RegistryIdentity& identity,
                      const Credentials& credentials, const std::vector<std::string>& scopes,
-                     const RealmGrant& grant) {
+                     RealmGrant grant) {
+  const bool is_registry = grant == RealmGrant::kRegistryItself;
   TokenOrder order;
-  order.public_only = grant.public_only;
+  order.public_only = is_registry ? identity.public_only : grant == RealmGrant::kPublic;
   broker::RegistryImage& realm = *order.job.mutable_source()->mutable_registry();
   realm.set_host(question.realm_host());
   realm.set_api_host(question.realm_host());
@@ -86,7 +87,7 @@ TokenOrder MakeOrder(const broker::Authorize& question, const RegistryIdentity& 
   realm.set_plain_http_allowed(!question.realm_https());
   realm.set_verify_certificate(identity.registry.verify_certificate());
   *realm.mutable_certificates() = identity.registry.certificates();
-  if (!grant.own_origin) {
+  if (!is_registry) {
     realm.mutable_certificates()->clear_client_certificate_pem();
     realm.mutable_certificates()->clear_client_key_pem();
   }

@@ -143,6 +143,16 @@ TEST_F(AuthorizerTest, AnonymousTokensMayComeFromStrangers) {
   EXPECT_THAT(orders_[0].job.token().scopes(), ElementsAre("repository:x:pull,push", kPull));
 }
 
+TEST_F(AuthorizerTest, RegistryThatMustBePublicMustBeSoAsItsOwnRealm) {
+  EXPECT_OK(Ask(Bearer("r.example.com")).status());
+  EXPECT_FALSE(orders_.at(0).public_only);
+  identity_.source[0].public_only = true;
+  broker::Authorize question = Bearer("r.example.com");
+  question.set_refused(true);
+  EXPECT_OK(Ask(question).status());
+  EXPECT_TRUE(orders_.at(1).public_only);
+}
+
 TEST_F(AuthorizerTest, IdentityTokenGoesIntoTheOrder) {
   identity_.source[0].credentials = IdentityToken{"canary-identity", ""};
   EXPECT_OK(Ask(Bearer("auth.example.com")).status());

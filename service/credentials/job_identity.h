@@ -13,6 +13,8 @@ namespace holkas {
 struct RegistryIdentity {
   // The registry as the job's worker knows it: its name, and how it is spoken to.
   broker::RegistryImage registry;
+  // Its address must be public (RegistryGrant::public_only), also where it is its own realm.
+  bool public_only = false;
   StoredCredentials credentials;
   // The least that the job needs (distribution: docs/spec/auth/scope).
   std::vector<std::string> scopes;

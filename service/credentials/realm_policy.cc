@@ -9,6 +9,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "proto/wire/error.h"
+#include "proto/wire/host_port.h"
 #include "proto/wire/printable.h"
 
 namespace holkas {
@@ -42,9 +43,8 @@ bool IsPortOf(const broker::RegistryImage& registry, const Realm& realm) {
 }
 
 bool IsTrusted(const Realm& realm, const RealmSettings& settings) {
-  const bool bracketed = absl::StrContains(realm.host, ':');
-  const std::string host = bracketed ? absl::StrCat("[", realm.host, "]") : realm.host;
-  const std::string with_port = absl::StrCat(host, ":", realm.port);
+  const std::string host = JoinHostPort(realm.host);
+  const std::string with_port = JoinHostPort(realm.host, realm.port);
   return std::any_of(settings.trusted.begin(), settings.trusted.end(),
                      [&](const std::string& entry) {
                        const std::string name = absl::AsciiStrToLower(entry);
@@ -63,11 +63,9 @@ absl::Status Denied(const Realm& realm, const broker::RegistryImage& registry,
 }  // namespace
 
 std::string Realm::ToString() const {
-  const bool bracketed = absl::StrContains(host, ':');
-  return Printable(
-      absl::StrCat(https ? "https://" : "http://", bracketed ? "[" : "", host, bracketed ? "]" : "",
-                   port == (https ? 443 : 80) ? "" : absl::StrCat(":", port)),
-      kMaxShownBytes);
+  return Printable(absl::StrCat(https ? "https://" : "http://",
+                                JoinHostPort(host, port == (https ? 443 : 80) ? 0 : port)),
+                   kMaxShownBytes);
 }
 
 bool IsSameDomain(absl::string_view one, absl::string_view other) {
@@ -81,10 +79,10 @@ absl::StatusOr<RealmGrant> CheckRealm(const Realm& realm, const broker::Registry
     return Denied(realm, registry, "plain http is not allowed for this registry");
   }
   if (realm.host == HostOf(registry) && IsPortOf(registry, realm)) {
-    return RealmGrant{.public_only = false, .own_origin = true};
+    return RealmGrant::kRegistryItself;
   }
   if (IsTrusted(realm, settings)) {
-    return RealmGrant{.public_only = false};
+    return RealmGrant::kTrusted;
   }
   if (!realm.https) {
     return Denied(realm, registry,
@@ -92,7 +90,7 @@ absl::StatusOr<RealmGrant> CheckRealm(const Realm& realm, const broker::Registry
                   "(registries.token_realms) allows it");
   }
   if (IsSameDomain(realm.host, HostOf(registry))) {
-    return RealmGrant{.public_only = !settings.own_domain_at_any_address};
+    return settings.own_domain_at_any_address ? RealmGrant::kTrusted : RealmGrant::kPublic;
   }
   if (with_credentials) {
     return Denied(
@@ -100,7 +98,7 @@ absl::StatusOr<RealmGrant> CheckRealm(const Realm& realm, const broker::Registry
         "credentials do not go to another domain; --token-realms (registries.token_realms) "
         "allows it");
   }
-  return RealmGrant{};
+  return RealmGrant::kPublic;
 }
 
 }  // namespace holkas

@@ -32,12 +32,11 @@ struct Realm {
   std::string ToString() const;
 };
 
-// What a realm may be.
-struct RealmGrant {
-  // Its address must be public.
-  bool public_only = true;
-  // It is the registry itself.
-  bool own_origin = false;
+// Who a realm is to the registry that names it, which decides where it may be.
+enum class RealmGrant {
+  kRegistryItself,  // where the registry may be
+  kTrusted,         // anywhere
+  kPublic,          // at a public address
 };
 
 // Whether a token for `registry` may be asked for at `realm`. Credentials go to the registry's own

@@ -30,7 +30,15 @@ char Grant(const Realm& realm, const broker::RegistryImage& registry, bool with_
     EXPECT_EQ(ErrorReason(grant.status()), "REALM_DENIED");
     return 'd';
   }
-  return grant->own_origin ? 'o' : grant->public_only ? 'p' : 'a';
+  switch (*grant) {
+    case RealmGrant::kRegistryItself:
+      return 'o';
+    case RealmGrant::kTrusted:
+      return 'a';
+    case RealmGrant::kPublic:
+      return 'p';
+  }
+  return '?';
 }
 
 TEST(CheckRealm, WithCredentials) {

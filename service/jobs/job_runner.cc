@@ -1,5 +1,6 @@
 #include "service/jobs/job_runner.h"
 
+#include <algorithm>
 #include <map>
 #include <utility>
 #include <vector>
@@ -9,10 +10,12 @@
 #include "absl/strings/str_replace.h"
 #include "absl/time/clock.h"
 #include "proto/wire/error.h"
+#include "proto/wire/host_port.h"
 #include "proto/wire/status_macros.h"
 #include "service/broker/broker_resources.h"
 #include "service/broker/broker_session.h"
 #include "service/jobs/admission.h"
+#include "service/jobs/connection_quota.h"
 
 namespace holkas {
 namespace {
@@ -29,7 +32,7 @@ constexpr size_t kMinSecretBytes = 4;
 
 // What a worker says ends up in the log, and a hostile one may say the credentials it was given.
 std::string WithoutSecrets(absl::string_view text, const broker::JobSpec& job,
-                           const std::vector<std::string>& more = {}) {
+                           const std::vector<std::string>& more) {
   std::vector<std::pair<absl::string_view, absl::string_view>> replacements;
   const auto hide = [&replacements](absl::string_view secret) {
     if (secret.size() >= kMinSecretBytes) {
@@ -45,6 +48,24 @@ std::string WithoutSecrets(absl::string_view text, const broker::JobSpec& job,
     hide(secret);
   }
   return absl::StrReplaceAll(text, replacements);
+}
+
+// As many connections as the worker has threads, to each registry of its job.
+ConnectionQuota::Shares SharesOf(const broker::JobSpec& job) {
+  ConnectionQuota::Shares shares;
+  const auto add = [&](const broker::RegistryImage& registry) {
+    if (!registry.host().empty()) {
+      shares[JoinHostPort(registry.host(), registry.port())] +=
+          static_cast<int>(std::max<uint32_t>(job.threads(), 1));
+    }
+  };
+  for (const broker::ImageLocation* location : {&job.source(), &job.destination()}) {
+    add(location->registry());
+    for (const broker::RegistryImage& mirror : location->registry().mirrors()) {
+      add(mirror);
+    }
+  }
+  return shares;
 }
 
 // Waits for the end of a worker whose session is over, and hurries it where it does not end.
@@ -79,11 +100,12 @@ absl::Status WithWorkerExit(const JobOutcome& outcome, const std::string& how) {
 class JobRunner::State {
  public:
   State(Launcher& launcher, Logger& logger, AuthorizationResources& authorization,
-        int max_concurrent, int max_queued, const Egress& egress)
+        const Limits& limits, const Egress& egress)
       : launcher_(launcher),
         logger_(logger),
         authorization_(authorization),
-        admission_(max_concurrent, max_queued) {
+        connections_(limits.connections_per_registry),
+        admission_(limits.concurrent, limits.queued) {
     broker_resources_.egress = egress;
     token_resources_.egress = egress;
   }
@@ -113,6 +135,7 @@ class JobRunner::State {
   Launcher& launcher_;
   Logger& logger_;
   AuthorizationResources& authorization_;
+  ConnectionQuota connections_;
   Admission admission_;
   BrokerResources broker_resources_;
   // Auth workers' own: the sessions of those who wait for them hold threads of the other.
@@ -129,6 +152,9 @@ absl::StatusOr<std::string> JobRunner::State::Run(Call call) {
 }
 
 absl::StatusOr<std::string> JobRunner::State::RunAdmitted(Call& call, Summary& summary) {
+  // First, so that who waits for a busy registry keeps nobody from another one.
+  ASSIGN_OR_RETURN(const ConnectionQuota::Reservation connections,
+                   connections_.Reserve(SharesOf(call.job), call.deadline, call.cancelled));
   ASSIGN_OR_RETURN(const Admission::Slot slot, admission_.Enter(call.deadline, call.cancelled));
   ASSIGN_OR_RETURN(const std::unique_ptr<Worker> worker,
                    launcher_.Launch(call.needs_certificate_store));
@@ -186,7 +212,8 @@ absl::StatusOr<broker::TokenResponse> JobRunner::State::FetchToken(
   BrokerSession::Options options;
   options.grants.source_registry = RegistryGrant{.host = realm.host(),
                                                  .ports = {static_cast<uint16_t>(realm.port())},
-                                                 .public_only = order.public_only};
+                                                 .public_only = order.public_only,
+                                                 .plain_http_allowed = realm.plain_http_allowed()};
   options.grants.max_connections = kTokenConnections;
   options.grants.max_run_time = kTokenTime;
   options.job = order.job;
@@ -243,9 +270,8 @@ void JobRunner::State::LogEnd(const Call& call, const absl::Status& status, absl
 }
 
 JobRunner::JobRunner(Launcher& launcher, Logger& logger, AuthorizationResources& authorization,
-                     int max_concurrent, int max_queued, const Egress& egress)
-    : state_(std::make_unique<State>(launcher, logger, authorization, max_concurrent, max_queued,
-                                     egress)) {}
+                     const Limits& limits, const Egress& egress)
+    : state_(std::make_unique<State>(launcher, logger, authorization, limits, egress)) {}
 
 JobRunner::~JobRunner() = default;
 

@@ -44,10 +44,17 @@ class JobRunner {
     std::function<bool()> reader_is_behind;
   };
 
-  // `max_concurrent`: how many jobs run at once; more wait in the order of their arrival, up to
-  // `max_queued` of them. What is referred to must outlive the runner.
+  struct Limits {
+    // How many jobs run at once; more wait in the order of their arrival, up to `queued` of them.
+    int concurrent = 64;
+    int queued = 128;
+    // How many connections all jobs together have to one registry; who wants more waits.
+    int connections_per_registry = 32;
+  };
+
+  // What is referred to must outlive the runner.
   JobRunner(Launcher& launcher, Logger& logger, AuthorizationResources& authorization,
-            int max_concurrent, int max_queued, const Egress& egress = {});
+            const Limits& limits, const Egress& egress = {});
   ~JobRunner();
 
   // The serialised response of the job (empty for Copy and ListTags). Blocks until the job is over

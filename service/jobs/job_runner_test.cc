@@ -75,7 +75,7 @@ TEST_F(JobRunnerTest, GivesTheResultOfTheWorker) {
     worker.Finish();
     return CleanExit();
   });
-  JobRunner runner(launcher, logger_, authorization_, 1, 0);
+  JobRunner runner(launcher, logger_, authorization_, {.concurrent = 1, .queued = 0});
   JobRunner::Call call = InspectCall();
   call.needs_certificate_store = true;
   EXPECT_THAT(runner.Run(std::move(call)), IsOkAndHolds("one two"));
@@ -94,7 +94,7 @@ TEST_F(JobRunnerTest, GivesTheErrorOfTheWorker) {
     worker.Finish(MakeError(StatusCode::kNotFound, "MANIFEST_UNKNOWN", "no such image"));
     return CleanExit();
   });
-  JobRunner runner(launcher, logger_, authorization_, 1, 0);
+  JobRunner runner(launcher, logger_, authorization_, {.concurrent = 1, .queued = 0});
   const absl::Status status = runner.Run(InspectCall()).status();
   EXPECT_THAT(status, StatusIs(StatusCode::kNotFound, "no such image"));
   EXPECT_EQ(ErrorReason(status), "MANIFEST_UNKNOWN");
@@ -106,7 +106,7 @@ TEST_F(JobRunnerTest, AWorkerThatDiesIsInternalAndTellsHow) {
     worker.Begin();
     return WorkerExit{WorkerExit::How::kSignaled, 31};
   });
-  JobRunner runner(launcher, logger_, authorization_, 1, 0);
+  JobRunner runner(launcher, logger_, authorization_, {.concurrent = 1, .queued = 0});
   const absl::Status status = runner.Run(InspectCall()).status();
   EXPECT_THAT(status, StatusIs(StatusCode::kInternal, HasSubstr("signal 31")));
   EXPECT_EQ(ErrorReason(status), "WORKER_DIED");
@@ -124,7 +124,7 @@ TEST_F(JobRunnerTest, AWorkerThatBreaksTheProtocolIsDistrusted) {
     worker.AwaitEnd();
     return CleanExit();
   });
-  JobRunner runner(launcher, logger_, authorization_, 1, 0);
+  JobRunner runner(launcher, logger_, authorization_, {.concurrent = 1, .queued = 0});
   const absl::Status status = runner.Run(InspectCall()).status();
   EXPECT_THAT(status, StatusIs(StatusCode::kInternal));
   EXPECT_EQ(ErrorReason(status), "WORKER_VIOLATION");
@@ -137,7 +137,7 @@ TEST_F(JobRunnerTest, ADeadlineKillsTheWorker) {
     worker.AwaitEnd();
     return CleanExit();
   });
-  JobRunner runner(launcher, logger_, authorization_, 1, 0);
+  JobRunner runner(launcher, logger_, authorization_, {.concurrent = 1, .queued = 0});
   JobRunner::Call call = InspectCall();
   call.deadline = absl::Now() + absl::Milliseconds(20);
   EXPECT_THAT(runner.Run(std::move(call)), StatusIs(StatusCode::kDeadlineExceeded));
@@ -153,7 +153,7 @@ TEST_F(JobRunnerTest, ACallerWhoHangsUpKillsTheWorkerInHalfASecond) {
     worker.AwaitEnd();
     return CleanExit();
   });
-  JobRunner runner(launcher, logger_, authorization_, 1, 0);
+  JobRunner runner(launcher, logger_, authorization_, {.concurrent = 1, .queued = 0});
   JobRunner::Call call = InspectCall();
   call.cancelled = [&begun] { return begun.HasBeenNotified(); };
   const absl::Time start = absl::Now();
@@ -165,7 +165,7 @@ TEST_F(JobRunnerTest, ACallerWhoHangsUpKillsTheWorkerInHalfASecond) {
 TEST_F(JobRunnerTest, NoWorkerMeansNoJob) {
   FakeLauncher launcher([](FakeWorkerSide&) { return CleanExit(); });
   launcher.FailWith(MakeError(StatusCode::kInternal, "SANDBOX_FAILED", "cannot confine"));
-  JobRunner runner(launcher, logger_, authorization_, 1, 0);
+  JobRunner runner(launcher, logger_, authorization_, {.concurrent = 1, .queued = 0});
   EXPECT_EQ(ErrorReason(runner.Run(InspectCall()).status()), "SANDBOX_FAILED");
   EXPECT_EQ(runner.running(), 0);
 }
@@ -180,7 +180,7 @@ TEST_F(JobRunnerTest, DrainRefusesNewJobsAndLetsTheRunningOnesEnd) {
     worker.Finish();
     return CleanExit();
   });
-  JobRunner runner(launcher, logger_, authorization_, 2, 0);
+  JobRunner runner(launcher, logger_, authorization_, {.concurrent = 2, .queued = 0});
   std::thread job([&runner] { EXPECT_OK(runner.Run(InspectCall())); });
   begun.WaitForNotification();
   runner.Drain();
@@ -189,6 +189,39 @@ TEST_F(JobRunnerTest, DrainRefusesNewJobsAndLetsTheRunningOnesEnd) {
   go_on.Notify();
   EXPECT_TRUE(runner.WaitUntilIdle(absl::Now() + absl::Seconds(30)));
   job.join();
+}
+
+TEST_F(JobRunnerTest, BusyRegistryKeepsNobodyFromAnotherOne) {
+  absl::Notification begun;
+  absl::Notification go_on;
+  std::atomic<int> at_busy = 0;
+  FakeLauncher launcher([&](FakeWorkerSide& worker) {
+    if (worker.Begin().source().registry().host() == "busy.test" && at_busy++ == 0) {
+      begun.Notify();
+      go_on.WaitForNotification();
+    }
+    worker.Finish();
+    return CleanExit();
+  });
+  JobRunner runner(launcher, logger_, authorization_,
+                   {.concurrent = 2, .queued = 0, .connections_per_registry = 1});
+  const auto run = [&runner](const std::string& host, absl::Duration patience) {
+    JobRunner::Call call = InspectCall();
+    call.job.mutable_source()->mutable_registry()->set_host(host);
+    call.deadline = absl::Now() + patience;
+    return runner.Run(std::move(call)).status();
+  };
+  std::thread job([&] { EXPECT_OK(run("busy.test", absl::Seconds(30))); });
+  begun.WaitForNotification();
+  EXPECT_THAT(run("busy.test", absl::ZeroDuration()),
+              StatusIs(absl::StatusCode::kDeadlineExceeded, HasSubstr("busy.test")));
+  std::thread waiting([&] { EXPECT_OK(run("busy.test", absl::Seconds(30))); });
+  EXPECT_OK(run("other.test", absl::Seconds(30)));
+  EXPECT_EQ(at_busy, 1);
+  go_on.Notify();
+  job.join();
+  waiting.join();
+  EXPECT_EQ(at_busy, 2);
 }
 
 // A job at r.example.com as alice.
@@ -236,7 +269,7 @@ FakeLauncher::Script AskForToken(std::string token) {
 
 TEST_F(JobRunnerTest, TokenIsFetchedByAnotherWorkerAndNotLogged) {
   FakeLauncher launcher(AskForToken("t0ken-canary"));
-  JobRunner runner(launcher, logger_, authorization_, 1, 0);
+  JobRunner runner(launcher, logger_, authorization_, {.concurrent = 1, .queued = 0});
   EXPECT_THAT(runner.Run(CallAsAlice()).status(),
               StatusIs(absl::StatusCode::kUnknown, HasSubstr("code 0 Bearer t0ken-canary")));
   EXPECT_EQ(launcher.launched(), 2);
@@ -261,7 +294,7 @@ TEST_F(JobRunnerTest, DeathOfTheAuthWorkerIsNotTheWaitingOnes) {
     worker.Finish(absl::UnknownError("went on"));
     return CleanExit();
   });
-  JobRunner runner(launcher, logger_, authorization_, 1, 0);
+  JobRunner runner(launcher, logger_, authorization_, {.concurrent = 1, .queued = 0});
   EXPECT_THAT(runner.Run(CallAsAlice()).status(), StatusIs(absl::StatusCode::kUnknown));
 }
 
@@ -277,7 +310,7 @@ TEST_F(JobRunnerTest, CancelledCallEndsTheAuthWorker) {
     worker.AwaitEnd();
     return CleanExit();
   });
-  JobRunner runner(launcher, logger_, authorization_, 1, 0);
+  JobRunner runner(launcher, logger_, authorization_, {.concurrent = 1, .queued = 0});
   JobRunner::Call call = CallAsAlice();
   call.cancelled = [&fetching] { return fetching.load(); };
   EXPECT_THAT(runner.Run(std::move(call)).status(), StatusIs(absl::StatusCode::kCancelled));
@@ -290,7 +323,7 @@ TEST_F(JobRunnerTest, CredentialsThatAWorkerRepeatsAreNotLogged) {
     worker.Finish(absl::UnknownError("my token is " + job.source().registry().authorization()));
     return CleanExit();
   });
-  JobRunner runner(launcher, logger_, authorization_, 1, 0);
+  JobRunner runner(launcher, logger_, authorization_, {.concurrent = 1, .queued = 0});
   JobRunner::Call call = InspectCall();
   call.job.mutable_source()->mutable_registry()->set_authorization("Bearer hunter22");
   EXPECT_FALSE(runner.Run(std::move(call)).ok());

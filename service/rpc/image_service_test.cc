@@ -58,7 +58,8 @@ class ImageServiceTest : public testing::Test {
  protected:
   void Start(FakeLauncher::Script script, Peer::Kind kind = Peer::Kind::kPrivate) {
     launcher_ = std::make_unique<FakeLauncher>(std::move(script));
-    runner_ = std::make_unique<JobRunner>(*launcher_, logger_, authorization_, 4, 4);
+    runner_ = std::make_unique<JobRunner>(*launcher_, logger_, authorization_,
+                                          JobRunner::Limits{.concurrent = 4, .queued = 4});
     LocalPathSettings paths;
     paths.working_directory = "/work";
     RegistryRules rules;

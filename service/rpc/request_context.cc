@@ -29,6 +29,17 @@ absl::StatusOr<RegistryRules> RegistryRulesOf(const ServerParts& server) {
   return rules;
 }
 
+// Tells those who fetch tokens for the job what its worker's connections are told.
+void SetPublicOnly(const Grants& grants, JobIdentity& identity) {
+  for (RegistryIdentity& registry : identity.destination) {
+    registry.public_only = grants.destination_registry->public_only;
+  }
+  for (size_t i = 0; i < identity.source.size(); ++i) {
+    const RegistryGrant& grant = i == 0 ? *grants.source_registry : grants.source_mirrors[i - 1];
+    identity.source[i].public_only = grant.public_only;
+  }
+}
+
 }  // namespace
 
 LocalPathRules PathRulesFor(const Peer& peer, const LocalPathSettings& settings) {
@@ -89,6 +100,7 @@ absl::StatusOr<JobRunner::Call> MakeCall(const ServerParts& server, const Reques
   call.needs_certificate_store = VerifiesCertificates(job.spec);
   call.job = std::move(job.spec);
   call.identity = std::move(job.identity);
+  SetPublicOnly(call.grants, call.identity);
   call.deadline = deadline;
   call.cancelled = context.cancelled;
   return call;

@@ -17,6 +17,7 @@ from support.images import OCI_CONFIG, OCI_LAYER, OCI_MANIFEST
 from support.oracle import Layout, sha256
 from support.programs import ANY_REGISTRY, Programs, Server
 from support.registry import Registry
+from support import nginx
 from support.tls_registry import TlsRegistry
 
 # What the design promises, as least ratios and largest values.
@@ -205,8 +206,8 @@ def inspect(bench):
 
 def inspect_tls(bench):
   """From a registry that costs next to nothing, with its certificate verified."""
-  if not TlsRegistry.installed():
-    print("inspect_tls: nginx and openssl are not installed: run tools/setup bench")
+  if not nginx.installed():
+    print("inspect_tls: nginx and openssl are not installed: run tools/setup")
     return
   layout = make_layout(bench.new_path("image"), 2, 3)
   with TlsRegistry(bench.new_path("registry"), layout) as registry, \

@@ -1,60 +1,15 @@
 """Registries that speak HTTP/2: one that speaks HTTP/1.1 too, and one that speaks nothing else."""
 
 import json
-import os
-import shutil
 import socket
 import ssl
-import subprocess
 import threading
 import time
 
 import pytest
 
-from support.images import Image, OCI_MANIFEST
-
-_CONFIG = """\
-daemon off;
-{user}
-worker_processes 1;
-pid {directory}/pid;
-error_log {directory}/error.log;
-events {{}}
-http {{
-  log_format version "$server_protocol $request_method $uri";
-  access_log {directory}/access.log version;
-  client_body_temp_path {directory}/body;
-  proxy_temp_path {directory}/proxy;
-  fastcgi_temp_path {directory}/fastcgi;
-  uwsgi_temp_path {directory}/uwsgi;
-  scgi_temp_path {directory}/scgi;
-  server {{
-    listen 127.0.0.1:{tls_port} ssl http2;
-    listen 127.0.0.1:{plain_port} http2;
-    ssl_certificate {directory}/tls.crt;
-    ssl_certificate_key {directory}/tls.key;
-    location /v2/app/tags/list {{
-      default_type application/json;
-      return 200 '{{"name":"app","tags":["v1"]}}';
-    }}
-    location /v2/app/manifests/ {{
-      default_type {manifest_type};
-      add_header Docker-Content-Digest {digest};
-      alias {directory}/manifests/;
-    }}
-    location /v2/app/blobs/ {{
-      default_type application/octet-stream;
-      alias {directory}/blobs/;
-    }}
-  }}
-}}
-"""
-
-
-def free_port():
-  with socket.socket() as probe:
-    probe.bind(("127.0.0.1", 0))
-    return probe.getsockname()[1]
+from support import nginx as nginx_support
+from support.images import Image
 
 
 class Http2Only:
@@ -109,36 +64,16 @@ class Http2Only:
 
 @pytest.fixture
 def nginx(tmp_path):
-  program = shutil.which("nginx", path="/usr/sbin:/usr/bin")
-  if program is None or shutil.which("openssl") is None:
+  if not nginx_support.installed():
     pytest.skip("nginx or openssl is not installed")
   image = Image(layer_sizes=(1_000_000,))
-  for name in ("manifests", "blobs"):
-    (tmp_path / name).mkdir()
-  (tmp_path / "manifests" / "v1").write_bytes(image.manifest)
-  for digest, data in image.blobs.items():
-    (tmp_path / "blobs" / digest).write_bytes(data)
-  subprocess.run(
-      ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
-       "-keyout", tmp_path / "tls.key", "-out", tmp_path / "tls.crt", "-days", "2",
-       "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"],
-      check=True, stderr=subprocess.DEVNULL)
-  tls_port, plain_port = free_port(), free_port()
-  config = tmp_path / "nginx.conf"
-  config.write_text(_CONFIG.format(
-      directory=tmp_path, tls_port=tls_port, plain_port=plain_port, digest=image.digest,
-      manifest_type=OCI_MANIFEST, user="user root;" if os.geteuid() == 0 else ""))
-  process = subprocess.Popen([program, "-c", str(config)], stderr=subprocess.DEVNULL)
-  deadline = time.monotonic() + 10
-  while True:
-    with socket.socket() as probe:
-      if probe.connect_ex(("127.0.0.1", tls_port)) == 0:
-        break
-    assert process.poll() is None and time.monotonic() < deadline
-    time.sleep(0.02)
-  yield image, tls_port, plain_port
-  process.terminate()
-  process.wait()
+  tls_port, plain_port = nginx_support.free_port(), nginx_support.free_port()
+  with nginx_support.NginxRegistry(
+      tmp_path, "v1", image.manifest, image.digest, image.blobs, tls_port,
+      listen="listen 127.0.0.1:%d ssl http2; listen 127.0.0.1:%d http2;" % (tls_port, plain_port),
+      log='log_format version "$server_protocol $request_method $uri"; '
+          "access_log %s/access.log version;" % tmp_path):
+    yield image, tls_port, plain_port
 
 
 def versions(tmp_path):

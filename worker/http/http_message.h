@@ -47,6 +47,9 @@ struct HttpResponse {
   // -1: not said.
   int64_t content_length = -1;
 
+  // Whether the peer did what was asked (2xx).
+  bool succeeded() const { return status >= 200 && status < 300; }
+
   // All values of a header, in order.
   std::vector<absl::string_view> Headers(absl::string_view name) const {
     std::vector<absl::string_view> values;

@@ -11,6 +11,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "proto/wire/host_port.h"
 #include "proto/wire/printable.h"
 #include "proto/wire/status_macros.h"
 
@@ -105,13 +106,8 @@ absl::StatusOr<Url> ReadUrl(absl::string_view base, absl::string_view text) {
 }  // namespace
 
 std::string Origin::ToString() const {
-  std::string text = https ? "https://" : "http://";
-  const bool bracketed = host.find(':') != std::string::npos;
-  absl::StrAppend(&text, bracketed ? "[" : "", host, bracketed ? "]" : "");
-  if (port != (https ? 443 : 80)) {
-    absl::StrAppend(&text, ":", port);
-  }
-  return text;
+  return absl::StrCat(https ? "https://" : "http://",
+                      JoinHostPort(host, port == (https ? 443 : 80) ? 0 : port));
 }
 
 absl::StatusOr<Url> Url::Parse(absl::string_view text) {

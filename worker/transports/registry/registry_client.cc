@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "proto/wire/error.h"
+#include "proto/wire/host_port.h"
 #include "proto/wire/status_macros.h"
 
 namespace holkas {
@@ -42,10 +43,7 @@ Origin OriginOf(const broker::RegistryImage& image, bool https) {
 }
 
 std::string RepositoryName(const broker::RegistryImage& image) {
-  const bool bracketed = image.host().find(':') != std::string::npos;
-  return absl::StrCat(bracketed ? "[" : "", image.host(), bracketed ? "]" : "",
-                      image.port() != 0 ? absl::StrCat(":", image.port()) : "", "/",
-                      image.repository());
+  return absl::StrCat(JoinHostPort(image.host(), image.port()), "/", image.repository());
 }
 
 }  // namespace
@@ -92,7 +90,7 @@ absl::StatusOr<std::unique_ptr<RegistryAnswer>> RegistryClient::Send(
       (*result.answer)->Discard();
       result.answer->reset();
     }
-    options_.retry.sleep(delay);
+    Wait(delay);
   }
 }
 

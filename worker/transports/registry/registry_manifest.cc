@@ -96,8 +96,6 @@ absl::StatusOr<RawManifest> TakeManifest(RegistryAnswer& answer,
   return RawManifest{std::move(received.bytes), std::move(digest), std::move(received.media_type)};
 }
 
-bool IsSuccess(int status) { return status >= 200 && status < 300; }
-
 }  // namespace
 
 absl::StatusOr<RawManifest> GetRegistryManifest(RegistryClient& client,
@@ -131,7 +129,7 @@ absl::Status PutRegistryManifest(RegistryClient& client, const std::string& refe
     return WithContext(answer.status(), context);
   }
   const HttpResponse& head = (*answer)->head();
-  if (!IsSuccess(head.status)) {
+  if (!head.succeeded()) {
     return WithContext((*answer)->Error(RegistryObject::kManifestUpload), context);
   }
   const std::string stored(head.Header("Docker-Content-Digest"));

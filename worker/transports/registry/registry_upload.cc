@@ -20,8 +20,6 @@ constexpr int64_t kSlowestCommitBytes = 32 << 20;  // a second
 // How often a chunk is sent without the registry taking any of it.
 constexpr int kMaxChunkAttempts = 6;
 
-bool IsSuccess(int status) { return status >= 200 && status < 300; }
-
 bool IsTrouble(int status) { return MaxAttempts(status, true) > 1; }
 
 absl::Status Mismatch(absl::string_view message) {
@@ -94,7 +92,7 @@ absl::Status RegistryUpload::TakeLocation(const RegistryAnswer& answer) {
 
 std::optional<int64_t> RegistryUpload::AskKeptBytes() {
   const absl::StatusOr<std::unique_ptr<RegistryAnswer>> answer = client_.Send({.url = session_});
-  if (!answer.ok() || !IsSuccess((*answer)->head().status)) {
+  if (!answer.ok() || !(*answer)->head().succeeded()) {
     return std::nullopt;
   }
   (*answer)->Discard();
@@ -174,7 +172,7 @@ absl::Status RegistryUpload::StreamRefusal() {
 absl::Status RegistryUpload::EndStream() {
   patch_->exchange().EndBody();
   RETURN_IF_ERROR(StreamError(patch_->Await()));
-  if (!IsSuccess(patch_->head().status)) {
+  if (!patch_->head().succeeded()) {
     return StreamRefusal();
   }
   patch_->Discard();
@@ -195,7 +193,7 @@ bool RegistryUpload::EndEarly() {
   if (!patch_->Await().ok()) {
     return false;
   }
-  if (IsSuccess(patch_->head().status)) {
+  if (patch_->head().succeeded()) {
     patch_->Discard();
     (void)TakeLocation(*patch_);
   }
@@ -255,7 +253,7 @@ absl::StatusOr<bool> RegistryUpload::SendChunkOnce() {
     return absl::IsUnavailable(answer.status()) ? absl::StatusOr<bool>(false) : answer.status();
   }
   const int status = (*answer)->head().status;
-  if (IsSuccess(status)) {
+  if ((*answer)->head().succeeded()) {
     (*answer)->Discard();
     const int64_t kept_bytes = KeptBytes((*answer)->head()).value_or(last + 1);
     if (kept_bytes == 1 && last > 0) {

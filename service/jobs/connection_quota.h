@@ -1,6 +1,7 @@
-#ifndef HOLKAS_SERVICE_BROKER_CONNECTION_QUOTA_H_
-#define HOLKAS_SERVICE_BROKER_CONNECTION_QUOTA_H_
+#ifndef HOLKAS_SERVICE_JOBS_CONNECTION_QUOTA_H_
+#define HOLKAS_SERVICE_JOBS_CONNECTION_QUOTA_H_
 
+#include <functional>
 #include <list>
 #include <map>
 #include <string>
@@ -10,7 +11,6 @@
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
-#include "service/broker/cancellation.h"
 
 namespace holkas {
 
@@ -20,8 +20,6 @@ namespace holkas {
 // each other, and gives them back when it is over. Thread-safe.
 class ConnectionQuota {
  public:
-  static constexpr int kDefaultLimit = 32;
-
   // How many connections a job may have, by registry (`host:port`).
   using Shares = std::map<std::string, int>;
 
@@ -44,15 +42,21 @@ class ConnectionQuota {
     Shares shares_;
   };
 
-  explicit ConnectionQuota(int limit = kDefaultLimit) : limit_(limit) {}
+  // `limit`: for each registry.
+  explicit ConnectionQuota(int limit) : limit_(limit) {}
 
   // Waits until the registries have so many left, in the order of those who want the same ones. A
-  // share beyond the limit is taken for the limit.
-  // Errors: UNAVAILABLE (REGISTRY_UNAVAILABLE) at the deadline; CANCELLED.
+  // share beyond the limit is taken for the limit. `cancelled` is asked every 50 ms while waiting,
+  // and may be empty. Errors: DEADLINE_EXCEEDED; CANCELLED.
   absl::StatusOr<Reservation> Reserve(Shares shares, absl::Time deadline,
-                                      const Cancellation& cancellation) ABSL_LOCKS_EXCLUDED(mutex_);
+                                      const std::function<bool()>& cancelled)
+      ABSL_LOCKS_EXCLUDED(mutex_);
 
  private:
+  // OK where `shares` are left now; otherwise why nobody waits for them any longer.
+  absl::Status AwaitTurn(const Shares& shares, absl::Time deadline,
+                         const std::function<bool()>& cancelled)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void GiveBack(const Shares& shares) ABSL_LOCKS_EXCLUDED(mutex_);
   // Whether `shares` are left, and no earlier one waits for any of them.
   bool IsTurnOf(const Shares& shares) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -67,4 +71,4 @@ class ConnectionQuota {
 
 }  // namespace holkas
 
-#endif  // HOLKAS_SERVICE_BROKER_CONNECTION_QUOTA_H_
+#endif  // HOLKAS_SERVICE_JOBS_CONNECTION_QUOTA_H_

@@ -1,11 +1,10 @@
-#include "service/broker/connection_quota.h"
+#include "service/jobs/connection_quota.h"
 
 #include <algorithm>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
-#include "proto/wire/error.h"
 
 namespace holkas {
 namespace {
@@ -16,25 +15,13 @@ constexpr absl::Duration kCancellationTick = absl::Milliseconds(50);
 }  // namespace
 
 absl::StatusOr<ConnectionQuota::Reservation> ConnectionQuota::Reserve(
-    Shares shares, absl::Time deadline, const Cancellation& cancellation) {
+    Shares shares, absl::Time deadline, const std::function<bool()>& cancelled) {
   for (auto& [registry, count] : shares) {
     count = std::clamp(count, 0, limit_);
   }
   absl::MutexLock lock(&mutex_);
   const auto place = waiting_.insert(waiting_.end(), &shares);
-  absl::Status status;
-  while (status.ok() && !IsTurnOf(shares)) {
-    if (cancellation.cancelled()) {
-      status = absl::CancelledError("the job was cancelled");
-    } else if (absl::Now() >= deadline) {
-      status = MakeError(absl::StatusCode::kUnavailable, "REGISTRY_UNAVAILABLE",
-                         absl::StrCat("connect to ", shares.begin()->first,
-                                      ": all connections to the registry are in use, at most ",
-                                      limit_, " are made"));
-    } else {
-      changed_.WaitWithDeadline(&mutex_, std::min(deadline, absl::Now() + kCancellationTick));
-    }
-  }
+  const absl::Status status = AwaitTurn(shares, deadline, cancelled);
   waiting_.erase(place);
   changed_.SignalAll();
   if (!status.ok()) {
@@ -44,6 +31,26 @@ absl::StatusOr<ConnectionQuota::Reservation> ConnectionQuota::Reserve(
     reserved_[registry] += count;
   }
   return Reservation(*this, std::move(shares));
+}
+
+absl::Status ConnectionQuota::AwaitTurn(const Shares& shares, absl::Time deadline,
+                                        const std::function<bool()>& cancelled) {
+  while (!IsTurnOf(shares)) {
+    mutex_.Unlock();
+    const bool is_cancelled = cancelled && cancelled();
+    mutex_.Lock();
+    if (is_cancelled) {
+      return absl::CancelledError("the request was cancelled while it waited for its registry");
+    }
+    if (absl::Now() >= deadline) {
+      return absl::DeadlineExceededError(absl::StrCat(
+          "the request's time ran out while it waited for its registry: ", limit_,
+          " connections to ", shares.begin()->first,
+          " are in use or spoken for (limits.max_connections_per_registry)"));
+    }
+    changed_.WaitWithDeadline(&mutex_, std::min(deadline, absl::Now() + kCancellationTick));
+  }
+  return absl::OkStatus();
 }
 
 bool ConnectionQuota::IsTurnOf(const Shares& shares) const {
