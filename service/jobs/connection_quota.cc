@@ -43,10 +43,10 @@ absl::Status ConnectionQuota::AwaitTurn(const Shares& shares, absl::Time deadlin
       return absl::CancelledError("the request was cancelled while it waited for its registry");
     }
     if (absl::Now() >= deadline) {
-      return absl::DeadlineExceededError(absl::StrCat(
-          "the request's time ran out while it waited for its registry: ", limit_,
-          " connections to ", shares.begin()->first,
-          " are in use or spoken for (limits.max_connections_per_registry)"));
+      return absl::DeadlineExceededError(
+          absl::StrCat("the request's time ran out while it waited for its registry: ", limit_,
+                       " connections to ", shares.begin()->first,
+                       " are in use or spoken for (limits.max_connections_per_registry)"));
     }
     changed_.WaitWithDeadline(&mutex_, std::min(deadline, absl::Now() + kCancellationTick));
   }
