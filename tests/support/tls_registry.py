@@ -19,15 +19,15 @@ class TlsRegistry:
     manifest = self._blob(digest)
     config = json.loads(manifest)["config"]["digest"]
     port = nginx.free_port()
-    address = "127.0.0.1:%d" % port
+    self.address = "127.0.0.1:%d" % port
     self._server = nginx.NginxRegistry(self._directory, "image", manifest, digest,
                                        {config: self._blob(config)}, port,
-                                       "listen %s ssl;" % address)
+                                       "listen %s ssl;" % self.address)
     self._server.__enter__()
     self.certs = self._directory / "certs.d"
-    (self.certs / address).mkdir(parents=True)
-    shutil.copy(self._directory / "tls.crt", self.certs / address / "ca.crt")
-    self.image = "docker://%s/app:image" % address
+    (self.certs / self.address).mkdir(parents=True)
+    shutil.copy(self._directory / "tls.crt", self.certs / self.address / "ca.crt")
+    self.image = "docker://%s/app:image" % self.address
     return self
 
   def _blob(self, digest):
