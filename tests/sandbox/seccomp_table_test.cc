@@ -49,6 +49,30 @@ TEST(SeccompTable, TellsAWeakerPolicyApart) {
             RenderSeccompTable(AssembleFilter(SyscallPolicy())));
 }
 
+// More than conditional jumps reach: parts of it are joined by long ones.
+TEST(SeccompTable, LongPolicyIsEvaluatedAsAShortOne) {
+  constexpr int kNumbers = 400;
+  std::vector<SyscallRule> policy;
+  for (int number = 0; number < kNumbers; ++number) {
+    const ArgCheck check = {ArgCheck::Kind::kEqual, 0, false, 0xffffffff,
+                            static_cast<uint64_t>(number)};
+    policy.push_back({number, "call", SyscallRule::kAllow, {check}, "the test"});
+  }
+  const auto program = AssembleFilter(policy);
+  for (int number = 0; number <= kNumbers; ++number) {
+    for (const bool matches : {true, false}) {
+      seccomp_data data = {};
+      data.nr = number;
+      data.arch = AUDIT_ARCH_X86_64;
+      data.args[0] = static_cast<uint64_t>(number) + (matches ? 0 : 1);
+      const bool allowed = matches && number < kNumbers;
+      EXPECT_THAT(EvaluateFilter(program, data),
+                  IsOkAndHolds(allowed ? SECCOMP_RET_ALLOW : SECCOMP_RET_KILL_PROCESS))
+          << number;
+    }
+  }
+}
+
 TEST(SyscallPolicy, KeepsRowsOfANumberTogetherAndSaysWhoNeedsThem) {
   std::set<int> seen;
   int last = -1;

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 namespace holkas {
@@ -43,14 +44,15 @@ void AppendWord(Program& program, uint32_t offset, uint32_t mask, uint32_t value
   program.push_back(Jump(BPF_JEQ, value, 0, 0));
 }
 
-// One check: falls through where it holds. Returns the positions of jumps that must go to the end
-// of the row where it does not, each with the branch to set.
-struct Miss {
+// A conditional jump whose target is not known yet, in one of its branches.
+struct OpenJump {
   size_t position;
   bool on_true;
 };
 
-void AppendCheck(Program& program, const ArgCheck& check, std::vector<Miss>& misses) {
+// One check: falls through where it holds; jumps, by what is appended to `misses`, where it does
+// not.
+void AppendCheck(Program& program, const ArgCheck& check, std::vector<OpenJump>& misses) {
   const uint32_t low = static_cast<uint32_t>(offsetof(seccomp_data, args) + 8u * check.index);
   const bool on_true = check.kind == ArgCheck::Kind::kNotEqual;
   AppendWord(program, low, static_cast<uint32_t>(check.mask), static_cast<uint32_t>(check.value));
@@ -64,14 +66,14 @@ void AppendCheck(Program& program, const ArgCheck& check, std::vector<Miss>& mis
 
 // One row: its verdict where all checks hold, else falls through.
 void AppendRow(Program& program, const SyscallRule& rule) {
-  std::vector<Miss> misses;
+  std::vector<OpenJump> misses;
   for (const ArgCheck& check : rule.checks) {
     if (check.kind != ArgCheck::Kind::kNone) {
       AppendCheck(program, check, misses);
     }
   }
   program.push_back(Return(Action(rule.verdict)));
-  for (const Miss& miss : misses) {
+  for (const OpenJump& miss : misses) {
     const auto distance = static_cast<uint8_t>(program.size() - miss.position - 1);
     (miss.on_true ? program[miss.position].jt : program[miss.position].jf) = distance;
   }
@@ -79,56 +81,115 @@ void AppendRow(Program& program, const SyscallRule& rule) {
 
 bool HasChecks(const SyscallRule& rule) { return rule.checks[0].kind != ArgCheck::Kind::kNone; }
 
-// All rows of one number. Rows with checks have loaded arguments over the number, so that what does
-// not match ends here.
-Program NumberBlock(absl::Span<const SyscallRule> rows) {
-  Program block;
-  for (const SyscallRule& rule : rows) {
-    AppendRow(block, rule);
-  }
-  if (HasChecks(rows.back())) {
-    block.push_back(Return(SECCOMP_RET_KILL_PROCESS));
-  }
-  return block;
-}
+// All rows of one number, as the policy has them.
+using Rows = absl::Span<const SyscallRule>;
+using Numbers = std::vector<std::pair<uint32_t, Rows>>;
 
-// The numbers' blocks, in the order of the numbers.
-using Blocks = std::vector<std::pair<uint32_t, Program>>;
-
-Blocks NumberBlocks(absl::Span<const SyscallRule> policy) {
-  Blocks blocks;
+// In the order of the numbers.
+Numbers RowsByNumber(Rows policy) {
+  Numbers numbers;
   for (size_t i = 0; i < policy.size();) {
     size_t end = i + 1;
     while (end < policy.size() && policy[end].number == policy[i].number) {
       ++end;
     }
-    blocks.emplace_back(static_cast<uint32_t>(policy[i].number),
-                        NumberBlock(policy.subspan(i, end - i)));
+    numbers.emplace_back(static_cast<uint32_t>(policy[i].number), policy.subspan(i, end - i));
     i = end;
   }
-  std::sort(blocks.begin(), blocks.end(),
+  std::sort(numbers.begin(), numbers.end(),
             [](const auto& a, const auto& b) { return a.first < b.first; });
-  return blocks;
+  return numbers;
 }
 
-// Finds the number by halving: the kernel evaluates the program for every number once per worker,
-// to know which calls need no evaluation later. The number is in the accumulator.
-Program Search(absl::Span<const std::pair<uint32_t, Program>> blocks) {
-  if (blocks.empty()) {
+// What some numbers lead to. The kernel translates the filter anew for every worker, so it is kept
+// short: the two most frequent verdicts stand once, at the end, and all conditional jumps reach
+// them. The number is in the accumulator.
+class Page {
+ public:
+  explicit Page(absl::Span<const Numbers::value_type> numbers) { AppendSearch(numbers); }
+
+  // Nothing where a jump would be too long.
+  std::optional<Program> Finish() && {
+    const size_t kill = program_.size();
+    program_.push_back(Return(SECCOMP_RET_KILL_PROCESS));
+    const size_t allow = program_.size();
+    program_.push_back(Return(SECCOMP_RET_ALLOW));
+    for (const auto& [jumps, target] : {std::pair(&to_kill_, kill), std::pair(&to_allow_, allow)}) {
+      for (const OpenJump& jump : *jumps) {
+        const size_t distance = target - jump.position - 1;
+        if (distance > kMaxDistance) {
+          return std::nullopt;
+        }
+        sock_filter& instruction = program_[jump.position];
+        (jump.on_true ? instruction.jt : instruction.jf) = static_cast<uint8_t>(distance);
+      }
+    }
+    return too_long_ ? std::nullopt : std::optional(std::move(program_));
+  }
+
+ private:
+  static constexpr size_t kMaxDistance = 255;
+
+  // Finds the number by halving: the kernel evaluates the program for every number once per worker,
+  // to know which calls need no evaluation later.
+  void AppendSearch(absl::Span<const Numbers::value_type> numbers) {
+    if (numbers.size() == 1) {
+      AppendNumber(numbers[0].first, numbers[0].second);
+      return;
+    }
+    const size_t middle = numbers.size() / 2;
+    const size_t jump = program_.size();
+    program_.push_back(Jump(BPF_JGE, numbers[middle].first, 0, 0));
+    AppendSearch(numbers.subspan(0, middle));
+    const size_t distance = program_.size() - jump - 1;
+    too_long_ = too_long_ || distance > kMaxDistance;
+    program_[jump].jt = static_cast<uint8_t>(distance);
+    AppendSearch(numbers.subspan(middle));
+  }
+
+  void AppendNumber(uint32_t number, Rows rows) {
+    const size_t jump = program_.size();
+    program_.push_back(Jump(BPF_JEQ, number, 0, 0));
+    to_kill_.push_back({jump, false});
+    if (!HasChecks(rows[0]) && rows[0].verdict == SyscallRule::kAllow) {
+      to_allow_.push_back({jump, true});
+      return;
+    }
+    for (const SyscallRule& rule : rows.subspan(0, rows.size() - 1)) {
+      AppendRow(program_, rule);
+    }
+    AppendLastRow(rows.back());
+  }
+
+  // What does not match the last row ends here: checks have loaded arguments over the number.
+  void AppendLastRow(const SyscallRule& rule) {
+    for (const ArgCheck& check : rule.checks) {
+      if (check.kind != ArgCheck::Kind::kNone) {
+        AppendCheck(program_, check, to_kill_);
+      }
+    }
+    program_.push_back(Return(Action(rule.verdict)));
+  }
+
+  Program program_;
+  std::vector<OpenJump> to_kill_;
+  std::vector<OpenJump> to_allow_;
+  bool too_long_ = false;
+};
+
+Program Search(absl::Span<const Numbers::value_type> numbers) {
+  if (numbers.empty()) {
     return {Return(SECCOMP_RET_KILL_PROCESS)};
   }
-  Program program;
-  if (blocks.size() == 1) {
-    program = {Jump(BPF_JEQ, blocks[0].first, 1, 0), Return(SECCOMP_RET_KILL_PROCESS)};
-    program.insert(program.end(), blocks[0].second.begin(), blocks[0].second.end());
-    return program;
+  if (std::optional<Program> page = Page(numbers).Finish(); page.has_value()) {
+    return *std::move(page);
   }
-  const size_t middle = blocks.size() / 2;
-  const Program below = Search(blocks.subspan(0, middle));
-  const Program above = Search(blocks.subspan(middle));
-  // A long jump, because a conditional one reaches 255 instructions only.
-  program = {Jump(BPF_JGE, blocks[middle].first, 0, 1),
-             BPF_STMT(BPF_JMP | BPF_JA, static_cast<uint32_t>(below.size()))};
+  const size_t middle = numbers.size() / 2;
+  const Program below = Search(numbers.subspan(0, middle));
+  const Program above = Search(numbers.subspan(middle));
+  // A long jump, because a conditional one does not reach. (One number's rows always fit a page.)
+  Program program = {Jump(BPF_JGE, numbers[middle].first, 0, 1),
+                     BPF_STMT(BPF_JMP | BPF_JA, static_cast<uint32_t>(below.size()))};
   program.insert(program.end(), below.begin(), below.end());
   program.insert(program.end(), above.begin(), above.end());
   return program;
@@ -142,7 +203,7 @@ Program AssembleFilter(absl::Span<const SyscallRule> policy) {
       Return(SECCOMP_RET_KILL_PROCESS),   Load(offsetof(seccomp_data, nr)),
       Jump(BPF_JGE, kX32Bit, 0, 1),       Return(SECCOMP_RET_KILL_PROCESS),
   };
-  const Program search = Search(NumberBlocks(policy));
+  const Program search = Search(RowsByNumber(policy));
   program.insert(program.end(), search.begin(), search.end());
   return program;
 }

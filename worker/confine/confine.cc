@@ -57,9 +57,6 @@ absl::Status ChangeIdentity(unsigned uid) {
   if (geteuid() == 0 || getuid() == 0) {
     return absl::InternalError("the worker is still root");
   }
-  if (setsid() < 0) {
-    return ErrnoError(errno, "setsid");
-  }
   return absl::OkStatus();
 }
 
