@@ -45,6 +45,7 @@
 #include "service/rpc/get_server_info.h"
 #include "service/rpc/grpc_server.h"
 #include "service/rpc/image_service.h"
+#include "service/sandbox/spare_launcher.h"
 #include "service/sandbox/zygote_launcher.h"
 #include "service/telemetry/grpc_log.h"
 #include "service/telemetry/logger.h"
@@ -345,8 +346,10 @@ absl::Status Serve(const Flags& flags, const ServerConfig& config, Logger& logge
                                  .is_private = is_private});
   ASSIGN_OR_RETURN(std::unique_ptr<ZygoteLauncher> launcher,
                    ZygoteLauncher::Start(LauncherOptionsOf(flags, config, logger)));
+  const int spares = is_private ? 0 : static_cast<int>(config.sandbox().spare_workers());
+  SpareLauncher spare_launcher(*launcher, spares);
   JobRunner runner(
-      *launcher, logger, authorization,
+      spare_launcher, logger, authorization,
       {.concurrent = max_concurrent,
        .queued = max_queued,
        .connections_per_registry = static_cast<int>(limits.max_connections_per_registry())},

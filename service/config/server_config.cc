@@ -30,6 +30,7 @@ class Checker {
 
   absl::Status Check(const ServerConfig& config) const {
     RETURN_IF_ERROR(CheckLimits(config.limits()));
+    RETURN_IF_ERROR(AtMost("sandbox.spare_workers", config.sandbox().spare_workers(), 64));
     RETURN_IF_ERROR(Timeout("drain_timeout", config.drain_timeout()));
     for (int i = 0; i < config.access().local_roots_size(); ++i) {
       RETURN_IF_ERROR(
@@ -141,6 +142,9 @@ void FillDefaults(ServerConfig& config) {
   }
   if (config.sandbox().required_tier() == config::v1::REQUIRED_TIER_UNSPECIFIED) {
     config.mutable_sandbox()->set_required_tier(config::v1::REQUIRED_TIER_BEST);
+  }
+  if (!config.sandbox().has_spare_workers()) {
+    config.mutable_sandbox()->set_spare_workers(4);
   }
   if (config.access().own_user_paths() == config::v1::LOCAL_PATHS_UNSPECIFIED) {
     config.mutable_access()->set_own_user_paths(config::v1::LOCAL_PATHS_ANY);

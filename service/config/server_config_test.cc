@@ -75,6 +75,9 @@ TEST(ParseServerConfig, WrongTypesNameTheLine) {
   EXPECT_THAT(Parse("limits:\n  max_connections: -1"), IsConfigError("must be a whole number"));
   EXPECT_THAT(Parse("access: {insecure_tcp: yes}"),
               IsConfigError("access.insecure_tcp: must be true or false, is \"yes\""));
+  EXPECT_OK(Parse("sandbox: {spare_workers: 64}"));
+  EXPECT_THAT(Parse("sandbox: {spare_workers: 65}"),
+              IsConfigError(":1: sandbox.spare_workers: must be at most 64, is 65"));
   EXPECT_THAT(Parse("sandbox: {required_tier: strong}"),
               IsConfigError("must be one of seccomp, landlock, full, best, is \"strong\""));
   EXPECT_THAT(Parse("drain_timeout: 5"), IsConfigError("drain_timeout: must be a duration"));

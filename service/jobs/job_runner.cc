@@ -68,6 +68,11 @@ ConnectionQuota::Shares SharesOf(const broker::JobSpec& job) {
   return shares;
 }
 
+WorkerNeeds NeedsOf(const JobRunner::Call& call) {
+  return {.certificate_store = call.needs_certificate_store,
+          .threads = call.job.has_copy() ? call.job.threads() : 0};
+}
+
 // Waits for the end of a worker whose session is over, and hurries it where it does not end.
 absl::StatusOr<WorkerExit> AwaitExit(Worker& worker, const JobOutcome& outcome) {
   if (outcome.worker_is_suspect && ErrorReason(outcome.status) != "WORKER_DIED") {
@@ -156,8 +161,7 @@ absl::StatusOr<std::string> JobRunner::State::RunAdmitted(Call& call, Summary& s
   ASSIGN_OR_RETURN(const ConnectionQuota::Reservation connections,
                    connections_.Reserve(SharesOf(call.job), call.deadline, call.cancelled));
   ASSIGN_OR_RETURN(const Admission::Slot slot, admission_.Enter(call.deadline, call.cancelled));
-  ASSIGN_OR_RETURN(const std::unique_ptr<Worker> worker,
-                   launcher_.Launch(call.needs_certificate_store));
+  ASSIGN_OR_RETURN(const std::unique_ptr<Worker> worker, launcher_.Launch(NeedsOf(call)));
   summary.worker_pid = worker->pid();
 
   BrokerSession::Options options;
@@ -208,7 +212,7 @@ absl::StatusOr<broker::TokenResponse> JobRunner::State::FetchToken(
     const Call& call, const TokenOrder& order, const Cancellation& cancellation) {
   const broker::RegistryImage& realm = order.job.source().registry();
   ASSIGN_OR_RETURN(const std::unique_ptr<Worker> worker,
-                   launcher_.Launch(realm.verify_certificate()));
+                   launcher_.Launch({.certificate_store = realm.verify_certificate()}));
   BrokerSession::Options options;
   options.grants.source_registry = RegistryGrant{.host = realm.host(),
                                                  .ports = {static_cast<uint16_t>(realm.port())},

@@ -1,6 +1,7 @@
 #ifndef HOLKAS_SERVICE_SANDBOX_LAUNCHER_H_
 #define HOLKAS_SERVICE_SANDBOX_LAUNCHER_H_
 
+#include <cstdint>
 #include <memory>
 #include <string>
 
@@ -33,8 +34,8 @@ class Worker {
  public:
   virtual ~Worker() = default;
 
-  // The service's end of the socket. The first frame sent must be the JobSpec; the worker confines
-  // itself after it has it, and says Ready.
+  // The service's end of the socket. The worker confines itself, says Ready, and reads its job: the
+  // first frame sent must be the JobSpec.
   virtual FrameChannel& channel() = 0;
 
   // Kills it now. May be called at any time, by any thread, more than once.
@@ -47,9 +48,21 @@ class Worker {
   // Errors: DEADLINE_EXCEEDED.
   virtual absl::StatusOr<WorkerExit> Wait(absl::Time deadline) = 0;
 
+  // Whether it runs, of a zygote that still makes workers: it may be given a job. May change any
+  // time.
+  virtual bool serviceable() const { return true; }
+
   // The process id as holkasd sees it, for logs and tests; negative where the worker ended before
   // anybody asked.
   virtual int pid() const = 0;
+};
+
+// What a worker is made for.
+struct WorkerNeeds {
+  // It will verify registries' certificates with the system's certificate authorities.
+  bool certificate_store = false;
+  // How many threads move blobs, 1 to 16. 0: it copies no image, and is confined more narrowly.
+  uint32_t threads = 0;
 };
 
 // Starts workers. Thread-safe.
@@ -57,10 +70,9 @@ class Launcher {
  public:
   virtual ~Launcher() = default;
 
-  // Starts a worker. `needs_certificate_store`: the worker will verify registries' certificates
-  // with the system's certificate authorities. Errors: UNAVAILABLE where no worker can be made now;
-  // INTERNAL (SANDBOX_FAILED).
-  virtual absl::StatusOr<std::unique_ptr<Worker>> Launch(bool needs_certificate_store) = 0;
+  // Starts a worker. Errors: UNAVAILABLE where no worker can be made now; INTERNAL
+  // (SANDBOX_FAILED).
+  virtual absl::StatusOr<std::unique_ptr<Worker>> Launch(const WorkerNeeds& needs) = 0;
 };
 
 }  // namespace holkas

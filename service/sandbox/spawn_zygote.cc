@@ -53,8 +53,8 @@ class SpawnPlan {
     posix_spawn_file_actions_adddup2(&actions_, log, STDERR_FILENO);
     posix_spawn_file_actions_adddup2(&actions_, control, kControlFd);
     posix_spawnattr_init(&attributes_);
-    // In a session of its own, and its workers with it: Ctrl-C on holkasd's terminal reaches holkasd
-    // alone, which drains.
+    // In a session of its own, and its workers with it: Ctrl-C on holkasd's terminal reaches
+    // holkasd alone, which drains.
     posix_spawnattr_setflags(&attributes_,
                              POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSID);
     sigset_t signals;

@@ -49,6 +49,7 @@ class ZygoteWorker : public Worker {
   absl::StatusOr<WorkerExit> Wait(absl::Time deadline) override {
     return record_->AwaitEnd(deadline);
   }
+  bool serviceable() const override { return supervisor_.Trusts(*record_); }
   int pid() const override { return record_->pid(); }
 
  private:
@@ -100,7 +101,7 @@ absl::Status ZygoteLauncher::TryOut() {
   RETURN_IF_ERROR(supervisor_->AwaitServing(absl::Now() + kStartTimeout));
   broker::ServiceFrame job;
   job.mutable_job();
-  ASSIGN_OR_RETURN(const std::unique_ptr<Worker> worker, Launch(false));
+  ASSIGN_OR_RETURN(const std::unique_ptr<Worker> worker, Launch({}));
   // A worker that could not be confined is gone already: Receive and Wait tell.
   worker->channel().Send(job).IgnoreError();
   broker::WorkerFrame frame;
@@ -112,7 +113,7 @@ absl::Status ZygoteLauncher::TryOut() {
   }
   landlock_abi_ = frame.ready().landlock_abi();
 
-  ASSIGN_OR_RETURN(const std::unique_ptr<Worker> victim, Launch(false));
+  ASSIGN_OR_RETURN(const std::unique_ptr<Worker> victim, Launch({}));
   victim->Kill();
   ASSIGN_OR_RETURN(const WorkerExit end, victim->Wait(absl::Now() + kEndTimeout));
   if (end.how != WorkerExit::How::kKilled) {
@@ -121,11 +122,10 @@ absl::Status ZygoteLauncher::TryOut() {
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::unique_ptr<Worker>> ZygoteLauncher::Launch(bool needs_certificate_store) {
+absl::StatusOr<std::unique_ptr<Worker>> ZygoteLauncher::Launch(const WorkerNeeds& needs) {
   ASSIGN_OR_RETURN(auto ends, FrameChannel::NewPair());
   ASSIGN_OR_RETURN(std::shared_ptr<WorkerRecord> record,
-                   supervisor_->Launch(needs_certificate_store, ends.second.get(),
-                                       absl::Now() + kLaunchTimeout));
+                   supervisor_->Launch(needs, ends.second.get(), absl::Now() + kLaunchTimeout));
   return std::make_unique<ZygoteWorker>(*supervisor_, std::move(record), std::move(ends.first));
 }
 

@@ -45,7 +45,7 @@ class ZygoteLauncher : public Launcher {
   // Kills what still runs. Every Worker must have been destroyed.
   ~ZygoteLauncher() override;
 
-  absl::StatusOr<std::unique_ptr<Worker>> Launch(bool needs_certificate_store) override;
+  absl::StatusOr<std::unique_ptr<Worker>> Launch(const WorkerNeeds& needs) override;
 
   // How workers are confined.
   v1::SandboxTier tier() const;

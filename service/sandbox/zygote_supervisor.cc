@@ -91,7 +91,7 @@ absl::Status ZygoteSupervisor::AwaitServing(absl::Time deadline) {
   return current_ != nullptr ? absl::OkStatus() : failure_;
 }
 
-absl::StatusOr<std::shared_ptr<WorkerRecord>> ZygoteSupervisor::Launch(bool needs_certificate_store,
+absl::StatusOr<std::shared_ptr<WorkerRecord>> ZygoteSupervisor::Launch(const WorkerNeeds& needs,
                                                                        int channel,
                                                                        absl::Time deadline) {
   std::shared_ptr<Zygote> zygote;
@@ -118,7 +118,8 @@ absl::StatusOr<std::shared_ptr<WorkerRecord>> ZygoteSupervisor::Launch(bool need
   ZygoteRequest request;
   request.set_launch_id(worker->launch_id());
   request.set_slot(worker->slot());
-  request.set_needs_certificate_store(needs_certificate_store);
+  request.set_needs_certificate_store(needs.certificate_store);
+  request.set_threads(needs.threads);
   absl::Status sent;
   {
     absl::MutexLock lock(&zygote->send_mutex);
@@ -141,6 +142,11 @@ void ZygoteSupervisor::Distrust(const WorkerRecord& worker) {
     }
   }
   Wake();
+}
+
+bool ZygoteSupervisor::Trusts(const WorkerRecord& worker) const {
+  absl::MutexLock lock(&mutex_);
+  return current_ != nullptr && current_->workers.count(worker.launch_id()) != 0;
 }
 
 int ZygoteSupervisor::zygote_pid() const {

@@ -44,11 +44,14 @@ class ZygoteSupervisor {
 
   // Makes a worker that has `channel`, which remains the caller's.
   // Errors: UNAVAILABLE; RESOURCE_EXHAUSTED where every slot is taken.
-  absl::StatusOr<std::shared_ptr<WorkerRecord>> Launch(bool needs_certificate_store, int channel,
+  absl::StatusOr<std::shared_ptr<WorkerRecord>> Launch(const WorkerNeeds& needs, int channel,
                                                        absl::Time deadline);
 
   // The zygote of this worker makes no more.
   void Distrust(const WorkerRecord& worker);
+
+  // Whether the worker runs, of the zygote that serves now.
+  bool Trusts(const WorkerRecord& worker) const;
 
   // -1 where none serves.
   int zygote_pid() const;

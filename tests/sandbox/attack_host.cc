@@ -118,7 +118,7 @@ absl::StatusOr<UniqueFd> AttackHost::ConnectToEcho() {
 
 absl::StatusOr<std::unique_ptr<Worker>> AttackHost::Begin(Launcher& launcher,
                                                           absl::string_view attack, int number) {
-  ASSIGN_OR_RETURN(std::unique_ptr<Worker> worker, launcher.Launch(false));
+  ASSIGN_OR_RETURN(std::unique_ptr<Worker> worker, launcher.Launch({.threads = 1}));
   broker::ServiceFrame job;
   job.mutable_job()->set_threads(1);
   job.mutable_job()->set_attack(absl::StrCat(std::string(attack), ";port=", forbidden_port_,

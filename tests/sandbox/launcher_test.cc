@@ -98,7 +98,7 @@ TEST_F(LauncherTest, AWorkerThatIsDoneExitsClean) {
 }
 
 TEST_F(LauncherTest, AWorkerOfAJobThatItDoesNotKnowSaysSo) {
-  ASSERT_OK_AND_ASSIGN(auto worker, launcher_->Launch(true));
+  ASSERT_OK_AND_ASSIGN(auto worker, launcher_->Launch({.certificate_store = true}));
   EXPECT_GT(worker->pid(), 0);
   broker::ServiceFrame job;
   job.mutable_job()->mutable_inspect();
@@ -122,7 +122,7 @@ TEST_F(LauncherTest, AKilledWorkerIsKilledAndItsZygoteStays) {
 }
 
 TEST_F(LauncherTest, AWorkerWhoseServiceHangsUpEnds) {
-  ASSERT_OK_AND_ASSIGN(auto worker, launcher_->Launch(false));
+  ASSERT_OK_AND_ASSIGN(auto worker, launcher_->Launch({}));
   const int pid = worker->pid();
   EXPECT_TRUE(Lives(pid));
   worker.reset();

@@ -11,7 +11,6 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <string>
 
 #include "absl/strings/str_cat.h"
@@ -125,11 +124,6 @@ absl::Status SeeFilterWork() {
   return absl::OkStatus();
 }
 
-int ThreadsOf(const broker::JobSpec& job) {
-  const bool has_threads = job.has_copy() || job.has_attack();
-  return has_threads ? static_cast<int>(std::min<uint32_t>(job.threads(), kMaxThreads)) : 0;
-}
-
 // Names the step in its error.
 class Steps {
  public:
@@ -196,16 +190,15 @@ absl::Status DetachFromZygote(const ConfinePlan& plan, int channel, unsigned uid
   });
 }
 
-absl::StatusOr<std::unique_ptr<ThreadPool>> Confine(const ConfinePlan& plan,
-                                                    const broker::JobSpec& job) {
+absl::StatusOr<std::unique_ptr<ThreadPool>> Confine(const ConfinePlan& plan, int threads) {
   Steps steps(plan);
   std::unique_ptr<ThreadPool> pool;
-  RETURN_IF_ERROR(steps.Run(ConfineStep::kLimits, [&] { return LimitResources(job); }));
+  RETURN_IF_ERROR(steps.Run(ConfineStep::kLimits, [&] { return LimitResources(threads > 0); }));
   RETURN_IF_ERROR(steps.Run(ConfineStep::kCapabilities, [] { return KeepCapabilities({}); }));
   RETURN_IF_ERROR(steps.Run(ConfineStep::kNoNewPrivileges, ForbidNewPrivileges));
   RETURN_IF_ERROR(steps.Run(ConfineStep::kLandlock, [&] { return Landlock(plan); }));
   RETURN_IF_ERROR(steps.Run(ConfineStep::kThreads, [&]() -> absl::Status {
-    ASSIGN_OR_RETURN(pool, NewThreadPool(ThreadsOf(job)));
+    ASSIGN_OR_RETURN(pool, NewThreadPool(threads));
     return absl::OkStatus();
   }));
   RETURN_IF_ERROR(steps.Run(ConfineStep::kNoNewProcesses, ForbidNewProcesses));

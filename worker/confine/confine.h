@@ -9,7 +9,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
-#include "broker/broker.pb.h"
+#include "holkas/v1/image_service.pb.h"
 #include "worker/confine/landlock.h"
 #include "worker/jobs/job.h"
 
@@ -53,10 +53,9 @@ struct ConfinePlan {
 // zygote's standard error remains open at 2 until Confine closes it. `uid`: 0 to keep the zygote's.
 absl::Status DetachFromZygote(const ConfinePlan& plan, int channel, unsigned uid);
 
-// The other steps. The result is the job's threads (none for jobs that need none). Standard
-// error is /dev/null afterwards.
-absl::StatusOr<std::unique_ptr<ThreadPool>> Confine(const ConfinePlan& plan,
-                                                    const broker::JobSpec& job);
+// The other steps, for a job that has so many threads to move blobs: the result. Without any it
+// writes no file either. Standard error is /dev/null afterwards.
+absl::StatusOr<std::unique_ptr<ThreadPool>> Confine(const ConfinePlan& plan, int threads);
 
 }  // namespace holkas
 

@@ -70,9 +70,9 @@ absl::Status Set(const Limit (&limits)[kSize]) {
 
 }  // namespace
 
-absl::Status LimitResources(const broker::JobSpec& job) {
+absl::Status LimitResources(bool copies) {
   RETURN_IF_ERROR(Set(kAlways));
-  return job.has_copy() || job.has_attack() ? Set(kCopy) : Set(kOneImage);
+  return copies ? Set(kCopy) : Set(kOneImage);
 }
 
 absl::Status ForbidNewProcesses() {

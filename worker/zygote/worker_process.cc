@@ -22,30 +22,27 @@ namespace {
 
 }  // namespace
 
-void RunWorkerProcess(const ConfinePlan& plan, const JobTable& jobs, int channel_fd, unsigned uid) {
+void RunWorkerProcess(const ConfinePlan& plan, const JobTable& jobs, int channel_fd, unsigned uid,
+                      int threads) {
   if (absl::Status status = DetachFromZygote(plan, channel_fd, uid); !status.ok()) {
     Fail(status);
   }
-  FrameChannel channel(UniqueFd(kChannelFd), FrameChannel::AcceptFds::kYes);
-  broker::ServiceFrame frame;
-  const auto received = channel.Receive(frame);
-  if (absl::IsUnavailable(received.status())) {
-    _exit(0);  // holkasd does not want it any more
-  }
-  if (!received.ok() || !frame.has_job() || !received->empty()) {
-    Fail(absl::InternalError("confine worker: the first frame is not a job"));
-  }
-  const broker::JobSpec& job = frame.job();
-  absl::StatusOr<std::unique_ptr<ThreadPool>> pool = Confine(plan, job);
+  absl::StatusOr<std::unique_ptr<ThreadPool>> pool = Confine(plan, threads);
   if (!pool.ok()) {
     Fail(pool.status());
   }
+  FrameChannel channel(UniqueFd(kChannelFd), FrameChannel::AcceptFds::kYes);
   broker::WorkerFrame ready;
   ready.mutable_ready()->set_tier(plan.tier);
   ready.mutable_ready()->set_landlock_abi(plan.landlock.abi);
-  if (channel.Send(ready).ok()) {
-    RunJob(jobs, job, channel, **pool);
+  broker::ServiceFrame frame;
+  if (!channel.Send(ready).ok() || !channel.Receive(frame).ok()) {
+    _exit(0);  // holkasd does not want it any more
   }
+  if (!frame.has_job()) {
+    _exit(kExitSandboxFailed);
+  }
+  RunJob(jobs, frame.job(), channel, **pool);
   _exit(0);
 }
 

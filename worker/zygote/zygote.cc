@@ -268,7 +268,7 @@ void Zygote::Launch(const ZygoteRequest& request, UniqueFd channel) {
     if (uid_pool_.has_value()) {
       uid = (Full() ? kFirstInnerUid : *uid_pool_) + request.slot();
     }
-    RunWorkerProcess(plan_, options_.jobs, channel.get(), uid);
+    RunWorkerProcess(plan_, options_.jobs, channel.get(), uid, static_cast<int>(request.threads()));
   }
   const int error = errno;
   ZygoteEvent event;

@@ -121,12 +121,12 @@ class FakeLauncher::FakeWorker : public Worker {
   std::thread thread_;
 };
 
-absl::StatusOr<std::unique_ptr<Worker>> FakeLauncher::Launch(bool needs_certificate_store) {
+absl::StatusOr<std::unique_ptr<Worker>> FakeLauncher::Launch(const WorkerNeeds& needs) {
   if (!failure_.ok()) {
     return failure_;
   }
   ++launched_;
-  needed_certificate_store_ = needs_certificate_store;
+  needed_certificate_store_ = needs.certificate_store;
   auto pair = FrameChannel::NewPair();
   if (!pair.ok()) {
     return pair.status();

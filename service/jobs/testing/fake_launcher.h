@@ -44,7 +44,7 @@ class FakeLauncher : public Launcher {
 
   explicit FakeLauncher(Script script) : script_(std::move(script)) {}
 
-  absl::StatusOr<std::unique_ptr<Worker>> Launch(bool needs_certificate_store) override;
+  absl::StatusOr<std::unique_ptr<Worker>> Launch(const WorkerNeeds& needs) override;
 
   // The answer of Launch from now on, where it is not OK. Before there are threads.
   void FailWith(absl::Status status) { failure_ = std::move(status); }
