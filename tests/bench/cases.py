@@ -26,6 +26,7 @@ TARGETS = {
     "registries wall": 1.25, "registries CPU": 2.5,
     "inspect rate, TLS": 8,
     "worker memory": 64,
+    "launch p50": 0.3, "launch p99": 2, "launch rate": 2000,
 }
 
 
@@ -199,7 +200,8 @@ def _inspect(bench, name, server, image, flags, target):
 
 def inspect(bench):
   """From docker-registry, whose own work is the greatest part."""
-  with bench.registry() as registry, Server(bench.programs, bench.new_path("server")) as server:
+  with bench.registry() as registry, \
+      Server(bench.programs, bench.new_path("server"), sandbox="") as server:
     yield from _inspect(bench, "inspect rate", server, bench.image(registry, 2, 3),
                         ["--tls-verify=false"], None)
 
@@ -212,7 +214,8 @@ def inspect_tls(bench):
   layout = make_layout(bench.new_path("image"), 2, 3)
   with TlsRegistry(bench.new_path("registry"), layout) as registry, \
       Server(bench.programs, bench.new_path("server"),
-             registries=ANY_REGISTRY + '\ncerts_dirs: ["%s"]' % registry.certs) as server:
+             registries=ANY_REGISTRY + '\ncerts_dirs: ["%s"]' % registry.certs,
+             sandbox="") as server:
     yield from _inspect(bench, "inspect rate, TLS", server, registry.image,
                         ["--cert-dir", str(registry.certs / registry.address)],
                         TARGETS["inspect rate, TLS"])
@@ -266,16 +269,19 @@ def memory(bench):
 
 
 def launch(bench):
-  """What tests/sandbox:launch_bench prints."""
+  """A worker wanted every 5 ms, with spare ones ready; then thirty seconds of as many as can be."""
   program = _bazel_program("//tests/sandbox:launch_bench")
   if program is None:
     print("launch: //tests/sandbox:launch_bench is not built")
     return
-  output = subprocess.run([str(program), str(bench.programs.path("holkas-worker"))],
-                          stdout=subprocess.PIPE, check=False).stdout.decode()
-  for line in output.splitlines():
-    print("launch: " + re.sub(r"\s+", " ", line))
-  yield from ()
+  output = subprocess.run([str(program), str(bench.programs.path("holkas-worker")), "60000"],
+                          check=True, stdout=subprocess.PIPE).stdout.decode()
+  found = dict(re.findall(r"(\w+)=([\d.-]+)", output))
+  for name in ("p50", "p99"):
+    yield Figure("launch " + name, float(found[name + "_ms"]), unit="ms",
+                 target=TARGETS["launch " + name])
+  yield Figure("launch rate", float(found["rate_per_s"]), unit="1/s", target=TARGETS["launch rate"],
+               more_is_better=True, detail="holkasd's part grew by %s KiB" % found["growth_kb"])
 
 
 CASES = {"oci": to_oci, "dir": to_dir, "mount": mount, "registries": registries,

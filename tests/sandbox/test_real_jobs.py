@@ -90,8 +90,7 @@ TIERS = {
 def server(request, programs, tmp_path):
   """A holkasd whose workers have this tier."""
   more = {"preexec_fn": denying(TIERS[request.param])} if TIERS[request.param] else {}
-  config = "sandbox:\n  required_tier: seccomp\n"
-  with Server(programs, tmp_path / "server", config, **more) as server:
+  with Server(programs, tmp_path / "server", sandbox="required_tier: seccomp", **more) as server:
     yield server
     assert "SANDBOX_TIER_%s" % request.param.upper() in server.log()
 

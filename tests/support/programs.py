@@ -191,16 +191,19 @@ ANY_REGISTRY = "egress: {allowed_registries: ['*:*']}"
 class Server:
   """A holkasd that runs while it is entered as a context."""
 
-  def __init__(self, programs, directory, config="", registries=ANY_REGISTRY, **more):
-    """`registries` are lines of that section of the configuration; `more` is for subprocess.Popen."""
+  def __init__(self, programs, directory, config="", registries=ANY_REGISTRY,
+               sandbox="spare_workers: 0", **more):
+    """`registries` and `sandbox` are lines of those sections of the configuration; `more` is for
+    subprocess.Popen. Without spare workers, each worker that runs has a job."""
     self._more = {"env": programs.environment, **more}
     self.programs = programs
     self.directory = pathlib.Path(directory)
     self.socket = self.directory / "holkas.sock"
     self.address = "unix:%s" % self.socket
     self._config = config
-    if registries:
-      self._config += "\nregistries:\n" + textwrap.indent(registries, "  ")
+    for name, lines in (("registries", registries), ("sandbox", sandbox)):
+      if lines:
+        self._config += "\n%s:\n%s" % (name, textwrap.indent(lines, "  "))
 
   def __enter__(self):
     self.directory.mkdir(parents=True, exist_ok=True)
