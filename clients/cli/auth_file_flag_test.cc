@@ -55,6 +55,14 @@ TEST_F(AuthFileFlagTest, PrivateServerReadsTheFileItself) {
   EXPECT_EQ(service_.inspect_request().registry().auth_file(), "");
 }
 
+TEST_F(AuthFileFlagTest, DeleteAndListTagsTakeIt) {
+  server_variable_ = "";
+  Run({"delete", "--authfile=/abs/auth.json", kApp});
+  EXPECT_EQ(service_.delete_request().registry().auth_file(), "/abs/auth.json");
+  Run({"list-tags", "--authfile=/abs/auth.json", kApp});
+  EXPECT_EQ(service_.list_tags_request().registry().auth_file(), "/abs/auth.json");
+}
+
 TEST_F(AuthFileFlagTest, CopyHasOneFileForBothOrTwo) {
   server_variable_ = "";
   EXPECT_EQ(

@@ -54,15 +54,17 @@ absl::Status ConnectionQuota::AwaitTurn(const Shares& shares, absl::Time deadlin
 }
 
 bool ConnectionQuota::IsTurnOf(const Shares& shares) const {
-  const bool left = std::all_of(shares.begin(), shares.end(), [this](const auto& share) {
-    const auto found = reserved_.find(share.first);
-    return share.second + (found == reserved_.end() ? 0 : found->second) <= limit_;
-  });
+  for (const auto& [registry, count] : shares) {
+    const auto found = reserved_.find(registry);
+    if (count + (found == reserved_.end() ? 0 : found->second) > limit_) {
+      return false;
+    }
+  }
   const auto self = std::find(waiting_.begin(), waiting_.end(), &shares);
-  return left && std::none_of(waiting_.begin(), self, [&](const Shares* earlier) {
-           return std::any_of(shares.begin(), shares.end(),
-                              [&](const auto& share) { return earlier->count(share.first) != 0; });
-         });
+  return std::none_of(waiting_.begin(), self, [&shares](const Shares* earlier) {
+    return std::any_of(shares.begin(), shares.end(),
+                       [earlier](const auto& share) { return earlier->count(share.first) != 0; });
+  });
 }
 
 void ConnectionQuota::GiveBack(const Shares& shares) {

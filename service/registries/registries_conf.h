@@ -63,7 +63,7 @@ class RegistriesConf {
   absl::StatusOr<std::shared_ptr<const RegistryTable>> Current();
 
  private:
-  const RegistriesConfFiles files_;
+  const RegistriesConfFiles files_ = {};
   const std::function<void(const absl::Status& why)> on_stale_;
 
   absl::Mutex mutex_;

@@ -339,6 +339,47 @@ TEST_F(ImageServiceTest, StrangersMayNotUseLocalPaths) {
   EXPECT_EQ(launcher_->launched(), 0);
 }
 
+TEST_F(ImageServiceTest, StrangersMayNotNameFilesOfCredentials) {
+  Start(EndAtOnce(), Peer::Kind::kTcp);
+  const auto is_denied = [](const absl::Status& status) {
+    return absl::IsPermissionDenied(status) && ErrorReason(status) == "PATH_DENIED";
+  };
+  grpc::ClientContext inspect_context;
+  v1::InspectRequest inspect;
+  inspect.set_image("docker://r.example/app");
+  inspect.mutable_registry()->set_auth_file("/root/auth.json");
+  v1::InspectResponse inspect_response;
+  EXPECT_TRUE(
+      is_denied(FromGrpcStatus(stub_->Inspect(&inspect_context, inspect, &inspect_response))));
+  grpc::ClientContext check_context;
+  v1::CheckCredentialsRequest check;
+  check.set_registry("r.example");
+  check.mutable_access()->set_auth_file("/root/auth.json");
+  v1::CheckCredentialsResponse check_response;
+  EXPECT_TRUE(
+      is_denied(FromGrpcStatus(stub_->CheckCredentials(&check_context, check, &check_response))));
+  EXPECT_EQ(launcher_->launched(), 0);
+}
+
+TEST_F(ImageServiceTest, CredentialsAreCheckedByAWorkerWhoIsNotToldThem) {
+  broker::JobSpec seen;
+  Start([&seen](FakeWorkerSide& worker) {
+    seen = worker.Begin();
+    worker.Finish();
+    return CleanExit();
+  });
+  grpc::ClientContext context;
+  v1::CheckCredentialsRequest request;
+  request.set_registry("r.example:5000");
+  request.mutable_access()->mutable_basic()->set_username("alice");
+  request.mutable_access()->mutable_basic()->set_password("hunter22");
+  v1::CheckCredentialsResponse response;
+  EXPECT_OK(FromGrpcStatus(stub_->CheckCredentials(&context, request, &response)));
+  EXPECT_TRUE(seen.has_check_credentials());
+  EXPECT_EQ(seen.source().registry().host(), "r.example");
+  EXPECT_THAT(seen.SerializeAsString(), testing::Not(HasSubstr("hunter22")));
+}
+
 TEST_F(ImageServiceTest, RegistriesThatNobodyVouchesForMustBePublic) {
   Start(EndAtOnce());
   parts_->registry_rules.any = false;

@@ -41,6 +41,21 @@ insecure = true
   assert registry.requests(mark)
 
 
+def test_tags_are_those_of_the_mirror(configure, copied, registry):
+  mark = registry.mark()
+  result = configure("""
+[[registry]]
+prefix = "registry.invalid/app"
+location = "127.0.0.1:1/app"
+insecure = true
+[[registry.mirror]]
+location = "%s"
+insecure = true
+""" % copied, "list-tags", "docker://registry.invalid/app").ok()
+  assert json.loads(result.stdout) == {"Repository": "registry.invalid/app", "Tags": ["1"]}
+  assert registry.requests(mark)
+
+
 def test_mirror_that_is_down_is_left_for_the_location(configure, copied, tmp_path):
   result = configure("""
 [[registry]]
