@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 
 #include "absl/status/status.h"
@@ -21,7 +22,7 @@ std::string Directory(const std::vector<std::pair<std::string, std::string>>& fi
   std::string path = testing::TempDir() + "/certs-XXXXXX";
   EXPECT_NE(mkdtemp(path.data()), nullptr);
   for (const auto& [name, content] : files) {
-    std::ofstream(path + "/" + name) << content;
+    std::ofstream(std::filesystem::path(path) / name) << content;
   }
   return path;
 }

@@ -43,7 +43,7 @@ TEST(FlagSet, TakesValuesInEveryForm) {
 }
 
 TEST(FlagSet, ShortFlagsTakeTheRestOrTheNextArgument) {
-  for (std::vector<std::string> args :
+  for (const std::vector<std::string>& args :
        {std::vector<std::string>{"-af=v"}, {"-afv"}, {"-af", "v"}}) {
     FlagSet flags = Flags();
     ASSERT_OK_AND_ASSIGN(auto arguments, flags.Parse(args, /*interspersed=*/true));

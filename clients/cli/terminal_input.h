@@ -17,7 +17,7 @@ namespace holkas {
 class TerminalInput {
  public:
   // More is no answer.
-  static constexpr size_t kMaxBytes = 64 * 1024;
+  static constexpr size_t kMaxBytes = 64 << 10;
 
   // The descriptor stays the caller's.
   explicit TerminalInput(int fd) : fd_(fd) {}

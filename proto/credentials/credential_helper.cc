@@ -33,7 +33,7 @@ namespace {
 
 using nlohmann::json;
 
-constexpr size_t kMaxOutputBytes = 64 * 1024;
+constexpr size_t kMaxOutputBytes = 64 << 10;
 constexpr size_t kMaxNameBytes = 128;
 // The helpers' word for a server that they do not know, and the user name of an identity token.
 constexpr absl::string_view kNotFound = "credentials not found in native keychain";

@@ -22,7 +22,7 @@ constexpr size_t kControlBytes = CMSG_SPACE(sizeof(int) * kMaxFrameFds);
 absl::Status PeerGone() { return absl::UnavailableError("frame channel: the peer is gone"); }
 
 // Waits until `events` or an error is there. A confined worker may call poll.
-absl::Status WaitFor(int fd, short events, absl::Time deadline) {
+absl::Status WaitFor(int fd, int16_t events, absl::Time deadline) {
   while (true) {
     int timeout_ms = -1;
     if (deadline != absl::InfiniteFuture()) {

@@ -33,7 +33,6 @@ namespace {
 namespace fs = std::filesystem;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
-using ::testing::IsEmpty;
 using ::testing::Not;
 using Frame = broker::WorkerFrame;
 
@@ -142,7 +141,7 @@ class BrokerSessionTest : public testing::Test {
     frame.mutable_commit_file()->set_digest(digest);
     return frame;
   }
-  static Frame Simple(std::function<void(Frame&)> fill) {
+  static Frame Simple(const std::function<void(Frame&)>& fill) {
     Frame frame;
     fill(frame);
     return frame;
@@ -272,7 +271,7 @@ TEST_F(BrokerSessionTest, WorkerWaitsWhileTheReaderIsBehind) {
     }
     return behind.load();
   };
-  options.on_tags = [&](v1::ListTagsResponse) { ++given; };
+  options.on_tags = [&](const v1::ListTagsResponse&) { ++given; };
   TestSession session(std::move(options));
   session.Ready();
   session.Send(Simple([](Frame& f) { f.mutable_tags()->add_tags("a"); }));
@@ -390,14 +389,14 @@ TEST_P(MisdeedTest, EndsTheJob) {
   ExpectViolation(session, misdeed.says);
 }
 
-std::function<void(TestSession&)> Calls(std::function<void(Frame&)> fill) {
+std::function<void(TestSession&)> Calls(const std::function<void(Frame&)>& fill) {
   return [fill](TestSession& session) {
     Frame frame;
     fill(frame);
     session.Begin(frame);
   };
 }
-std::function<void(TestSession&)> Notes(std::function<void(Frame&)> fill) {
+std::function<void(TestSession&)> Notes(const std::function<void(Frame&)>& fill) {
   return [fill](TestSession& session) {
     Frame frame;
     fill(frame);
@@ -508,7 +507,7 @@ INSTANTIATE_TEST_SUITE_P(
         Misdeed{"TooLarge", kCopy, true,
                 [](TestSession& s) { s.SendRaw(std::string(65537, 'x'), 0); }, "65536"},
         Misdeed{"Descriptor", kCopy, true,
-                [](TestSession& s) { s.SendRaw(Frame().SerializeAsString() + "\x12\x00", 1); },
+                [](TestSession& s) { s.SendRaw(std::string("\x12\x00", 2), 1); },
                 "descriptors"},
         Misdeed{"ManyDescriptors", kCopy, true, [](TestSession& s) { s.SendRaw("x", 16); },
                 "descriptors"},

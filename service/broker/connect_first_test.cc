@@ -38,7 +38,7 @@ class Listener {
     for (int i = 0; deaf && i < 4; ++i) {
       // A full backlog drops what comes next.
       UniqueFd filler(socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-      connect(filler.get(), &endpoint_.address(), endpoint_.size);
+      (void)connect(filler.get(), &endpoint_.address(), endpoint_.size);
       fillers_.push_back(std::move(filler));
     }
   }

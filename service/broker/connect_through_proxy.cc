@@ -18,6 +18,7 @@
 #include "proto/wire/printable.h"
 #include "proto/wire/status_macros.h"
 #include "service/broker/connect_first.h"
+#include "service/telemetry/redaction.h"
 
 namespace holkas {
 namespace {
@@ -173,7 +174,9 @@ absl::StatusOr<UniqueFd> ConnectThroughProxy(const Proxy& proxy, const std::stri
   Handshake handshake(proxy, *std::move(socket), deadline, cancellation);
   RETURN_IF_ERROR(handshake.Send(ConnectRequest(proxy, target)));
   ASSIGN_OR_RETURN(const std::string head, handshake.ReadHead());
-  RETURN_IF_ERROR(handshake.CheckStatus(head, target));
+  Redaction redaction;
+  redaction.AddAuthorization(proxy.authorization);
+  RETURN_IF_ERROR(redaction.Apply(handshake.CheckStatus(head, target)));
   return handshake.TakeSocket();
 }
 

@@ -59,15 +59,19 @@ absl::Status SyncDirectory(int fd) {
 }
 
 absl::StatusOr<Destination> Destination::Resolve(const std::string& path) {
-  if (std::string real = RealPath(path); !real.empty()) {
-    return Split(real, true);
-  }
   struct stat status = {};
-  if (errno != ENOENT) {
-    return FileError(errno, "lstat", path);
-  }
-  if (lstat(path.c_str(), &status) == 0) {
-    return Missing(path);  // a symbolic link to nothing
+  // Again where another copy made it in between.
+  for (bool came_meanwhile = true; came_meanwhile;) {
+    if (std::string real = RealPath(path); !real.empty()) {
+      return Split(real, true);
+    }
+    if (errno != ENOENT) {
+      return FileError(errno, "lstat", path);
+    }
+    came_meanwhile = lstat(path.c_str(), &status) == 0;
+    if (came_meanwhile && S_ISLNK(status.st_mode)) {
+      return Missing(path);  // a symbolic link to nothing
+    }
   }
   absl::string_view trimmed = path;
   while (trimmed.size() > 1 && absl::ConsumeSuffix(&trimmed, "/")) {

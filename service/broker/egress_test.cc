@@ -283,7 +283,7 @@ class EgressTest : public testing::Test {
     options.job.mutable_copy();
     options.deadline = absl::Now() + absl::Seconds(60);
     options.cancelled = [] { return false; };
-    options.on_event = [](v1::CopyResponse) {};
+    options.on_event = [](const v1::CopyResponse&) {};
     options.resources = &resources_;
     return options;
   }

@@ -6,6 +6,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
@@ -75,7 +76,9 @@ class JobCalls {
   absl::StatusOr<Answer> DropFile(const broker::WorkerFrame& frame);
 
   // BeginPublish in two steps: into the line, then, as often as it takes, TryLock.
-  absl::Status GetInLine(std::function<void()> wake) { return writer_->BeginPublish(wake); }
+  absl::Status GetInLine(std::function<void()> wake) {
+    return writer_->BeginPublish(std::move(wake));
+  }
   absl::StatusOr<std::optional<Answer>> TryLock();
   void GiveUpLock() { writer_->GiveUpLock(); }
   bool has_lock() const { return writer_ != nullptr && writer_->has_lock(); }

@@ -25,7 +25,6 @@ namespace holkas {
 namespace {
 
 namespace fs = std::filesystem;
-using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
 std::unique_ptr<StagedFiles> NewStagedFiles(const std::string& parent) {

@@ -135,10 +135,10 @@ void FillDefaults(ServerConfig& config) {
     limits.set_max_connections_per_registry(32);
   }
   DefaultTo(*limits.mutable_inspect_timeout(), 60);
-  DefaultTo(*limits.mutable_copy_timeout(), 60 * 60);
+  DefaultTo(*limits.mutable_copy_timeout(), 3600);
   DefaultTo(*limits.mutable_max_timeout(), kMaxTimeoutSeconds);
   if (!config.has_drain_timeout()) {
-    config.mutable_drain_timeout()->set_seconds(10 * 60);
+    config.mutable_drain_timeout()->set_seconds(600);
   }
   if (config.sandbox().required_tier() == config::v1::REQUIRED_TIER_UNSPECIFIED) {
     config.mutable_sandbox()->set_required_tier(config::v1::REQUIRED_TIER_BEST);

@@ -157,10 +157,7 @@ absl::StatusOr<std::string> Authorizer::Authorize(const broker::Authorize& quest
   if (login == nullptr || question.refused()) {
     return std::string();
   }
-  std::string header = BasicHeader(*login);
-  absl::MutexLock lock(&mutex_);
-  secrets_.push_back(header.substr(header.find(' ') + 1));
-  return header;
+  return BasicHeader(*login);
 }
 
 absl::StatusOr<Credentials> Authorizer::Resolve(const StoredCredentials& stored) const {
@@ -188,6 +185,8 @@ absl::StatusOr<Credentials> Authorizer::CredentialsOf(const RegistryIdentity& id
   memory_[&identity].credentials = credentials;
   if (const UserPassword* login = PasswordOf(credentials)) {
     secrets_.push_back(login->password);
+    const std::string header = BasicHeader(*login);
+    secrets_.push_back(header.substr(header.find(' ') + 1));
   } else if (const auto* identity_token = std::get_if<IdentityToken>(&credentials)) {
     secrets_.push_back(identity_token->token);
   }

@@ -180,7 +180,7 @@ TEST_F(AuthorizerTest, TokensAreSharedByJobsOfTheSameUserAlone) {
   Authorizer same(identity_, resources_, fetch);
   EXPECT_THAT(same.Authorize(Bearer("auth.example.com"), cancellation_),
               IsOkAndHolds("Bearer canary-token"));
-  for (StoredCredentials other :
+  for (const StoredCredentials& other :
        {StoredCredentials(UserPassword{"alice", "other"}), StoredCredentials(NoCredentials()),
         StoredCredentials(UserPassword{"bob", "canary-password"}),
         StoredCredentials(IdentityToken{"canary-password", "alice"})}) {

@@ -20,7 +20,7 @@ namespace {
 class TokenCacheTest : public testing::Test {
  protected:
   // Fetches `text` for `life`, and counts.
-  TokenCache::Fetch Fetch(std::string text, absl::Duration life) {
+  TokenCache::Fetch Fetch(const std::string& text, absl::Duration life) {
     return [this, text, life]() -> absl::StatusOr<TokenCache::Token> {
       ++fetched_;
       return TokenCache::Token{text, absl::Now() + life};

@@ -7,7 +7,6 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "absl/strings/str_replace.h"
 #include "absl/time/clock.h"
 #include "proto/wire/error.h"
 #include "proto/wire/host_port.h"
@@ -16,6 +15,7 @@
 #include "service/broker/broker_session.h"
 #include "service/jobs/admission.h"
 #include "service/jobs/connection_quota.h"
+#include "service/telemetry/redaction.h"
 
 namespace holkas {
 namespace {
@@ -27,27 +27,20 @@ constexpr absl::Duration kKillTime = absl::Seconds(10);
 // What an auth worker may take: a request, its redirects and repetitions.
 constexpr absl::Duration kTokenTime = absl::Minutes(2);
 constexpr int kTokenConnections = 16;
-// A shorter secret would make a log of stars, and is none.
-constexpr size_t kMinSecretBytes = 4;
-
-// What a worker says ends up in the log, and a hostile one may say the credentials it was given.
-std::string WithoutSecrets(absl::string_view text, const broker::JobSpec& job,
-                           const std::vector<std::string>& more) {
-  std::vector<std::pair<absl::string_view, absl::string_view>> replacements;
-  const auto hide = [&replacements](absl::string_view secret) {
-    if (secret.size() >= kMinSecretBytes) {
-      replacements.emplace_back(secret, "***");
-    }
-  };
+// Of what a job's worker says, which a log or the caller gets: the worker may be hostile, and say
+// what it was given; so may a registry.
+Redaction RedactionOf(const broker::JobSpec& job, const std::vector<std::string>& more) {
+  Redaction redaction;
   for (const broker::ImageLocation* location : {&job.source(), &job.destination()}) {
-    // What follows `Bearer` or `Basic`.
-    const std::string& header = location->registry().authorization();
-    hide(absl::string_view(header).substr(header.find(' ') + 1));
+    redaction.AddAuthorization(location->registry().authorization());
+    for (const broker::RegistryImage& mirror : location->registry().mirrors()) {
+      redaction.AddAuthorization(mirror.authorization());
+    }
   }
   for (const std::string& secret : more) {
-    hide(secret);
+    redaction.Add(secret);
   }
-  return absl::StrReplaceAll(text, replacements);
+  return redaction;
 }
 
 // As many connections as the worker has threads, to each registry of its job.
@@ -152,6 +145,9 @@ absl::StatusOr<std::string> JobRunner::State::Run(Call call) {
   Summary summary;
   LogStart(call);
   absl::StatusOr<std::string> result = RunAdmitted(call, summary);
+  if (!result.ok()) {
+    result = RedactionOf(call.job, summary.secrets).Apply(result.status());
+  }
   LogEnd(call, result.status(), start, summary);
   return result;
 }
@@ -187,10 +183,10 @@ absl::StatusOr<std::string> JobRunner::State::RunAdmitted(Call& call, Summary& s
                                     const Cancellation& cancellation) {
     return authorizer.Authorize(question, cancellation);
   };
-  options.on_log = [this, &call, &authorizer](int severity, std::string line) {
-    logger_.Log(
-        severity == 0 ? LogLevel::kInfo : LogLevel::kWarning, "worker says",
-        {{"request", call.number}, {"line", WithoutSecrets(line, call.job, authorizer.secrets())}});
+  options.on_log = [this, &call, &authorizer](int severity, const std::string& line) {
+    logger_.Log(severity == 0 ? LogLevel::kInfo : LogLevel::kWarning, "worker says",
+                {{"request", call.number},
+                 {"line", RedactionOf(call.job, authorizer.secrets()).Apply(line)}});
   };
   options.kill = [&worker] { worker->Kill(); };
   options.resources = &broker_resources_;
@@ -228,7 +224,8 @@ absl::StatusOr<broker::TokenResponse> JobRunner::State::FetchToken(
   JobOutcome outcome = BrokerSession(worker->channel(), std::move(options)).Run();
   const absl::StatusOr<WorkerExit> exit = AwaitExit(*worker, outcome);
   const absl::Status status =
-      WithWorkerExit(outcome, exit.ok() ? exit->ToString() : "does not end");
+      RedactionOf(order.job, {order.job.token().identity_token()})
+          .Apply(WithWorkerExit(outcome, exit.ok() ? exit->ToString() : "does not end"));
   logger_.Log(LogLevel::kInfo, "token fetched",
               {{"request", call.number},
                {"realm", absl::StrCat(realm.host(), ":", realm.port())},
@@ -266,7 +263,7 @@ void JobRunner::State::LogEnd(const Call& call, const absl::Status& status, absl
                {"destination", call.destination},
                {"code", absl::StatusCodeToString(status.code())},
                {"reason", ErrorReason(status)},
-               {"error", WithoutSecrets(status.message(), call.job, summary.secrets)},
+               {"error", status.message()},
                {"duration_ms", absl::ToInt64Milliseconds(absl::Now() - start)},
                {"copied_bytes", summary.copied_bytes},
                {"worker_pid", summary.worker_pid},

@@ -249,7 +249,7 @@ broker::Authorize BearerQuestion() {
 
 // The life of an auth worker whose result is `token`, and of every other worker that asks for one
 // and gives the answer as its error.
-FakeLauncher::Script AskForToken(std::string token) {
+FakeLauncher::Script AskForToken(const std::string& token) {
   return [token](FakeWorkerSide& worker) {
     const broker::JobSpec job = worker.Begin();
     if (job.has_token()) {
@@ -261,17 +261,18 @@ FakeLauncher::Script AskForToken(std::string token) {
     }
     EXPECT_THAT(job.SerializeAsString(), testing::Not(HasSubstr("hunter22")));
     const broker::Reply reply = worker.Authorize(BearerQuestion());
+    EXPECT_THAT(reply.authorization(), testing::AnyOf("", absl::StrCat("Bearer ", token)));
     worker.Finish(absl::UnknownError(
         absl::StrCat("code ", reply.code(), " ", reply.message(), reply.authorization())));
     return CleanExit();
   };
 }
 
-TEST_F(JobRunnerTest, TokenIsFetchedByAnotherWorkerAndNotLogged) {
+TEST_F(JobRunnerTest, TokenIsFetchedByAnotherWorkerAndNeitherLoggedNorTold) {
   FakeLauncher launcher(AskForToken("t0ken-canary"));
   JobRunner runner(launcher, logger_, authorization_, {.concurrent = 1, .queued = 0});
   EXPECT_THAT(runner.Run(CallAsAlice()).status(),
-              StatusIs(absl::StatusCode::kUnknown, HasSubstr("code 0 Bearer t0ken-canary")));
+              StatusIs(absl::StatusCode::kUnknown, HasSubstr("code 0 Bearer ***")));
   EXPECT_EQ(launcher.launched(), 2);
   // The next job has it from the cache.
   EXPECT_FALSE(runner.Run(CallAsAlice()).ok());

@@ -16,7 +16,6 @@ namespace {
 using absl::StatusCode;
 using testing::ElementsAre;
 using testing::HasSubstr;
-using testing::IsEmpty;
 
 // Where the table leads `host/x:1`.
 std::string LeadsTo(const RegistryTable& table, const std::string& host) {

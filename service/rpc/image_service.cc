@@ -33,10 +33,11 @@ grpc::Status ImageService::Inspect(grpc::ServerContext* context, const v1::Inspe
                                    v1::InspectResponse* response) {
   absl::StatusOr<v1::InspectResponse> result =
       holkas::Inspect(server_, ContextOf(*context), *request);
-  if (result.ok()) {
-    *response = *std::move(result);
+  if (!result.ok()) {
+    return ToGrpcStatus(result.status());
   }
-  return ToGrpcStatus(result.status());
+  *response = *std::move(result);
+  return grpc::Status::OK;
 }
 
 grpc::Status ImageService::Copy(grpc::ServerContext* context, const v1::CopyRequest* request,
@@ -50,10 +51,11 @@ grpc::Status ImageService::Delete(grpc::ServerContext* context, const v1::Delete
                                   v1::DeleteResponse* response) {
   absl::StatusOr<v1::DeleteResponse> result =
       holkas::Delete(server_, ContextOf(*context), *request);
-  if (result.ok()) {
-    *response = *std::move(result);
+  if (!result.ok()) {
+    return ToGrpcStatus(result.status());
   }
-  return ToGrpcStatus(result.status());
+  *response = *std::move(result);
+  return grpc::Status::OK;
 }
 
 grpc::Status ImageService::ListTags(grpc::ServerContext* context,

@@ -44,7 +44,7 @@ std::vector<uint32_t> AllSlots() {
 // One zygote from its start to its burial. `workers`, `made` and `retired` are guarded by the
 // supervisor's mutex; `dead` and `log_line` are the thread's.
 struct ZygoteSupervisor::Zygote {
-  Zygote(SpawnedZygote spawned)
+  explicit Zygote(SpawnedZygote spawned)
       : pid(spawned.pid),
         control(std::move(spawned.control), FrameChannel::AcceptFds::kYes),
         log(std::move(spawned.log)) {}

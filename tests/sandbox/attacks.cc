@@ -15,7 +15,7 @@ std::vector<Attack> AllAttacks() {
   return all;
 }
 
-std::string Outcome(long result) {
+std::string Outcome(int64_t result) {
   if (result >= 0) {
     return "ok";
   }
@@ -23,7 +23,8 @@ std::string Outcome(long result) {
   return name == nullptr ? "unknown error" : name;
 }
 
-std::string RawCall(long number, long a, long b, long c, long d, long e, long f) {
+std::string RawCall(int64_t number, int64_t a, int64_t b, int64_t c, int64_t d, int64_t e,
+                    int64_t f) {
   return Outcome(syscall(number, a, b, c, d, e, f));
 }
 

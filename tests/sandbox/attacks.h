@@ -1,6 +1,7 @@
 #ifndef HOLKAS_TESTS_SANDBOX_ATTACKS_H_
 #define HOLKAS_TESTS_SANDBOX_ATTACKS_H_
 
+#include <cstdint>
 #include <map>
 #include <string>
 #include <vector>
@@ -50,11 +51,11 @@ absl::Span<const Attack> Controls();
 std::vector<Attack> AllAttacks();
 
 // `ok` where `result` is not negative, else the name of errno.
-std::string Outcome(long result);
+std::string Outcome(int64_t result);
 
 // Makes the raw system call.
-std::string RawCall(long number, long a = 0, long b = 0, long c = 0, long d = 0, long e = 0,
-                    long f = 0);
+std::string RawCall(int64_t number, int64_t a = 0, int64_t b = 0, int64_t c = 0, int64_t d = 0,
+                    int64_t e = 0, int64_t f = 0);
 
 }  // namespace holkas
 

@@ -143,7 +143,7 @@ constexpr Attack kControls[] = {
     {"control_clock", "ok",
      [](Context&) {
        timespec now;
-       return RawCall(__NR_clock_gettime, CLOCK_REALTIME, reinterpret_cast<long>(&now));
+       return RawCall(__NR_clock_gettime, CLOCK_REALTIME, reinterpret_cast<int64_t>(&now));
      }},
     {"random", nullptr, Random},
     {"wait", nullptr, Wait},

@@ -15,7 +15,6 @@
 namespace holkas {
 namespace {
 
-using testing::HasSubstr;
 using testing::StartsWith;
 
 class Escape : public testing::TestWithParam<std::tuple<const char*, As>> {

@@ -15,7 +15,7 @@ namespace {
 
 using Context = AttackContext;
 
-long Address(const void* pointer) { return reinterpret_cast<long>(pointer); }
+int64_t Address(const void* pointer) { return reinterpret_cast<int64_t>(pointer); }
 
 constexpr Attack kAttacks[] = {
     {"open_passwd", "EACCES", [](Context&) { return Outcome(open("/etc/passwd", O_RDONLY)); }},

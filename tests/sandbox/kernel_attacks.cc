@@ -12,11 +12,11 @@ namespace {
 
 using Context = AttackContext;
 
-long Address(const void* pointer) { return reinterpret_cast<long>(pointer); }
+int64_t Address(const void* pointer) { return reinterpret_cast<int64_t>(pointer); }
 
 // The system calls of i386, with their own numbers: 20 is getpid there, writev here.
 std::string CallByInt80(int number) {
-  long result = number;
+  int64_t result = number;
   asm volatile("int $0x80"
                : "+a"(result)
                : "b"(0), "c"(0), "d"(0)
@@ -26,12 +26,12 @@ std::string CallByInt80(int number) {
 
 // The kernel's fixed page: gettimeofday, time, getcpu without an instruction of the worker's.
 std::string CallVsyscallTime() {
-  using Time = long (*)(long*);
+  using Time = int64_t (*)(int64_t*);
   const auto time = reinterpret_cast<Time>(0xffffffffff600400);
   return time(nullptr) > 0 ? "ok" : "refused";
 }
 
-constexpr long kX32 = 0x40000000;
+constexpr int64_t kX32 = 0x40000000;
 
 constexpr Attack kAttacks[] = {
     {"int80_getpid", "SIGSYS", [](Context&) { return CallByInt80(20); }},

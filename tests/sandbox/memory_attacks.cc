@@ -84,7 +84,7 @@ constexpr Attack kAttacks[] = {
      [](Context&) { return Outcome(mprotect(Page(), 4096, PROT_READ | PROT_EXEC)); }},
     {"pkey_mprotect_exec", "SIGSYS",
      [](Context&) {
-       return RawCall(__NR_pkey_mprotect, reinterpret_cast<long>(Page()), 4096, PROT_EXEC, -1);
+       return RawCall(__NR_pkey_mprotect, reinterpret_cast<int64_t>(Page()), 4096, PROT_EXEC, -1);
      }},
     {"remap_file_pages", "SIGSYS",
      [](Context&) { return RawCall(__NR_remap_file_pages, 0, 0, 0, 0, 0); }},
@@ -94,11 +94,11 @@ constexpr Attack kAttacks[] = {
     {"mremap_fixed", "SIGSYS",
      [](Context&) {
        void* page = Page();
-       return RawCall(__NR_mremap, reinterpret_cast<long>(page), 4096, 4096,
-                      MREMAP_MAYMOVE | MREMAP_FIXED, reinterpret_cast<long>(Page()));
+       return RawCall(__NR_mremap, reinterpret_cast<int64_t>(page), 4096, 4096,
+                      MREMAP_MAYMOVE | MREMAP_FIXED, reinterpret_cast<int64_t>(Page()));
      }},
     {"memfd_create", "SIGSYS",
-     [](Context&) { return RawCall(__NR_memfd_create, reinterpret_cast<long>("x"), 0); }},
+     [](Context&) { return RawCall(__NR_memfd_create, reinterpret_cast<int64_t>("x"), 0); }},
     {"memfd_secret", "SIGSYS", [](Context&) { return RawCall(447, 0); }},
     {"shmget", "SIGSYS", [](Context&) { return RawCall(__NR_shmget, 1, 4096, 01666); }},
     {"shmat", "SIGSYS", [](Context&) { return RawCall(__NR_shmat, 0, 0, 0); }},

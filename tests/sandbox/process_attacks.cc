@@ -21,7 +21,7 @@ namespace {
 
 using Context = AttackContext;
 
-long Address(const void* pointer) { return reinterpret_cast<long>(pointer); }
+int64_t Address(const void* pointer) { return reinterpret_cast<int64_t>(pointer); }
 
 // A thread that exists since before the filter has it, too.
 std::string OnThread(Context& c, std::string (*attempt)()) {

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <sys/syscall.h>
 
+#include <cstdint>
 #include <string>
 #include <tuple>
 #include <vector>
@@ -27,7 +28,7 @@ std::string Start(As user, std::vector<std::string> arguments) {
   return driver.ReadLine();
 }
 
-std::string Deny(long number, int error = EPERM) {
+std::string Deny(int64_t number, int error = EPERM) {
   return absl::StrCat("--deny=", number, ":", error);
 }
 
@@ -64,7 +65,7 @@ TEST_P(SetUpFailure, WithoutAFailureTheFullTierIsTaken) {
 }
 
 TEST_P(SetUpFailure, WithoutNamespacesLandlockIsTaken) {
-  for (long number : {__NR_unshare, __NR_pivot_root, __NR_mount, __NR_umount2}) {
+  for (int64_t number : {__NR_unshare, __NR_pivot_root, __NR_mount, __NR_umount2}) {
     EXPECT_THAT(Start(GetParam(), {Deny(number)}), StartsWith("tier 2 ")) << number;
   }
 }
@@ -89,12 +90,12 @@ TEST_P(SetUpFailure, WithoutSeccompNoWorkerIsMade) {
 }
 
 TEST_P(SetUpFailure, WithoutAnyOtherCallOfTheSetUpNoWorkerIsMade) {
-  std::vector<long> numbers = {__NR_close_range, __NR_capset, __NR_prctl,     __NR_prlimit64,
-                               __NR_setsid,      __NR_dup2,   __NR_getrandom, __NR_pidfd_open};
+  std::vector<int64_t> numbers = {__NR_close_range, __NR_capset, __NR_prctl,     __NR_prlimit64,
+                                  __NR_setsid,      __NR_dup2,   __NR_getrandom, __NR_pidfd_open};
   if (GetParam() == As::kRoot) {
     numbers.insert(numbers.end(), {__NR_setresuid, __NR_setresgid, __NR_setgroups});
   }
-  for (long number : numbers) {
+  for (int64_t number : numbers) {
     EXPECT_THAT(Start(GetParam(), {Deny(number)}), StartsWith("refused: ")) << number;
   }
 }

@@ -18,7 +18,7 @@ namespace {
 
 using Context = AttackContext;
 
-long Address(const void* pointer) { return reinterpret_cast<long>(pointer); }
+int64_t Address(const void* pointer) { return reinterpret_cast<int64_t>(pointer); }
 
 sockaddr_in Loopback(int port) {
   sockaddr_in address = {};
@@ -38,8 +38,8 @@ std::string ConnectElsewhere(Context& c) {
   sockaddr nowhere = {};
   nowhere.sa_family = AF_UNSPEC;
   const sockaddr_in forbidden = Loopback(c.forbidden_port);
-  connect(c.tcp_socket, &nowhere, sizeof(nowhere));
-  connect(c.tcp_socket, reinterpret_cast<const sockaddr*>(&forbidden), sizeof(forbidden));
+  (void)connect(c.tcp_socket, &nowhere, sizeof(nowhere));
+  (void)connect(c.tcp_socket, reinterpret_cast<const sockaddr*>(&forbidden), sizeof(forbidden));
   sockaddr_in peer = {};
   socklen_t size = sizeof(peer);
   if (getpeername(c.tcp_socket, reinterpret_cast<sockaddr*>(&peer), &size) != 0) {

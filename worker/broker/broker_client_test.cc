@@ -2,6 +2,7 @@
 
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <memory>
 #include <thread>
 #include <utility>
@@ -35,7 +36,7 @@ class BrokerClientTest : public testing::Test {
     return frame;
   }
 
-  void Answer(broker::Reply reply, std::vector<int> fds = {}) {
+  void Answer(broker::Reply reply, const std::vector<int>& fds = {}) {
     broker::ServiceFrame frame;
     reply.set_fd_count(fds.size());
     *frame.mutable_reply() = std::move(reply);
@@ -99,9 +100,10 @@ TEST_F(BrokerClientTest, RepliesFindTheirCallsInAnyOrder) {
     for (int i = 0; i < kCalls; ++i) {
       calls.push_back(NextCall());
     }
-    for (auto call = calls.rbegin(); call != calls.rend(); ++call) {
-      broker::Reply reply = ReplyTo(*call);
-      reply.set_present(call->has_blob().size_bytes() % 2 == 1);
+    std::reverse(calls.begin(), calls.end());
+    for (const broker::WorkerFrame& call : calls) {
+      broker::Reply reply = ReplyTo(call);
+      reply.set_present(call.has_blob().size_bytes() % 2 == 1);
       Answer(reply);
     }
   }

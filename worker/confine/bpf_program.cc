@@ -53,7 +53,8 @@ struct OpenJump {
 // One check: falls through where it holds; jumps, by what is appended to `misses`, where it does
 // not.
 void AppendCheck(Program& program, const ArgCheck& check, std::vector<OpenJump>& misses) {
-  const uint32_t low = static_cast<uint32_t>(offsetof(seccomp_data, args) + 8u * check.index);
+  const uint32_t low =
+      static_cast<uint32_t>(offsetof(seccomp_data, args) + sizeof(uint64_t) * check.index);
   const bool on_true = check.kind == ArgCheck::Kind::kNotEqual;
   AppendWord(program, low, static_cast<uint32_t>(check.mask), static_cast<uint32_t>(check.value));
   misses.push_back({program.size() - 1, on_true});

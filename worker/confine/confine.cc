@@ -11,6 +11,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include <cstdint>
 #include <string>
 
 #include "absl/strings/str_cat.h"
@@ -105,7 +106,7 @@ absl::Status CloseFilter(const ConfinePlan& plan) {
   if (!told.valid() || dup2(STDIN_FILENO, STDERR_FILENO) < 0) {
     return ErrnoError(errno, "open /dev/null as standard error");
   }
-  const sock_fprog program = {static_cast<unsigned short>(plan.filter.size()),
+  const sock_fprog program = {static_cast<uint16_t>(plan.filter.size()),
                               const_cast<sock_filter*>(plan.filter.data())};
   if (syscall(__NR_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, &program) != 0) {
     const int error = errno;

@@ -14,9 +14,9 @@ namespace holkas {
 namespace {
 
 // How much libcurl receives, and sends, at once.
-constexpr long kTransferBufferBytes = 128 << 10;  // NOLINT(runtime/int): libcurl's type
+constexpr long kTransferBufferBytes = 128 << 10;  // NOLINT(google-runtime-int): libcurl's type
 // A registry and where it redirects to.
-constexpr long kMaxIdleConnections = 4;  // NOLINT(runtime/int): libcurl's type
+constexpr long kMaxIdleConnections = 4;  // NOLINT(google-runtime-int): libcurl's type
 // libcurl wants an address for the name. It goes nowhere: the socket is connected already.
 constexpr absl::string_view kPlaceholderAddress = "192.0.2.1";
 

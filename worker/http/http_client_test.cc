@@ -280,7 +280,7 @@ TEST_F(HttpClientTest, StreamsABodyOfKnownAndOfUnknownSize) {
     EXPECT_EQ(head->status, 202);
     const ScriptedRequest got = server_->requests().back();
     EXPECT_EQ(got.method, "PATCH");
-    EXPECT_EQ(got.body, piece + piece + piece);
+    EXPECT_EQ(got.body, absl::StrCat(piece, piece, piece));
     EXPECT_EQ(got.headers.count("expect"), 0u);
     EXPECT_EQ(got.headers.count(size < 0 ? "transfer-encoding" : "content-length"), 1u);
     ASSERT_THAT(exchange_->ReadAll(0), IsOkAndHolds(""));

@@ -148,7 +148,7 @@ size_t HttpExchange::TakeHeaderLine(absl::string_view line) {
   const absl::string_view text = absl::StripAsciiWhitespace(line);
   if (status_line) {
     response_ = HttpResponse();
-    long status = 0;  // NOLINT(runtime/int): libcurl's type
+    long status = 0;  // NOLINT(google-runtime-int): libcurl's type
     curl_easy_getinfo(easy_, CURLINFO_RESPONSE_CODE, &status);
     response_.status = static_cast<int>(status);
   } else if (text.empty()) {

@@ -35,7 +35,7 @@ TEST(StallWatch, ComplainsOfATrickle) {
 TEST(StallWatch, SlowButSteadyIsFineForever) {
   StallWatch watch({});
   for (int i = 0; i < 1000; ++i) {
-    watch.Moved(1024 * 10);
+    watch.Moved(10 << 10);
     watch.Waited(absl::Seconds(10));
     ASSERT_EQ(watch.Complaint(), std::nullopt);
   }

@@ -211,7 +211,7 @@ absl::Status BlobCopier::StopIfFailed() const {
 absl::Status CopyBlobs(ImageSource& from, ImageDestination& to, const CopyPlan& plan, int parallel,
                        ThreadPool& pool, ProgressReporter& progress) {
   BlobCopier copier(from, to, parallel, pool, progress);
-  const absl::Status status = copier.CopyAll(plan);
+  absl::Status status = copier.CopyAll(plan);
   copier.Drain().IgnoreError();
   return status;
 }

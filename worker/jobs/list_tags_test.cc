@@ -29,7 +29,7 @@ absl::Status List(const TransportContext&, const broker::ImageLocation&,
   }
   for (const std::vector<std::string>& tags :
        {std::vector<std::string>{"b", "a"}, std::vector<std::string>{"c"}}) {
-    if (const absl::Status status = on_tags(tags); !status.ok()) {
+    if (absl::Status status = on_tags(tags); !status.ok()) {
       return status;
     }
   }

@@ -16,6 +16,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
@@ -56,7 +57,7 @@ absl::Status DieWithParent(const char* name) {
   return absl::OkStatus();
 }
 
-bool HoldsUp(int fd, short bad_events) {
+bool HoldsUp(int fd, int16_t bad_events) {
   pollfd entry = {fd, bad_events, 0};
   return poll(&entry, 1, 0) == 0;
 }

@@ -23,7 +23,8 @@ inline constexpr size_t kMaxChallengeTextBytes = 1 << 10;
 class RegistryAuthorization {
  public:
   // `given`: the header's value that the job has from the beginning; empty for none.
-  RegistryAuthorization(Broker& broker, broker::Place place, uint32_t endpoint, std::string given)
+  RegistryAuthorization(Broker& broker, broker::Place place, uint32_t endpoint,
+                        const std::string& given)
       : broker_(broker),
         place_(place),
         endpoint_(endpoint),
