@@ -24,7 +24,7 @@ from support.planted_secret import PlantedSecret, check
 from support.programs import Server
 from support.secret_world import (DOTTED, FOREIGN, FOREIGN_TLS, LONGER, MIRROR, OTHER_PORT, REALM,
                                   REGISTRY, SIBLING, USER, World, auth_entry, basic,
-                                  make_client_certificate, memory, process_places, write_helper)
+                                  make_client_certificate, make_crash, memory, process_places, write_helper)
 
 NAME = "docker://%s/app:v1" % REGISTRY
 
@@ -141,8 +141,12 @@ class Ways:
   def identity(world, prefix):
     secret = world.plant("identity token", "realm")
     world.wants_token()
-    return _auth_file(world, prefix, {"auths": {REGISTRY: {
-        "auth": base64.b64encode(b"<token>:").decode(), "identitytoken": secret.text}}})
+    content = {"auths": {REGISTRY: {"auth": base64.b64encode(b"<token>:").decode(),
+                                    "identitytoken": secret.text}}}
+    if world.central is None:
+      return _auth_file(world, prefix, content)
+    world.auth_file.write_text(json.dumps(content))  # identity tokens are not sent to servers
+    return []
 
   @staticmethod
   def server_bearer(world, unused_prefix):
@@ -190,10 +194,10 @@ def check_all(world, result, programs):
 
 
 def rows(leads, *cycles, count):
-  """Each of `leads` `count` times, each time with the next of every cycle; all in a soak."""
-  combined = zip(itertools.chain.from_iterable([lead] * count for lead in leads),
-                 *(itertools.cycle(cycle) for cycle in cycles))
-  return soak(list(combined), list(itertools.product(leads, *cycles)))
+  """Each of `leads` `count` times, more often in a soak, each time with the next of every cycle."""
+  count = soak(count, 8 * count)
+  return list(zip(itertools.chain.from_iterable([lead] * count for lead in leads),
+                  *(itertools.cycle(cycle) for cycle in cycles)))
 
 
 WHERE = ("central", "private", "central")
@@ -202,10 +206,9 @@ WHERE = ("central", "private", "central")
 class TestWays:
   """Nobody attacks."""
 
-  @pytest.mark.parametrize("command", ["inspect", "pull", "push", "list-tags", "delete"])
-  @pytest.mark.parametrize("where, way", [
-      ("central" if i % 3 else "private", way) for i, way in enumerate(WAYS)])
-  def test_secrets_stay_where_they_belong(self, programs, make_world, layout, command, where, way):
+  @pytest.mark.parametrize("way, command, where", rows(
+      WAYS, ("inspect", "pull", "push", "list-tags", "delete"), WHERE, count=2))
+  def test_secrets_stay_where_they_belong(self, programs, make_world, layout, way, command, where):
     world = make_world(where)
     result = run(world, programs, command, way, layout).ok()
     check_all(world, result, programs)
@@ -281,7 +284,7 @@ def set_manner(world, manner):
 class TestRedirects:
 
   @pytest.mark.parametrize("what, code, target, way, manner, where",
-                           rows(ASKED, CODES, TARGETS, WAYS, MANNERS, WHERE, count=7))
+                           rows(ASKED, CODES, TARGETS, WAYS, MANNERS, WHERE, count=4))
   def test_question_goes_elsewhere_without_credentials(self, programs, make_world, layout, what,
                                                        code, target, way, manner, where):
     command, methods, part = ASKED[what]
@@ -298,7 +301,7 @@ class TestRedirects:
     check_all(world, result, programs)
 
   @pytest.mark.parametrize("what, code, target, way, where",
-                           rows(SENT, CODES, TARGETS, WAYS, WHERE, count=4))
+                           rows(SENT, CODES, TARGETS, WAYS, WHERE, count=2))
   def test_nothing_is_sent_elsewhere(self, programs, make_world, layout, what, code, target, way,
                                      where):
     command, methods, part = SENT[what]
@@ -318,11 +321,10 @@ class TestRedirects:
     assert world.foreign.log
     check_all(world, result, programs)
 
-  @pytest.mark.parametrize("where", ["central", "private"])
-  @pytest.mark.parametrize("target", ["http://" + REGISTRY, "http://" + FOREIGN,
-                                      "http://" + OTHER_PORT])
-  @pytest.mark.parametrize("what", ["manifest", "blob", "list of tags"])
-  def test_https_is_not_left(self, programs, make_world, where, target, what):
+  @pytest.mark.parametrize("target, what, where", rows(
+      ["http://" + REGISTRY, "http://" + FOREIGN, "http://" + OTHER_PORT],
+      ("manifest", "blob", "list of tags"), ("central", "private"), count=2))
+  def test_https_is_not_left(self, programs, make_world, target, what, where):
     world = make_world(where, tls=True)
     command, methods, part = ASKED[what]
     world.registry.on(methods[0], part, redirect(307, target))
@@ -331,10 +333,10 @@ class TestRedirects:
     assert not world.foreign.log
     check_all(world, result, programs)
 
-  @pytest.mark.parametrize("user_info", ["http://%s@%s" % (REGISTRY.split(":")[0], FOREIGN),
-                                         "http://%s@%s" % (REGISTRY, FOREIGN),
-                                         "http://me:you@" + REGISTRY])
-  @pytest.mark.parametrize("what", ["manifest", "blob"])
+  @pytest.mark.parametrize("user_info, what", rows(
+      ["http://%s@%s" % (REGISTRY.split(":", maxsplit=1)[0], FOREIGN),
+       "http://%s@%s" % (REGISTRY, FOREIGN), "http://me:you@" + REGISTRY],
+      ("manifest", "blob"), count=1))
   def test_user_in_a_location_is_refused(self, programs, make_world, user_info, what):
     world = make_world("private")
     command, methods, part = ASKED[what]
@@ -360,14 +362,13 @@ class TestPlacesThatRegistriesName:
 
   @pytest.mark.parametrize("target, way, manner, where", rows(
       TARGETS + ("http://%s@%s" % (REGISTRY, FOREIGN), "http://me:you@" + FOREIGN),
-      WAYS, MANNERS, WHERE, count=2))
+      WAYS, MANNERS, WHERE, count=1))
   def test_upload_goes_elsewhere_without_credentials(self, programs, make_world, layout, target, way,
                                                      manner, where):
     world = make_world(where)
     location = {"Location": target + "/v2/app/blobs/uploads/there"}
     world.registry.on("POST", "/blobs/uploads/", fake.answer(202, b"", location))
-    for server in (world.foreign, world.foreign_tls):
-      server.uploads["there"] = b""
+    world.strangers_take_uploads()
     set_manner(world, manner)
     result = run(world, programs, "push", way, layout)
     assert ("@" in target or DOTTED in target) != bool(world.foreign.log or world.foreign_tls.log), result
@@ -379,13 +380,13 @@ class TestPlacesThatRegistriesName:
                                                     way):
     world = make_world(where)
     name = {"Location": "http://%s/v2/app/blobs/uploads/there" % FOREIGN}
+    world.strangers_take_uploads()
     if step == "PATCH":
       world.registry.on("PATCH", "/uploads/", fake.after_upload(fake.answer(202, b"", name)))
     else:
       world.registry.on("PUT", "/uploads/", fake.answer(202, b"", name))
     result = run(world, programs, "push", way, layout)
-    assert result.code == 1
-    assert step == "PUT" or world.foreign.log
+    assert (step == "PATCH") == bool(world.foreign.log), result
     check_all(world, result, programs)
 
   @pytest.mark.parametrize("target, way, manner, where", rows(
@@ -399,10 +400,9 @@ class TestPlacesThatRegistriesName:
     result = run(world, programs, "list-tags", way)
     check_all(world, result, programs)
 
-  @pytest.mark.parametrize("kept", [False, True], ids=["not in the registry", "in the registry"])
-  @pytest.mark.parametrize("where, way", [("central", "bearer"), ("private", "creds"),
-                                          ("central", "server_file")])
-  def test_urls_of_foreign_layers(self, programs, make_world, kept, where, way):
+  @pytest.mark.parametrize("way, kept, where", [
+      ("bearer", False, "central"), ("creds", False, "private"), ("server_file", True, "central")])
+  def test_urls_of_foreign_layers(self, programs, make_world, way, kept, where):
     world = make_world(where)
     manifest = json.loads(world.image.manifest)
     layer = manifest["layers"][0]
@@ -425,7 +425,7 @@ REALMS = ("http://%s/token" % FOREIGN, "https://%s/token" % FOREIGN_TLS,
           "http://%s\\@%s/token" % (FOREIGN, REALM), "http://%s\\@%s/token" % (REALM, FOREIGN),
           "http://%s.away.test/token" % REALM, "http:%s/token" % FOREIGN,
           "http:///%s/token" % FOREIGN, "//%s/token" % FOREIGN, "/token",
-          "http://foreign%%2eaway.test:5000/token", "http://foreign\u3002away.test:5000/token",
+          "http://foreign%2eaway.test:5000/token", "http://foreign\u3002away.test:5000/token",
           "http://realm.trusted.test:5001/token", "ftp://%s/token" % FOREIGN)
 
 
@@ -451,9 +451,9 @@ class TestRealms:
     check_all(world, first, programs)
     check_all(world, result, programs)
 
-  @pytest.mark.parametrize("code, target, way, where", rows(
-      CODES, TARGETS, ("bearer", "identity", "server_bearer"), WHERE, count=2))
-  def test_realm_that_redirects(self, programs, make_world, code, target, way, where):
+  @pytest.mark.parametrize("target, way, code, where", rows(
+      TARGETS, ("bearer", "identity", "server_bearer"), CODES, ("central", "private"), count=1))
+  def test_realm_that_redirects(self, programs, make_world, target, way, code, where):
     world = make_world(where)
     for method in ("GET", "POST"):
       world.realm.on(method, "/token", redirect(code, target))
@@ -512,7 +512,7 @@ class Echoes:
 
   @staticmethod
   def page(handler, unused_body):
-    handler.respond(500, ("<html>%s</html>" % echo_text(handler)).encode(),
+    handler.respond(403, ("<html>%s</html>" % echo_text(handler)).encode(),
                     {"Content-Type": "text/html"})
 
   @staticmethod
@@ -561,8 +561,8 @@ ECHOES = ("message", "message_of_401", "code", "page", "reason_phrase", "malform
 
 class TestEchoes:
 
-  @pytest.mark.parametrize("echo, way, where", rows(ECHOES, WAYS, WHERE, count=2) + [
-      ("message", way, where) for way in WAYS for where in ("central", "private")])
+  @pytest.mark.parametrize("echo, way, where", rows(ECHOES, WAYS, WHERE, count=1) + [
+      ("message", way, "central") for way in WAYS[1:]])
   def test_answer_to_a_question(self, programs, make_world, echo, way, where):
     world = make_world(where)
     world.registry.on("GET", "/manifests/", getattr(Echoes, echo))
@@ -570,7 +570,7 @@ class TestEchoes:
     check_all(world, result, programs)
 
   @pytest.mark.parametrize("what, way, where", rows(
-      [what for what in (*ASKED, *SENT) if what != "manifest"], WAYS, WHERE, count=2))
+      [what for what in (*ASKED, *SENT) if what != "manifest"], WAYS, WHERE, count=1))
   def test_message_to_another_question(self, programs, make_world, layout, what, way, where):
     command, methods, part = {**ASKED, **SENT}[what]
     world = make_world(where)
@@ -590,10 +590,10 @@ class TestEchoes:
     assert result.code == 1
     check_all(world, result, programs)
 
-  @pytest.mark.parametrize("echo", ["message", "message_of_401", "code", "page", "headers"])
-  @pytest.mark.parametrize("way, where", [("bearer", "central"), ("server_bearer", "central"),
-                                          ("identity", "central"), ("bearer", "private")])
-  def test_realm(self, programs, make_world, echo, way, where):
+  @pytest.mark.parametrize("way, echo, where", rows(
+      ("bearer", "server_bearer", "identity"),
+      ("message", "message_of_401", "code", "page", "headers"), WHERE, count=3))
+  def test_realm(self, programs, make_world, way, echo, where):
     world = make_world(where)
     world.realm.on("GET", "/token", getattr(Echoes, echo))
     if way == "identity":
@@ -641,8 +641,8 @@ class TestMirrors:
         "inspect", *flags, NAME, env={**world.proxy.environment(), "REGISTRY_AUTH_FILE": str(
             world.auth_file), "PATH": "%s:/usr/bin:/bin" % world.auth_file.parent})
 
-  @pytest.mark.parametrize("manner", MANNERS)
-  @pytest.mark.parametrize("way", WAYS)
+  @pytest.mark.parametrize("way, manner", rows(WAYS, MANNERS, count=1) + [
+      ("bearer", "wants the realm's token"), ("creds", "wants the realm's token")])
   def test_registrys_credentials_are_not_the_mirrors(self, programs, world, way, manner):
     flags = getattr(Ways, way)(world, "")
     world.mirror.challenge = MANNERS[manner]
@@ -650,10 +650,7 @@ class TestMirrors:
       world.mirror.on("GET", "/manifests/", fake.error(404, "MANIFEST_UNKNOWN"))
     result = self.inspect(world, programs, *flags)
     assert world.mirror.log
-    if "realm" not in manner:
-      result.ok()
-    elif not world.registry.log:
-      pytest.skip("the realm's anonymous token is as good as none")
+    result.ok()
     check_all(world, result, programs)
 
   @pytest.mark.parametrize("serves", [True, False])
@@ -694,10 +691,9 @@ class TestMirrors:
 
 class TestClientCertificates:
 
-  @pytest.mark.parametrize("where", ["central", "private"])
-  @pytest.mark.parametrize("what, code", rows(ASKED, CODES, count=1))
-  def test_redirect_sees_none(self, programs, make_world, layout, client_certificate, where, what,
-                              code):
+  @pytest.mark.parametrize("what, code, where", rows(ASKED, CODES, ("central", "private"), count=1))
+  def test_redirect_sees_none(self, programs, make_world, layout, client_certificate, what, code,
+                              where):
     directory, key = client_certificate
     world = make_world(where, tls=True, client_authority=directory / "client.cert")
     world.plant("private key", pem=key)
@@ -717,11 +713,11 @@ class TestClientCertificates:
     world.plant("private key", pem=key)
     secret = world.plant("password", "registry")
     world.wants_basic(secret)
+    world.strangers_take_uploads()
     world.registry.on("POST", "/blobs/uploads/", fake.answer(202, b"", {
         "Location": "https://%s/v2/app/blobs/uploads/there" % FOREIGN_TLS}))
     result = run_with(world, programs, "push", ["--dest-cert-dir", directory, "--dest-creds",
-                                                "%s:%s" % (USER, secret.text)], layout)
-    assert result.code == 1
+                                                "%s:%s" % (USER, secret.text)], layout).ok()
     assert world.foreign_tls.log and world.registry.clients_known > 0
     assert world.foreign_tls.clients_known == 0
     check_all(world, result, programs)
@@ -758,12 +754,11 @@ class TestProxies:
       assert world.foreign.log or what == "nothing"
       check(world.planted, {**world.places(result, programs), "that proxy": proxy.received})
 
-  @pytest.mark.parametrize("wanted", ["", "other"])
-  def test_refusal_with_the_password(self, programs, make_world, wanted):
+  def test_refusal_with_the_password(self, programs, make_world):
     world = make_world("private")
     secret = world.plant("password of the proxy", "that proxy")
     answer = "403 not with %s %s" % (basic(secret), secret.text)
-    with HttpProxy({}, user="%s:%s" % (USER, secret.text + wanted), answer=answer) as proxy:
+    with HttpProxy({}, user="%s:%s" % (USER, secret.text), answer=answer) as proxy:
       result = self.inspect(world, programs, proxy, secret)
       assert result.code == 1
       check(world.planted, {**world.places(result, programs), "that proxy": proxy.received})
@@ -817,8 +812,7 @@ class Stalled:
 
 class TestProcesses:
 
-  @pytest.mark.parametrize("where", ["central", "private"])
-  @pytest.mark.parametrize("way", WAYS)
+  @pytest.mark.parametrize("way, where", rows(WAYS, ("central", "private"), count=1))
   def test_proc_shows_nothing(self, programs, make_world, where, way):
     world = make_world(where)
     with Stalled(world, programs, way) as copy:
@@ -842,8 +836,8 @@ class TestProcesses:
       check(world.planted, {**world.places(), **seen, **said, "that proxy": proxy.received})
 
   @pytest.mark.skipif(os.geteuid() != 0, reason="only root reads the memory of workers")
-  @pytest.mark.parametrize("where", ["central", "private"])
-  @pytest.mark.parametrize("way", ["bearer", "identity", "server_bearer"])
+  @pytest.mark.parametrize("way, where", [("bearer", "central"), ("bearer", "private"),
+                                          ("identity", "private"), ("server_bearer", "central")])
   def test_worker_never_has_what_lives_long(self, programs, make_world, where, way):
     world = make_world(where)
     with Stalled(world, programs, way) as copy:
@@ -857,17 +851,19 @@ class TestProcesses:
     password.owners, token.owners = {"server"}, {"server", "worker"}
     check(world.planted, places)
 
-  @pytest.mark.parametrize("number", [signal.SIGSEGV, signal.SIGABRT], ids=lambda s: s.name)
-  @pytest.mark.parametrize("way", ["creds", "bearer", "registry_token", "server_file"])
-  def test_worker_that_crashes(self, programs, make_world, tmp_path, number, way):
+  @pytest.mark.skipif(os.geteuid() != 0, reason="only root makes a worker crash")
+  @pytest.mark.parametrize("way, crash", rows(
+      ("creds", "bearer", "registry_token", "server_file"), ("SIGSEGV", "SIGILL"), count=1))
+  def test_worker_that_crashes(self, programs, make_world, tmp_path, way, crash):
     world = make_world("private")
     directory = tmp_path / "cores"
     directory.mkdir()
     with Stalled(world, programs, way, cwd=directory, preexec_fn=_allow_cores) as copy:
-      os.kill(copy.worker, number)
+      make_crash(copy.worker, crash)
+      world.registry.ended.set()  # which wakes it
       said = copy.end()
       assert copy.process.returncode == 1
-    assert b"signal" in said["stderr"]
+    assert b"signal %d" % signal.Signals[crash] in said["stderr"], said
     cores = b"".join(file.read_bytes() for file in directory.iterdir())
     check(world.planted, {**world.places(), **said, "core": cores})
     assert not list(directory.iterdir())
@@ -914,24 +910,23 @@ class TestTheCheck:
     with pytest.raises(AssertionError, match="did not get to\nregistry: password that nobody"):
       check_all(world, result, programs)
 
-  @pytest.mark.parametrize("place", ["stdout", "stderr", "files"])
-  def test_every_place_is_looked_at(self, programs, make_world, place):
+  @pytest.mark.parametrize("place, command", [("stdout", "inspect"), ("files", "pull")])
+  def test_what_is_left_is_looked_at(self, programs, make_world, place, command):
     world = make_world("private")
-    world.plant("word of the image's")
-    text = world.planted[0].text
-    image = Image(labels={"word": text})
-    if place == "stderr":
-      image.manifest = image.manifest.replace(b'"schemaVersion": 2', (
-          '"schemaVersion": "%s"' % text).encode())
-    world.registry.add("app", "v1", image)
-    command = {"stdout": "inspect", "stderr": "inspect", "files": "pull"}[place]
-    result = run_with(world, programs, command, []) if place != "stderr" else \
-        run_with(world, programs, command, [], image="docker://%s/app:%s" % (
-            REGISTRY, text.replace("/+&", "")))
-    if place == "stderr":
-      world.planted[0] = PlantedSecret("tag", [])
-      world.planted[0].text = text.replace("/+&", "")
-    with pytest.raises(AssertionError, match="leaked to\n%s: " % place):
+    world.plant("label of the image", "foreign")
+    world.registry.add("app", "v1", Image(labels={"label": world.planted[0].text}))
+    result = run_with(world, programs, command, []).ok()
+    with pytest.raises(AssertionError, match="leaked to\n%s: label" % place):
+      check_all(world, result, programs)
+
+  @pytest.mark.parametrize("where, place", [("private", "stderr"), ("central", "log")])
+  def test_what_is_said_is_looked_at(self, programs, make_world, where, place):
+    world = make_world(where)
+    tag = world.plant("tag", "registry", *(["stderr"] if place == "log" else []), odd=False)
+    result = run_with(world, programs, "inspect", [], image="docker://%s/app:%s" % (
+        REGISTRY, tag.text))
+    assert result.code == 2
+    with pytest.raises(AssertionError, match="leaked to\n%s: tag" % place):
       check_all(world, result, programs)
 
   @pytest.mark.parametrize("form", [

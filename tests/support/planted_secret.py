@@ -2,7 +2,6 @@
 
 import base64
 import math
-import re
 import secrets
 import urllib.parse
 
@@ -32,9 +31,10 @@ class PlantedSecret:
                                 for safe in ("", "+", "&", "/")]}
 
   def forms_in(self, data):
-    """The names of the forms that `data` has, in upper or lower case; line breaks, and backslashes
-    as JSON and logs have them, hide nothing."""
-    data = re.sub(rb"[\\\r\n]", b"", bytes(data).lower())
+    """The names of the forms that `data` has, in upper or lower case; line breaks, and what JSON
+    and logs escape, hide nothing."""
+    data = bytes(data).lower().replace(b"\\u0026", b"&").replace(b"\\u002b", b"+")
+    data = data.translate(None, b"\\\r\n")
     return [name for name, texts in self.forms().items() if any(text in data for text in texts)]
 
   def __repr__(self):

@@ -5,7 +5,7 @@ is not sent to them is not sent because they are strangers.
 """
 
 import base64
-import contextlib
+import concurrent.futures
 import json
 import os
 import pathlib
@@ -62,11 +62,10 @@ class World:
     self.foreign = ScriptedRegistry(keep_bytes=True)
     self.foreign_tls = ScriptedRegistry(directory, client_authority, keep_bytes=True)
     self.destination = path / "destination"
-    self._stack = contextlib.ExitStack()
 
   def __enter__(self):
     for server in self.servers().values():
-      self._stack.enter_context(server)
+      server.__enter__()
     self.proxy.names.update({
         REGISTRY: self.registry.address, REALM: self.realm.address, MIRROR: self.mirror.address,
         FOREIGN_TLS: self.foreign_tls.address,
@@ -78,7 +77,8 @@ class World:
     return self
 
   def __exit__(self, *unused):
-    self._stack.close()
+    with concurrent.futures.ThreadPoolExecutor() as pool:  # each waits a little
+      list(pool.map(lambda server: server.__exit__(), self.servers().values()))
     self.auth_file.write_text("{}")
 
   def servers(self):
@@ -89,6 +89,13 @@ class World:
     secret = PlantedSecret(what, owners, **more)
     self.planted.append(secret)
     return secret
+
+  def strangers_take_uploads(self):
+    """At /v2/app/blobs/uploads/there."""
+    for server in (self.foreign, self.foreign_tls):
+      server.on("PATCH", "/uploads/there", fake.answer(202, b"", {
+          "Location": "/v2/app/blobs/uploads/there"}))
+      server.on("PUT", "/uploads/there", fake.answer(201))
 
   def wants_basic(self, *secrets, server=None):
     server = server or self.registry
@@ -101,8 +108,16 @@ class World:
     self.registry.challenge = 'Bearer realm="%s",service="planted"' % realm
     self.registry.accepted = {"Bearer " + token.text}
     body = json.dumps({"token": token.text, "access_token": token.text, "expires_in": 300}).encode()
+    issue = fake.answer(200, body)
+
+    def act(handler, unused_body):
+      if handler.command == "GET" and "Authorization" not in handler.headers:
+        fake.answer(200, b'{"token": "nobodys"}')(handler, b"")
+      else:
+        issue(handler, b"")
+
     for method in ("GET", "POST"):
-      self.realm.on(method, "/token", fake.answer(200, body, {"Content-Type": "application/json"}))
+      self.realm.on(method, "/token", act)
     return token
 
   def run(self, programs, command, *arguments, env=None, **more):
@@ -169,6 +184,19 @@ def memory(pid):
         pieces.append(data)
         first += len(data)
   return b"".join(pieces)
+
+
+_CRASH = {"SIGSEGV": b"\xf4", "SIGILL": b"\x0f\x0b"}  # hlt, ud2
+
+
+def make_crash(pid, signal_name):
+  """Has each thread of a process run, when it wakes, an instruction that ends the process by the
+  signal. The first process of a namespace ignores signals that are merely sent."""
+  with open("/proc/%d/mem" % pid, "r+b", 0) as mem:
+    for thread in pathlib.Path("/proc/%d/task" % pid).iterdir():
+      words = (thread / "syscall").read_text().split()
+      mem.seek(int(words[-1], 16))
+      mem.write(_CRASH[signal_name])
 
 
 def write_helper(directory, registry, secret):
