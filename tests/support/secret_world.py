@@ -10,6 +10,7 @@ import json
 import os
 import pathlib
 import subprocess
+import time
 
 from fakes import scripted_registry as fake
 from fakes.scripted_registry import ScriptedRegistry
@@ -192,10 +193,15 @@ _CRASH = {"SIGSEGV": b"\xf4", "SIGILL": b"\x0f\x0b"}  # hlt, ud2
 def make_crash(pid, signal_name):
   """Has each thread of a process run, when it wakes, an instruction that ends the process by the
   signal. The first process of a namespace ignores signals that are merely sent."""
+  deadline = time.monotonic() + 10
+  where = ["running"]
+  while "running" in where:  # rather than waiting in a system call
+    assert time.monotonic() < deadline, where
+    where = [(thread / "syscall").read_text().split()[-1]
+             for thread in pathlib.Path("/proc/%d/task" % pid).iterdir()]
   with open("/proc/%d/mem" % pid, "r+b", 0) as mem:
-    for thread in pathlib.Path("/proc/%d/task" % pid).iterdir():
-      words = (thread / "syscall").read_text().split()
-      mem.seek(int(words[-1], 16))
+    for address in where:
+      mem.seek(int(address, 16))
       mem.write(_CRASH[signal_name])
 
 
