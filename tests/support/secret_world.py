@@ -14,7 +14,6 @@ import time
 
 from fakes import scripted_registry as fake
 from fakes.scripted_registry import ScriptedRegistry
-from support.http_proxy import HttpProxy
 from support.images import Image
 from support.planted_secret import PlantedSecret
 
