@@ -11,6 +11,7 @@ the body: `FIRST`, `MIDDLE`, `LAST`.
 import bisect
 import fcntl
 import http.server
+import io
 import json
 import socket
 import ssl
@@ -272,11 +273,19 @@ def tags(names):
 class ScriptedRegistry:
   """Runs while it is entered as a context. `address` is host:port.
 
-  `tls` is a directory for a certificate, which is made there unless it is there already, as ca.crt.
+  `tls` is a directory for a certificate, which is made there unless it is there already, as ca.crt;
+  `client_authority` is the file of a certificate whose owners may show theirs. Who does not send an
+  Authorization header of `accepted` is answered with `challenge`, where there is one. With
+  `keep_bytes`, `received` has every byte that anybody sent.
   """
 
-  def __init__(self, tls=None):
+  def __init__(self, tls=None, client_authority=None, keep_bytes=False):
     self.tls = tls
+    self.client_authority = client_authority
+    self.clients_known = 0  # connections with a client certificate
+    self.received = bytearray() if keep_bytes else None
+    self.challenge = None
+    self.accepted = set()
     self.blobs = {}      # (repository, digest) -> bytes
     self.manifests = {}  # (repository, tag or digest) -> (media type, bytes)
     self.uploads = {}
@@ -302,7 +311,8 @@ class ScriptedRegistry:
     self.server.handle_error = lambda *unused: None  # the peer has no business with TLS, or hung up
     # Without the polite end of what goes out, which would hide a reset.
     self.server.shutdown_request = self.server.close_request
-    Handler.tls_context = _tls_context(self.tls) if self.tls is not None else None
+    if self.tls is not None:
+      Handler.tls_context = _tls_context(self.tls, self.client_authority)
     self.address = "127.0.0.1:%d" % self.server.server_address[1]
     threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
     return self
@@ -341,7 +351,23 @@ class ScriptedRegistry:
       return [url for asked_method, url in self.log if asked_method == method and part in url]
 
 
-def _tls_context(directory):
+class _KeptBytes(io.RawIOBase):
+  """What comes out of a socket, which is added to `kept`."""
+
+  def __init__(self, connection, kept):
+    super().__init__()
+    self._connection, self._kept = connection, kept
+
+  def readable(self):
+    return True
+
+  def readinto(self, buffer):
+    count = self._connection.recv_into(buffer)
+    self._kept += bytes(buffer[:count])
+    return count
+
+
+def _tls_context(directory, client_authority):
   if not (directory / "ca.crt").exists():
     subprocess.run(
         ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
@@ -350,6 +376,9 @@ def _tls_context(directory):
         check=True, stderr=subprocess.DEVNULL)
   context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
   context.load_cert_chain(directory / "ca.crt", directory / "tls.key")
+  if client_authority is not None:
+    context.verify_mode = ssl.CERT_OPTIONAL
+    context.load_verify_locations(client_authority)
   return context
 
 
@@ -368,7 +397,12 @@ class _Handler(http.server.BaseHTTPRequestHandler):
                                                   suppress_ragged_eofs=False)
       self.request.settimeout(None)
       self.plain_connection = self.request
+      if self.request.getpeercert():
+        with self.registry.lock:
+          self.registry.clients_known += 1
     super().setup()
+    if self.registry.received is not None:
+      self.rfile = io.BufferedReader(_KeptBytes(self.connection, self.registry.received))
 
   def log_message(self, *unused):
     pass
@@ -443,6 +477,11 @@ class _Handler(http.server.BaseHTTPRequestHandler):
       self.registry.log.append((self.command, self.path))
       self.registry.leaks += [head for secret in self.registry.secrets if secret in head]
     self.truth = {}
+    if (self.registry.challenge is not None and
+        self.headers.get("Authorization") not in self.registry.accepted):
+      self._request_body()
+      error(401, "UNAUTHORIZED", {"WWW-Authenticate": self.registry.challenge})(self, b"")
+      return
     rule = self.registry.rule_for(self.command, self.path)
     if self.headers.get("Expect", "").lower() == "100-continue":
       self.send_response_only(100)
@@ -471,7 +510,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
       self._serve(rule, "application/json",
                   json.dumps({"name": repository, "tags": tags}).encode())
     else:
-      error(404, "NOT_FOUND")(self, b"")
+      (rule.action if rule else error(404, "NOT_FOUND"))(self, b"")
 
   do_GET = do_HEAD = do_POST = do_PATCH = do_PUT = do_DELETE = _dispatch
 

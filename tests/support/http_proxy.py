@@ -12,7 +12,8 @@ class HttpProxy:
 
   `names` maps `host:port` to the address where it is: nobody else knows these hosts. Where `user`
   (`name:password`) is set, nobody else may use the proxy. `answer` is what it says to a target that
-  it does not know. `asked` has the targets, and None for what was no CONNECT.
+  it does not know. `asked` has the targets, and None for what was no CONNECT; `received` has what was
+  said to the proxy itself.
   """
 
   def __init__(self, names=None, user=None, answer="502 Bad Gateway"):
@@ -20,6 +21,7 @@ class HttpProxy:
     self.user = user
     self.answer = answer
     self.asked = []
+    self.received = bytearray()
 
   def __enter__(self):
     self._listener = socket.create_server(("127.0.0.1", 0))
@@ -52,6 +54,7 @@ class HttpProxy:
         if not data:
           return
         head += data
+      self.received += head
       lines = head.decode(errors="replace").split("\r\n")
       fields = dict(line.lower().split(": ", 1) for line in lines[1:] if ": " in line)
       words = lines[0].split(" ")
