@@ -400,6 +400,9 @@ int Main(int argc, char** argv) {
     return *exit_code;
   }
   const Flags& flags = std::get<Flags>(parsed);
+  // A core file would have passwords in it.
+  const rlimit no_core = {0, 0};
+  setrlimit(RLIMIT_CORE, &no_core);
   absl::StatusOr<ServerConfig> config =
       flags.config_file.empty() ? DefaultServerConfig() : LoadServerConfig(flags.config_file);
   if (!config.ok()) {
