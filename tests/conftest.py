@@ -58,9 +58,9 @@ def no_process_is_left(request):
 def shared_server(programs, tmp_path_factory):
   """One holkasd for all tests that do no harm to it."""
   with Server(programs, tmp_path_factory.mktemp("server")) as server:
-    programs.shared_server = server
+    programs.shared_servers.append(server)
     yield server
-    programs.shared_server = None
+    programs.shared_servers.remove(server)
 
 
 @pytest.fixture

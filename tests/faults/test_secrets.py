@@ -60,9 +60,9 @@ def central(programs, keep, proxy, auth_file):
                  "PATH": "%s:/usr/bin:/bin" % auth_file.parent}
   with Server(programs, keep / "central", config="log: {level: debug}", registries=registries,
               env=environment) as server:
-    programs.shared_server = server
+    programs.shared_servers.append(server)
     yield server
-    programs.shared_server = None
+    programs.shared_servers.remove(server)
 
 
 @pytest.fixture(scope="module")

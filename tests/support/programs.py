@@ -59,7 +59,7 @@ class Programs:
     self.directory = pathlib.Path(directory)
     self.directory.mkdir(parents=True, exist_ok=True)
     self._files = {}
-    self.shared_server = None
+    self.shared_servers = []
     for name in PROGRAMS:
       shutil.copy2(pathlib.Path(source) / name, self.directory / name)
       status = (self.directory / name).stat()
@@ -146,11 +146,11 @@ class Programs:
     raise AssertionError("%d workers wanted, %s run" % (count, self.workers()))
 
   def running(self, *names):
-    """As `processes`, without the shared server, its zygote and the zygote's keeper."""
-    server = self.shared_server.process.pid if self.shared_server is not None else None
+    """As `processes`, without the shared servers, their zygotes and the zygotes' keepers."""
+    servers = [server.process.pid for server in self.shared_servers]
     workers = self.workers()
     return [(pid, name) for pid, name in self.processes() if not names or name in names
-            if pid in workers or server is None or not _descends(pid, server)]
+            if pid in workers or not any(_descends(pid, server) for server in servers)]
 
   def wait_until_gone(self, timeout=2, names=()):
     """Waits until none of these programs' processes runs, but the shared server and its zygote."""
