@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cstdint>
 #include <string>
 
 #include "absl/strings/str_cat.h"
@@ -99,7 +100,7 @@ absl::Status ForbidUserNamespaces() {
 
 // The old root goes away with everything in it; /proc is used as a directory that surely exists.
 absl::Status EmptyRoot() {
-  constexpr unsigned long kFlags = MS_NOSUID | MS_NODEV | MS_NOEXEC;
+  constexpr uint64_t kFlags = MS_NOSUID | MS_NODEV | MS_NOEXEC;
   if (mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) {
     return ErrnoError(errno, "make mounts private");
   }

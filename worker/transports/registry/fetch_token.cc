@@ -16,7 +16,7 @@ namespace holkas {
 namespace {
 
 constexpr char kClientId[] = "holkas";
-constexpr int64_t kMaxValidSeconds = 24 * 60 * 60;
+constexpr int64_t kMaxValidSeconds = 86'400;
 
 absl::Status NotAToken(absl::string_view why) {
   return MakeError(absl::StatusCode::kUnavailable, "REGISTRY_UNAVAILABLE",

@@ -5,6 +5,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
 #include "proto/wire/error.h"
 #include "proto/wire/status_matchers.h"
@@ -76,10 +77,10 @@ TEST(QuestionOf, PartsAreBounded) {
               StatusIs(absl::StatusCode::kUnavailable));
   for (const std::string name : {"service", "scope"}) {
     const std::string text(kMaxChallengeTextBytes, 's');
-    EXPECT_OK(QuestionTo(realm + "\"," + name + "=\"" + text + "\"").status());
-    EXPECT_THAT(QuestionTo(realm + "\"," + name + "=\"" + text + "s\"").status(),
+    EXPECT_OK(QuestionTo(absl::StrCat(realm, "\",", name, "=\"", text, "\"")).status());
+    EXPECT_THAT(QuestionTo(absl::StrCat(realm, "\",", name, "=\"", text, "s\"")).status(),
                 StatusIs(absl::StatusCode::kUnavailable));
-    EXPECT_THAT(QuestionTo(realm + "\"," + name + "=\"\x1b[2J\"").status(),
+    EXPECT_THAT(QuestionTo(absl::StrCat(realm, "\",", name, "=\"\x1b[2J\"")).status(),
                 StatusIs(absl::StatusCode::kUnavailable));
   }
 }

@@ -223,7 +223,7 @@ absl::StatusOr<std::unique_ptr<RegistryAnswer>> RegistryClient::StartUpload(
   HttpRequest http = MakeHttpRequest(request, url);
   http.body = HttpRequest::Body::kStream;
   std::string authorization = authorization_.Current();
-  ASSIGN_OR_RETURN(std::unique_ptr<RegistryAnswer> answer, Start(std::move(http), url));
+  ASSIGN_OR_RETURN(std::unique_ptr<RegistryAnswer> answer, Start(http, url));
   answer->authorization_ = std::move(authorization);
   return answer;
 }
@@ -245,7 +245,7 @@ bool RegistryClient::WaitAfter(int attempt) {
   return true;
 }
 
-absl::StatusOr<std::unique_ptr<RegistryAnswer>> RegistryClient::Start(HttpRequest http,
+absl::StatusOr<std::unique_ptr<RegistryAnswer>> RegistryClient::Start(const HttpRequest& http,
                                                                       const Url& url) {
   ASSIGN_OR_RETURN(ClientPool::Lease lease, pool_.Take());
   ASSIGN_OR_RETURN(std::unique_ptr<HttpExchange> exchange, lease->Start(http));

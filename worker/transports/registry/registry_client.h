@@ -140,7 +140,7 @@ class RegistryClient {
   Attempt TryHop(const RegistryRequest& request, const Url& url);
   Attempt TryVersion(const RegistryRequest& request, const Url& url);
 
-  absl::StatusOr<std::unique_ptr<RegistryAnswer>> Start(HttpRequest http, const Url& url);
+  absl::StatusOr<std::unique_ptr<RegistryAnswer>> Start(const HttpRequest& http, const Url& url);
   HttpRequest MakeHttpRequest(const RegistryRequest& request, const Url& url) const;
   Url UrlFor(const RegistryRequest& request, bool https) const;
   bool IsOwnOrigin(const Origin& origin) const;

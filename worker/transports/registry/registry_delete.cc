@@ -148,7 +148,7 @@ absl::Status MoveBack(RegistryClient& client, const RawManifest& old, const Dige
 
 // Deletes the tag with the placeholder that it stands for now.
 absl::Status DeletePlaceholder(RegistryClient& client, const Digest& placeholder) {
-  const absl::Status tag = CheckTag(client, placeholder);
+  absl::Status tag = CheckTag(client, placeholder);
   if (!tag.ok() && ErrorReason(tag) != "TAG_CHANGED") {
     return tag;
   }

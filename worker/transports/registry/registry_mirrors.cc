@@ -25,17 +25,16 @@ std::string NameAt(const RegistryClient& client) {
 absl::StatusOr<RegistryClients> NewRegistryClients(const TransportContext& context,
                                                    const broker::RegistryImage& registry) {
   RegistryClients clients;
-  const auto add = [&](const broker::RegistryImage& image, uint32_t endpoint) {
+  const auto add = [&](const broker::RegistryImage& image, uint32_t endpoint) -> absl::Status {
     absl::StatusOr<std::unique_ptr<RegistryClient>> client =
         RegistryClient::New({.broker = context.broker,
                              .place = broker::PLACE_SOURCE,
                              .image = image,
                              .user_agent = context.job.user_agent(),
                              .endpoint = endpoint});
-    if (client.ok()) {
-      clients.push_back(*std::move(client));
-    }
-    return client.status();
+    RETURN_IF_ERROR(client.status());
+    clients.push_back(*std::move(client));
+    return absl::OkStatus();
   };
   for (int i = 0; i < registry.mirrors_size(); ++i) {
     RETURN_IF_ERROR(add(registry.mirrors(i), static_cast<uint32_t>(i) + 1));

@@ -200,9 +200,10 @@ TEST_F(TagListTest, LongPageOfAnInspectionIsResourceExhausted) {
 TEST_F(TagListTest, WhoTakesTheTagsMayEndTheList) {
   ServeInTurn({Page(R"({"tags":["a"]})", "?p=2"), Page(R"({"tags":["b"]})")});
   client_ = NewClient();
-  EXPECT_THAT(ReadTagPages(*client_, kNoLimits,
-                           [](std::vector<std::string>) { return absl::AbortedError("enough"); }),
-              StatusIs(absl::StatusCode::kAborted, HasSubstr("enough")));
+  EXPECT_THAT(
+      ReadTagPages(*client_, kNoLimits,
+                   [](const std::vector<std::string>&) { return absl::AbortedError("enough"); }),
+      StatusIs(absl::StatusCode::kAborted, HasSubstr("enough")));
   EXPECT_EQ(server_->requests().size(), 1u);
 }
 
