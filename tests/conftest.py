@@ -7,6 +7,7 @@ staged). HOLKAS_SOAK=1 makes counts large. GRPCURL is grpcurl's path.
 import os
 import pathlib
 import shutil
+import signal
 import subprocess
 
 import pytest
@@ -26,6 +27,10 @@ def soak(short, long):
 
 def pytest_configure(config):
   config.addinivalue_line("markers", "soak: takes minutes, for HOLKAS_SOAK=1 alone")
+  # What runs in the background of a script, or under nohup, ignores these, and so would the programs.
+  signal.signal(signal.SIGINT, signal.default_int_handler)
+  for ignored in (signal.SIGHUP, signal.SIGQUIT):
+    signal.signal(ignored, signal.SIG_DFL)
 
 
 def pytest_collection_modifyitems(config, items):
