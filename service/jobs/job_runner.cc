@@ -27,15 +27,27 @@ constexpr absl::Duration kKillTime = absl::Seconds(10);
 // What an auth worker may take: a request, its redirects and repetitions.
 constexpr absl::Duration kTokenTime = absl::Minutes(2);
 constexpr int kTokenConnections = 16;
+
+// The registries of a job, mirrors among them.
+std::vector<const broker::RegistryImage*> RegistriesOf(const broker::JobSpec& job) {
+  std::vector<const broker::RegistryImage*> registries;
+  for (const broker::ImageLocation* location : {&job.source(), &job.destination()}) {
+    if (location->has_registry()) {
+      registries.push_back(&location->registry());
+    }
+    for (const broker::RegistryImage& mirror : location->registry().mirrors()) {
+      registries.push_back(&mirror);
+    }
+  }
+  return registries;
+}
+
 // Of what a job's worker says, which a log or the caller gets: the worker may be hostile, and say
 // what it was given; so may a registry.
 Redaction RedactionOf(const broker::JobSpec& job, const std::vector<std::string>& more) {
   Redaction redaction;
-  for (const broker::ImageLocation* location : {&job.source(), &job.destination()}) {
-    redaction.AddAuthorization(location->registry().authorization());
-    for (const broker::RegistryImage& mirror : location->registry().mirrors()) {
-      redaction.AddAuthorization(mirror.authorization());
-    }
+  for (const broker::RegistryImage* registry : RegistriesOf(job)) {
+    redaction.AddAuthorization(registry->authorization());
   }
   for (const std::string& secret : more) {
     redaction.Add(secret);
@@ -46,17 +58,9 @@ Redaction RedactionOf(const broker::JobSpec& job, const std::vector<std::string>
 // As many connections as the worker has threads, to each registry of its job.
 ConnectionQuota::Shares SharesOf(const broker::JobSpec& job) {
   ConnectionQuota::Shares shares;
-  const auto add = [&](const broker::RegistryImage& registry) {
-    if (!registry.host().empty()) {
-      shares[JoinHostPort(registry.host(), registry.port())] +=
-          static_cast<int>(std::max<uint32_t>(job.threads(), 1));
-    }
-  };
-  for (const broker::ImageLocation* location : {&job.source(), &job.destination()}) {
-    add(location->registry());
-    for (const broker::RegistryImage& mirror : location->registry().mirrors()) {
-      add(mirror);
-    }
+  for (const broker::RegistryImage* registry : RegistriesOf(job)) {
+    shares[JoinHostPort(registry->host(), registry->port())] +=
+        static_cast<int>(std::max<uint32_t>(job.threads(), 1));
   }
   return shares;
 }

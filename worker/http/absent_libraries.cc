@@ -6,7 +6,6 @@
 
 #include <stdlib.h>
 
-// NOLINTNEXTLINE(cppcoreguidelines-macro-usage): names that the linker looks for are made
 #define ABSENT(name) \
   void name() { abort(); }
 
