@@ -25,6 +25,19 @@ def configure(programs, tmp_path):
   return run
 
 
+def mirrored(location, mirror):
+  """The registries.conf of registry.invalid/app, which is at `location` and at `mirror`."""
+  return """
+[[registry]]
+prefix = "registry.invalid/app"
+location = "%s"
+insecure = true
+[[registry.mirror]]
+location = "%s"
+insecure = true
+""" % (location, mirror)
+
+
 def test_image_is_read_from_the_mirror(configure, copied, registry):
   mark = registry.mark()
   result = configure("""
@@ -43,42 +56,21 @@ insecure = true
 
 def test_tags_are_those_of_the_mirror(configure, copied, registry):
   mark = registry.mark()
-  result = configure("""
-[[registry]]
-prefix = "registry.invalid/app"
-location = "127.0.0.1:1/app"
-insecure = true
-[[registry.mirror]]
-location = "%s"
-insecure = true
-""" % copied, "list-tags", "docker://registry.invalid/app").ok()
+  result = configure(mirrored("127.0.0.1:1/app", copied),
+                     "list-tags", "docker://registry.invalid/app").ok()
   assert json.loads(result.stdout) == {"Repository": "registry.invalid/app", "Tags": ["1"]}
   assert registry.requests(mark)
 
 
 def test_mirror_that_is_down_is_left_for_the_location(configure, copied, tmp_path):
-  result = configure("""
-[[registry]]
-prefix = "registry.invalid/app"
-location = "%s"
-insecure = true
-[[registry.mirror]]
-location = "127.0.0.1:1/app"
-insecure = true
-""" % copied, "copy", "docker://registry.invalid/app:1", "oci:%s:x" % (tmp_path / "to")).ok()
+  result = configure(mirrored(copied, "127.0.0.1:1/app"),
+                     "copy", "docker://registry.invalid/app:1", "oci:%s:x" % (tmp_path / "to")).ok()
   assert "Writing manifest" in result.stdout
 
 
 def test_error_tells_of_the_mirrors(configure, copied):
-  result = configure("""
-[[registry]]
-prefix = "registry.invalid/app"
-location = "%s"
-insecure = true
-[[registry.mirror]]
-location = "%s"
-insecure = true
-""" % (copied, copied + "-missing"), "inspect", "docker://registry.invalid/app:none")
+  result = configure(mirrored(copied, copied + "-missing"),
+                     "inspect", "docker://registry.invalid/app:none")
   assert result.code == 2
   assert "(Mirrors also failed: [%s-missing:none: " % copied in result.stderr
   assert "): %s:none: " % copied in result.stderr
