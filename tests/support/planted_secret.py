@@ -67,3 +67,8 @@ def check(planted, places):
     assert not missing, "no such place: %s" % missing
   assert not leaks, "leaked to\n" + "\n".join(leaks)
   assert not lost, "did not get to\n" + "\n".join(lost)
+
+
+def percent_odd(text):
+  """Encoded where a URL would take it for something else, and nowhere else."""
+  return text.replace("/", "%2F").replace("+", "%2B").replace("&", "%26")
