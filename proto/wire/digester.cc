@@ -1,40 +1,85 @@
 #include "proto/wire/digester.h"
 
-#include <openssl/evp.h>
-
-#include <cstdlib>
-#include <string>
+#include <array>
+#include <cstddef>
+#include <utility>
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 
 namespace holkas {
+namespace {
 
-void Digester::FreeContext::operator()(evp_md_ctx_st* context) const { EVP_MD_CTX_free(context); }
+// Less than this takes no longer than finding a partner does.
+constexpr size_t kWorthPairingBytes = 16 << 10;
 
-Digester::Digester(absl::string_view algorithm)
-    : context_(EVP_MD_CTX_new()), algorithm_(algorithm == "sha512" ? "sha512" : "sha256") {
-  const EVP_MD* md = algorithm_ == "sha512" ? EVP_sha512() : EVP_sha256();
-  // Fails only where no memory is left, or OpenSSL is built without SHA-2.
-  if (context_ == nullptr || EVP_DigestInit_ex(context_.get(), md, nullptr) != 1) {
-    std::abort();
+}  // namespace
+
+Digester::Digester(absl::string_view algorithm, Sha256Pairing* pairing) : pairing_(pairing) {
+  if (algorithm == "sha512") {
+    SHA512_Init(&sha512_.emplace());
+  } else {
+    SHA256_Init(&sha256_.context);
   }
 }
 
-Digester::Digester(Digester&&) noexcept = default;
-Digester& Digester::operator=(Digester&&) noexcept = default;
-Digester::~Digester() = default;
+Digester::~Digester() { Await(); }
 
 void Digester::Update(absl::string_view data) {
-  EVP_DigestUpdate(context_.get(), data.data(), data.size());
+  Begin(data);
+  Await();
+}
+
+void Digester::Begin(absl::string_view data) {
+  if (sha512_.has_value()) {
+    SHA512_Update(&*sha512_, data.data(), data.size());
+  } else if (pairing_ == nullptr || data.size() < kWorthPairingBytes) {
+    SHA256_Update(&sha256_.context, data.data(), data.size());
+  } else {
+    Post(data);
+  }
+}
+
+void Digester::Post(absl::string_view data) {
+  sha256_.data = data;
+  posted_ = true;
+  pairing_->Post(sha256_);
+}
+
+void Digester::Await() {
+  if (posted_) {
+    pairing_->Await(sha256_);
+    posted_ = false;
+  }
+}
+
+void Digester::UpdateWithAll(std::function<absl::string_view()> next_data,
+                             absl::Duration patience) {
+  if (sha512_.has_value() || pairing_ == nullptr) {
+    for (auto data = next_data(); !data.empty(); data = next_data()) {
+      Update(data);
+    }
+    return;
+  }
+  sha256_.next_data = std::move(next_data);
+  Post(sha256_.next_data());
+  pairing_->Await(sha256_, patience);
+  posted_ = false;
+  sha256_.next_data = nullptr;
 }
 
 Digest Digester::Finish() {
-  unsigned char hash[EVP_MAX_MD_SIZE];
-  unsigned int size = 0;
-  EVP_DigestFinal_ex(context_.get(), hash, &size);
-  absl::string_view bytes(reinterpret_cast<char*>(hash), size);
-  return *Digest::Parse(absl::StrCat(algorithm_, ":", absl::BytesToHexString(bytes)));
+  Await();
+  std::array<unsigned char, SHA512_DIGEST_LENGTH> hash;
+  if (sha512_.has_value()) {
+    SHA512_Final(hash.data(), &*sha512_);
+  } else {
+    SHA256_Final(hash.data(), &sha256_.context);
+  }
+  const absl::string_view bytes(reinterpret_cast<char*>(hash.data()),
+                                sha512_.has_value() ? SHA512_DIGEST_LENGTH : SHA256_DIGEST_LENGTH);
+  return *Digest::Parse(
+      absl::StrCat(sha512_.has_value() ? "sha512:" : "sha256:", absl::BytesToHexString(bytes)));
 }
 
 }  // namespace holkas

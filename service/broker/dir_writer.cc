@@ -11,6 +11,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
 #include "proto/wire/error.h"
+#include "proto/wire/sha256_pairing.h"
 #include "proto/wire/status_macros.h"
 #include "service/broker/destination.h"
 #include "service/broker/file_content.h"
@@ -79,6 +80,7 @@ class DirWriter : public ImageWriter {
 
   const std::string path_;
   const int max_open_files_;
+  Sha256Pairing pairing_;
   absl::Mutex mutex_;
   Destination destination_ ABSL_GUARDED_BY(mutex_);
   bool within_ ABSL_GUARDED_BY(mutex_) = false;
@@ -138,7 +140,7 @@ absl::StatusOr<bool> DirWriter::HasBlob(const Digest& digest, int64_t size_bytes
   if (!file.ok()) {
     return false;
   }
-  absl::Status content = CheckContent(file->get(), digest, size_bytes, cancellation);
+  absl::Status content = CheckContent(file->get(), digest, size_bytes, cancellation, pairing_);
   if (absl::IsCancelled(content)) {
     return content;
   }

@@ -8,7 +8,6 @@
 #include <cerrno>
 #include <memory>
 
-#include "absl/functional/function_ref.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
@@ -20,6 +19,8 @@ namespace holkas {
 namespace {
 
 constexpr size_t kBufferBytes = 256 << 10;
+// What a processor of today with SHA instructions hashes.
+constexpr double kHashedBytesPerSecond = 2e9;
 
 // While holkasd starts another program, its descriptors exist twice for a moment.
 constexpr int kWriterTries = 20;
@@ -30,32 +31,48 @@ absl::Status Mismatch(const Digest& digest, absl::string_view got, absl::string_
                    absl::StrCat("blob ", digest.ToString(), ": got ", got, ", want ", want));
 }
 
-// Gives the file's first `size_bytes` bytes to `take`, piece by piece. What it returns is how many
-// there were.
-absl::StatusOr<int64_t> ReadPieces(int fd, int64_t size_bytes, const Cancellation& cancellation,
-                                   absl::FunctionRef<absl::Status(absl::string_view)> take) {
-  auto buffer = std::make_unique<char[]>(kBufferBytes);
-  int64_t done = 0;
-  while (done < size_bytes) {
-    if (cancellation.cancelled()) {
-      return absl::CancelledError("read file: cancelled");
+// The first bytes of a file, piece by piece.
+class FilePieces {
+ public:
+  FilePieces(int fd, int64_t size_bytes, const Cancellation& cancellation)
+      : fd_(fd), size_bytes_(size_bytes), cancellation_(cancellation) {}
+
+  // The next piece, there until the next call; nothing at the end, and after an error.
+  absl::string_view Next() {
+    const size_t wanted = std::min<int64_t>(kBufferBytes, size_bytes_ - done_bytes_);
+    if (!status_.ok() || wanted == 0) {
+      return {};
     }
-    size_t wanted = std::min<int64_t>(kBufferBytes, size_bytes - done);
-    ssize_t got = pread(fd, buffer.get(), wanted, done);
-    if (got < 0 && errno == EINTR) {
-      continue;
+    if (cancellation_.cancelled()) {
+      status_ = absl::CancelledError("read file: cancelled");
+      return {};
     }
+    ssize_t got = 0;
+    do {
+      got = pread(fd_, buffer_.get(), wanted, done_bytes_);
+    } while (got < 0 && errno == EINTR);
     if (got < 0) {
-      return ErrnoError(errno, "read file");
+      status_ = ErrnoError(errno, "read file");
+      return {};
     }
-    if (got == 0) {
-      break;
-    }
-    RETURN_IF_ERROR(take(absl::string_view(buffer.get(), got)));
-    done += got;
+    done_bytes_ += got;
+    return {buffer_.get(), static_cast<size_t>(got)};
   }
-  return done;
-}
+
+  // How many bytes there were.
+  absl::StatusOr<int64_t> Done() const {
+    RETURN_IF_ERROR(status_);
+    return done_bytes_;
+  }
+
+ private:
+  const int fd_;
+  const int64_t size_bytes_;
+  const Cancellation& cancellation_;
+  const std::unique_ptr<char[]> buffer_ = std::make_unique_for_overwrite<char[]>(kBufferBytes);
+  int64_t done_bytes_ = 0;
+  absl::Status status_;
+};
 
 absl::Status WriteAll(int fd, absl::string_view data) {
   while (!data.empty()) {
@@ -88,7 +105,8 @@ absl::StatusOr<bool> HasWriter(int read_fd) {
 }
 
 absl::Status CheckContent(int read_fd, const Digest& digest, int64_t size_bytes,
-                          const Cancellation& cancellation) {
+                          const Cancellation& cancellation, Sha256Pairing& pairing,
+                          bool more_to_come) {
   struct stat status = {};
   if (fstat(read_fd, &status) != 0) {
     return ErrnoError(errno, "stat file");
@@ -96,12 +114,14 @@ absl::Status CheckContent(int read_fd, const Digest& digest, int64_t size_bytes,
   if (status.st_size != size_bytes) {
     return Mismatch(digest, absl::StrCat(status.st_size, " bytes"), absl::StrCat(size_bytes));
   }
-  Digester digester(digest.algorithm());
-  auto take = [&digester](absl::string_view piece) {
-    digester.Update(piece);
-    return absl::OkStatus();
-  };
-  ASSIGN_OR_RETURN(int64_t done, ReadPieces(read_fd, size_bytes, cancellation, take));
+  FilePieces pieces(read_fd, size_bytes, cancellation);
+  Digester digester(digest.algorithm(), &pairing);
+  // No longer than hashing takes: at the worst it takes twice the time.
+  const absl::Duration patience =
+      more_to_come ? absl::Seconds(1) * (static_cast<double>(size_bytes) / kHashedBytesPerSecond)
+                   : absl::ZeroDuration();
+  digester.UpdateWithAll([&pieces] { return pieces.Next(); }, patience);
+  ASSIGN_OR_RETURN(int64_t done, pieces.Done());
   if (done != size_bytes) {
     return Mismatch(digest, absl::StrCat(done, " bytes"), absl::StrCat(size_bytes));
   }
@@ -111,8 +131,11 @@ absl::Status CheckContent(int read_fd, const Digest& digest, int64_t size_bytes,
 }
 
 absl::Status CopyContent(int from, int to, int64_t size_bytes, const Cancellation& cancellation) {
-  auto take = [to](absl::string_view piece) { return WriteAll(to, piece); };
-  ASSIGN_OR_RETURN(int64_t done, ReadPieces(from, size_bytes, cancellation, take));
+  FilePieces pieces(from, size_bytes, cancellation);
+  for (auto piece = pieces.Next(); !piece.empty(); piece = pieces.Next()) {
+    RETURN_IF_ERROR(WriteAll(to, piece));
+  }
+  ASSIGN_OR_RETURN(int64_t done, pieces.Done());
   return done == size_bytes ? absl::OkStatus()
                             : absl::DataLossError(absl::StrCat("copy file: got ", done,
                                                                " bytes, want ", size_bytes));

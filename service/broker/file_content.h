@@ -7,6 +7,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "proto/wire/digest.h"
+#include "proto/wire/sha256_pairing.h"
 #include "service/broker/cancellation.h"
 
 namespace holkas {
@@ -19,10 +20,13 @@ namespace holkas {
 // Result: true where a writer is left. Errors: UNIMPLEMENTED where the file system cannot tell.
 absl::StatusOr<bool> HasWriter(int read_fd);
 
-// Reads the file and compares.
+// Reads the file and compares. Files that are checked at the same time with the same `pairing` are
+// read by one another's threads, two at once for little more than the time of one.
+// `more_to_come`: another file is likely to be checked soon, and for a moment worth waiting for.
 // Errors: DATA_LOSS (CONTENT_MISMATCH) where digest or size differ; CANCELLED; what reading gives.
 absl::Status CheckContent(int read_fd, const Digest& digest, int64_t size_bytes,
-                          const Cancellation& cancellation);
+                          const Cancellation& cancellation, Sha256Pairing& pairing,
+                          bool more_to_come = false);
 
 // Copies the first `size_bytes` bytes of `from` to the empty file `to`.
 // Errors: DATA_LOSS where there are fewer; CANCELLED; RESOURCE_EXHAUSTED (DISK_FULL).

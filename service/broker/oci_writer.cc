@@ -12,6 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
 #include "proto/wire/error.h"
+#include "proto/wire/sha256_pairing.h"
 #include "proto/wire/status_macros.h"
 #include "service/broker/destination.h"
 #include "service/broker/file_content.h"
@@ -112,6 +113,7 @@ class OciWriter : public ImageWriter {
   const int max_open_files_;
   LayoutLocks& locks_;
 
+  Sha256Pairing pairing_;
   absl::Mutex mutex_;
   std::unique_ptr<StagedFiles> staged_ ABSL_GUARDED_BY(mutex_);
   // What was committed and not moved yet, by its name in the staging directory.
@@ -168,7 +170,7 @@ absl::StatusOr<bool> OciWriter::HasBlob(const Digest& digest, int64_t size_bytes
   if (!file.ok()) {
     return false;
   }
-  absl::Status content = CheckContent(file->get(), digest, size_bytes, cancellation);
+  absl::Status content = CheckContent(file->get(), digest, size_bytes, cancellation, pairing_);
   if (absl::IsCancelled(content)) {
     return content;
   }

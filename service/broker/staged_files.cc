@@ -85,6 +85,11 @@ absl::Status StagedFiles::Seal(Writing& writing, int64_t size_bytes,
   return absl::OkStatus();
 }
 
+bool StagedFiles::OthersAreWritten() const {
+  absl::MutexLock lock(&mutex_);
+  return !writing_.empty();
+}
+
 absl::Status StagedFiles::Name(const StagingDirectory::File& file, const std::string& name) {
   absl::MutexLock lock(&mutex_);
   if (names_.size() >= kMaxNames) {
@@ -108,7 +113,8 @@ absl::Status StagedFiles::Commit(uint32_t id, const std::string& name, const Dig
     int fd = writing.file.read.get();
     // The disk writes while the processor hashes.
     sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE);
-    RETURN_IF_ERROR(CheckContent(fd, digest, size_bytes, cancellation));
+    RETURN_IF_ERROR(
+        CheckContent(fd, digest, size_bytes, cancellation, pairing_, OthersAreWritten()));
     RETURN_IF_ERROR(Sync(fd));
     return Name(writing.file, name);
   };

@@ -13,6 +13,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/synchronization/mutex.h"
 #include "proto/wire/digest.h"
+#include "proto/wire/sha256_pairing.h"
 #include "proto/wire/unique_fd.h"
 #include "service/broker/cancellation.h"
 #include "service/broker/file_content.h"
@@ -85,11 +86,13 @@ class StagedFiles {
   absl::StatusOr<Writing> Take(uint32_t id);
   // Makes sure that nobody can write to the file any more, by a copy where it must be.
   absl::Status Seal(Writing& writing, int64_t size_bytes, const Cancellation& cancellation);
+  bool OthersAreWritten() const;
   absl::Status Name(const StagingDirectory::File& file, const std::string& name);
 
   const std::unique_ptr<StagingDirectory> directory_;
   const int max_open_;
   const WriterCheck has_writer_;
+  Sha256Pairing pairing_;
   mutable absl::Mutex mutex_;
   uint32_t last_id_ ABSL_GUARDED_BY(mutex_) = 0;
   std::map<uint32_t, Writing> writing_ ABSL_GUARDED_BY(mutex_);

@@ -1,6 +1,7 @@
 """The cases of tools/bench. Each is a function of a Bench that gives figures."""
 
 import concurrent.futures
+import functools
 import gzip
 import json
 import os
@@ -28,6 +29,9 @@ TARGETS = {
     "worker memory": 64,
     "launch p50": 0.3, "launch p99": 2, "launch rate": 2000,
 }
+
+
+_LOAD = "//tests/bench:inspect_load"
 
 
 class Bench:
@@ -184,6 +188,7 @@ def _inspect(bench, name, server, image, flags, target):
                                              stdout=subprocess.DEVNULL), range(count)))
     return count / (time.monotonic() - start)
 
+  _bazel_program(_LOAD)
   theirs, ours, client = [], [], []
   for _ in range(bench.options.runs):
     theirs.append(rate(skopeo, 80))
@@ -221,8 +226,12 @@ def inspect_tls(bench):
                         TARGETS["inspect rate, TLS"])
 
 
+@functools.lru_cache(maxsize=None)
 def _bazel_program(label):
-  """A program of the tests, built in release mode; None where it cannot be."""
+  """A program of the tests, built in release mode; None where it cannot be.
+
+  Built once, before anything is measured: Bazel's server goes on computing for a while.
+  """
   script = 'source tools/lib/common.sh; run_bazel build --config=release --noshow_progress ' \
            '--ui_event_filters=-info "$1" && run_bazel info --config=release bazel-bin 2>/dev/null'
   root = pathlib.Path(__file__).resolve().parent.parent.parent
@@ -236,7 +245,7 @@ def _bazel_program(label):
 
 def _load(address, image, flags, parallel, count):
   """What tests/bench/inspect_load measures; None where it is not built."""
-  program = _bazel_program("//tests/bench:inspect_load")
+  program = _bazel_program(_LOAD)
   if program is None:
     return None
   insecure = [flag for flag in flags if flag == "--tls-verify=false"]

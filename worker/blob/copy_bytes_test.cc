@@ -33,6 +33,11 @@ class StringSink : public ByteSink {
   bool finished = false;
 };
 
+absl::Span<char> Buffer() {
+  static std::string buffer(kCopyBufferBytes, '\0');
+  return absl::MakeSpan(buffer);
+}
+
 absl::Status GoOn(int64_t) { return absl::OkStatus(); }
 
 TEST(CopyBytes, MovesEverythingInOrder) {
@@ -42,7 +47,7 @@ TEST(CopyBytes, MovesEverythingInOrder) {
   }
   StringSource source(content, 100'001);
   StringSink sink;
-  EXPECT_THAT(CopyBytes(source, sink, GoOn), IsOkAndHolds(300'000));
+  EXPECT_THAT(CopyBytes(source, sink, Buffer(), GoOn), IsOkAndHolds(300'000));
   EXPECT_EQ(sink.bytes, content);
   EXPECT_FALSE(sink.finished);
 }
@@ -51,7 +56,7 @@ TEST(CopyBytes, TellsTheTotalAfterEachBuffer) {
   StringSource source("0123456789", 4);
   StringSink sink;
   std::vector<int64_t> totals;
-  EXPECT_THAT(CopyBytes(source, sink,
+  EXPECT_THAT(CopyBytes(source, sink, Buffer(),
                         [&](int64_t done_bytes) {
                           totals.push_back(done_bytes);
                           return absl::OkStatus();
@@ -63,14 +68,15 @@ TEST(CopyBytes, TellsTheTotalAfterEachBuffer) {
 TEST(CopyBytes, EmptySourceMovesNothing) {
   StringSource source("");
   StringSink sink;
-  EXPECT_THAT(CopyBytes(source, sink, GoOn), IsOkAndHolds(0));
+  EXPECT_THAT(CopyBytes(source, sink, Buffer(), GoOn), IsOkAndHolds(0));
 }
 
 TEST(CopyBytes, StopsWhenProgressSaysSo) {
   StringSource source("0123456789", 4);
   StringSink sink;
-  EXPECT_THAT(CopyBytes(source, sink, [](int64_t) { return absl::CancelledError("stop"); }),
-              StatusIs(absl::StatusCode::kCancelled));
+  EXPECT_THAT(
+      CopyBytes(source, sink, Buffer(), [](int64_t) { return absl::CancelledError("stop"); }),
+      StatusIs(absl::StatusCode::kCancelled));
   EXPECT_EQ(sink.bytes, "0123");
 }
 
@@ -78,7 +84,8 @@ TEST(CopyBytes, StopsWhenTheSinkIsFull) {
   StringSource source("0123456789", 4);
   StringSink sink;
   sink.max_bytes = 5;
-  EXPECT_THAT(CopyBytes(source, sink, GoOn), StatusIs(absl::StatusCode::kResourceExhausted));
+  EXPECT_THAT(CopyBytes(source, sink, Buffer(), GoOn),
+              StatusIs(absl::StatusCode::kResourceExhausted));
   EXPECT_EQ(sink.bytes, "01234567");
 }
 
@@ -91,7 +98,7 @@ TEST(CopyBytes, StopsWhenTheSourceFails) {
   };
   Failing source;
   StringSink sink;
-  EXPECT_THAT(CopyBytes(source, sink, GoOn), StatusIs(absl::StatusCode::kUnavailable));
+  EXPECT_THAT(CopyBytes(source, sink, Buffer(), GoOn), StatusIs(absl::StatusCode::kUnavailable));
 }
 
 }  // namespace

@@ -10,14 +10,15 @@
 namespace holkas {
 
 VerifyingSource::VerifyingSource(std::unique_ptr<ByteSource> source, const Digest& digest,
-                                 int64_t size_bytes)
+                                 int64_t size_bytes, Sha256Pairing* pairing)
     : source_(std::move(source), digest, size_bytes),
       digest_(digest),
-      digester_(digest_.algorithm()) {}
+      digester_(digest_.algorithm(), pairing) {}
 
 absl::StatusOr<size_t> VerifyingSource::Read(absl::Span<char> buffer) {
+  digester_.Await();
   ASSIGN_OR_RETURN(const size_t count, source_.Read(buffer));
-  digester_.Update(absl::string_view(buffer.data(), count));
+  digester_.Begin(absl::string_view(buffer.data(), count));
   if (source_.at_end() && !checked_) {
     RETURN_IF_ERROR(CheckDigest());
   }

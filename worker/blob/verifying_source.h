@@ -9,6 +9,7 @@
 #include "absl/types/span.h"
 #include "proto/wire/digest.h"
 #include "proto/wire/digester.h"
+#include "proto/wire/sha256_pairing.h"
 #include "worker/blob/byte_source.h"
 #include "worker/blob/size_checked_source.h"
 
@@ -22,8 +23,10 @@ namespace holkas {
 class VerifyingSource : public ByteSource {
  public:
   // Takes over `source`, the bytes of the blob that a manifest gives the digest
-  // and the size of.
-  VerifyingSource(std::unique_ptr<ByteSource> source, const Digest& digest, int64_t size_bytes);
+  // and the size of. With a `pairing` what was read is hashed while its reader
+  // uses it: a buffer stays as it is until the next Read or the destruction.
+  VerifyingSource(std::unique_ptr<ByteSource> source, const Digest& digest, int64_t size_bytes,
+                  Sha256Pairing* pairing = nullptr);
 
   // Errors, beside those of the source: DATA_LOSS (CONTENT_MISMATCH) where the
   // size or the digest differs. Bytes beyond the size are never handed out.

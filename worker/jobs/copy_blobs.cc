@@ -11,6 +11,8 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
+#include "absl/types/span.h"
+#include "proto/wire/sha256_pairing.h"
 #include "proto/wire/status_macros.h"
 #include "worker/blob/byte_sink.h"
 #include "worker/blob/byte_source.h"
@@ -66,6 +68,7 @@ class BlobCopier {
   const size_t parallel_;
   ThreadPool& pool_;
   ProgressReporter& progress_;
+  Sha256Pairing pairing_;
 
   // The running pipelines; the copy's thread alone looks at the list.
   std::vector<std::unique_ptr<Pipeline>> running_;
@@ -180,12 +183,17 @@ absl::Status BlobCopier::MoveBytes(Pipeline& pipeline) {
 absl::Status BlobCopier::MoveInto(ByteSink& sink, std::unique_ptr<ByteSource> source,
                                   Pipeline& pipeline) {
   const Descriptor& blob = pipeline.blob.descriptor;
+  // Before what reads into it, so that it is there longer.
+  const auto buffer = std::make_unique_for_overwrite<char[]>(kCopyBufferBytes);
+  std::unique_ptr<ByteSource> checked;
   if (sink.VerifiesContent()) {
-    source = std::make_unique<SizeCheckedSource>(std::move(source), blob.digest, blob.size_bytes);
+    checked = std::make_unique<SizeCheckedSource>(std::move(source), blob.digest, blob.size_bytes);
   } else {
-    source = std::make_unique<VerifyingSource>(std::move(source), blob.digest, blob.size_bytes);
+    checked = std::make_unique<VerifyingSource>(std::move(source), blob.digest, blob.size_bytes,
+                                                &pairing_);
   }
-  RETURN_IF_ERROR(CopyBytes(*source, sink, [&](int64_t done_bytes) {
+  const absl::Span<char> span(buffer.get(), kCopyBufferBytes);
+  RETURN_IF_ERROR(CopyBytes(*checked, sink, span, [&](int64_t done_bytes) {
                     std::atomic<int64_t>& done = pipeline.moving.done_bytes;
                     // What is moved a second time is no progress.
                     done.store(std::max(done_bytes, done.load(std::memory_order_relaxed)),
