@@ -26,6 +26,7 @@ std::vector<AuthFileLocation> FilesOf(const CredentialSettings& settings,
 }  // namespace
 
 absl::StatusOr<StoredCredentials> LookUpCredentials(const CredentialSettings& settings,
+                                                    const std::vector<std::string>& helpers,
                                                     const v1::RegistryAccess& access,
                                                     const std::string& repository) {
   switch (access.credentials_case()) {
@@ -39,9 +40,8 @@ absl::StatusOr<StoredCredentials> LookUpCredentials(const CredentialSettings& se
       break;
   }
   ASSIGN_OR_RETURN(CredentialKey key, CredentialKey::Parse(repository));
-  ASSIGN_OR_RETURN(
-      FoundCredentials found,
-      FindCredentials(key, CredentialSources(FilesOf(settings, access), settings.helpers)));
+  ASSIGN_OR_RETURN(FoundCredentials found,
+                   FindCredentials(key, CredentialSources(FilesOf(settings, access), helpers)));
   return std::visit([](auto& value) { return StoredCredentials(std::move(value)); }, found);
 }
 

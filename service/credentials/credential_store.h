@@ -23,8 +23,6 @@ struct CredentialSettings {
   std::vector<std::string> auth_files;
   // Whose user's files it searches, as Skopeo does, where auth_files is empty: a private server's.
   std::optional<AuthEnvironment> environment;
-  // `credential-helpers` of containers-registries.conf(5); empty: the files alone.
-  std::vector<std::string> helpers;
   // Where the programs of helpers are, as in PATH.
   std::string helper_path;
 };
@@ -39,10 +37,12 @@ using StoredCredentials =
     std::variant<NoCredentials, UserPassword, IdentityToken, BearerToken, HelperQuestion>;
 
 // The credentials of a request with `access` at `repository`, `host[:port][/path]`. Reads files and
-// runs no helper: where one is to be asked, the question is the result.
+// runs no helper: where one is to be asked, the question is the result. `helpers` is
+// `credential-helpers` of containers-registries.conf(5); empty: the files alone.
 // Errors: UNAUTHENTICATED (CREDENTIALS_UNAVAILABLE) where a file is malformed or cannot be read;
 // INVALID_ARGUMENT (INVALID_REFERENCE) for what is no repository.
 absl::StatusOr<StoredCredentials> LookUpCredentials(const CredentialSettings& settings,
+                                                    const std::vector<std::string>& helpers,
                                                     const v1::RegistryAccess& access,
                                                     const std::string& repository);
 

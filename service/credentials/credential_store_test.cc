@@ -45,11 +45,12 @@ class CredentialStoreTest : public testing::Test {
   }
 
   absl::StatusOr<StoredCredentials> LookUp() {
-    return LookUpCredentials(settings_, access_, kRepository);
+    return LookUpCredentials(settings_, helpers_, access_, kRepository);
   }
 
   std::string root_;
   CredentialSettings settings_;
+  std::vector<std::string> helpers_;
   v1::RegistryAccess access_;
 };
 
@@ -112,9 +113,9 @@ TEST_F(CredentialStoreTest, HelpersAreAskedInASecondStep) {
 
 TEST_F(CredentialStoreTest, HelpersOfTheRegistriesConfigurationHaveTheirPlaces) {
   settings_.auth_files = {Write("a.json", kMine)};
-  settings_.helpers = {"containers-auth.json", "test"};
+  helpers_ = {"containers-auth.json", "test"};
   EXPECT_THAT(LookUp(), IsOkAndHolds(VariantWith<UserPassword>(UserPassword{"me", "secret"})));
-  settings_.helpers = {"test", "containers-auth.json"};
+  helpers_ = {"test", "containers-auth.json"};
   EXPECT_THAT(LookUp(), IsOkAndHolds(VariantWith<HelperQuestion>(testing::_)));
 }
 

@@ -73,7 +73,7 @@ class Reader {
  public:
   Reader(const std::string& name, RegistriesConfForm form) : name_(name), form_(form) {}
 
-  absl::StatusOr<std::vector<RegistryEntry>> Read(const toml::table& root) const;
+  absl::StatusOr<ParsedRegistriesConf> Read(const toml::table& root) const;
 
  private:
   absl::Status Error(const toml::node& node, absl::string_view why) const {
@@ -101,6 +101,9 @@ class Reader {
   absl::StatusOr<RegistryMirror> ReadMirror(const toml::table& table,
                                             const RegistryEntry& entry) const;
   absl::StatusOr<RegistryEntry> ReadEntry(const toml::table& table) const;
+  absl::StatusOr<std::vector<RegistryEntry>> ReadEntries(const toml::table& root) const;
+  absl::StatusOr<std::vector<std::string>> Strings(const toml::node& node,
+                                                   absl::string_view key) const;
   absl::StatusOr<std::vector<RegistryEntry>> ReadSecondForm(const toml::node& node) const;
   absl::StatusOr<FirstForm> ReadLists(const toml::node& node) const;
   std::vector<RegistryEntry> EntriesOf(const FirstForm& lists) const;
@@ -235,6 +238,23 @@ absl::StatusOr<std::vector<RegistryEntry>> Reader::ReadSecondForm(const toml::no
   return entries;
 }
 
+absl::StatusOr<std::vector<std::string>> Reader::Strings(const toml::node& node,
+                                                         absl::string_view key) const {
+  const absl::Status error = Error(node, absl::StrCat(key, " must be an array of strings"));
+  if (!node.is_array()) {
+    return error;
+  }
+  std::vector<std::string> strings;
+  for (const toml::node& element : *node.as_array()) {
+    std::optional<std::string> text = element.value_exact<std::string>();
+    if (!text.has_value()) {
+      return error;
+    }
+    strings.push_back(*std::move(text));
+  }
+  return strings;
+}
+
 absl::StatusOr<std::vector<std::string>> Reader::List(const toml::table& registries,
                                                       absl::string_view key) const {
   std::vector<std::string> list;
@@ -249,19 +269,13 @@ absl::StatusOr<std::vector<std::string>> Reader::List(const toml::table& registr
   if (names == nullptr) {
     return list;
   }
-  if (!names->is_array()) {
-    return Error(*names, "registries must be an array of strings");
-  }
-  for (const toml::node& node : *names->as_array()) {
-    std::optional<std::string> text = node.value_exact<std::string>();
-    if (!text.has_value()) {
-      return Error(node, "registries must be an array of strings");
-    }
+  ASSIGN_OR_RETURN(const std::vector<std::string> strings, Strings(*names, "registries"));
+  for (const std::string& text : strings) {
     toml::table location;
-    location.insert("location", *text);
+    location.insert("location", text);
     ASSIGN_OR_RETURN(std::string name, Location(location, "location"));
     if (name.empty()) {
-      return Error(node, "invalid location: cannot be empty");
+      return Error(*names, "invalid location: cannot be empty");
     }
     list.push_back(std::move(name));
   }
@@ -301,7 +315,7 @@ std::vector<RegistryEntry> Reader::EntriesOf(const FirstForm& lists) const {
   return entries;
 }
 
-absl::StatusOr<std::vector<RegistryEntry>> Reader::Read(const toml::table& root) const {
+absl::StatusOr<std::vector<RegistryEntry>> Reader::ReadEntries(const toml::table& root) const {
   if (const toml::node* first_form = Find(root, "registries")) {
     ASSIGN_OR_RETURN(const FirstForm lists, ReadLists(*first_form));
     if (!lists.empty() && form_ == RegistriesConfForm::kSecondAlone) {
@@ -318,6 +332,15 @@ absl::StatusOr<std::vector<RegistryEntry>> Reader::Read(const toml::table& root)
   return second_form == nullptr ? std::vector<RegistryEntry>() : ReadSecondForm(*second_form);
 }
 
+absl::StatusOr<ParsedRegistriesConf> Reader::Read(const toml::table& root) const {
+  ParsedRegistriesConf conf;
+  ASSIGN_OR_RETURN(conf.entries, ReadEntries(root));
+  if (const toml::node* helpers = Find(root, "credential-helpers")) {
+    ASSIGN_OR_RETURN(conf.credential_helpers, Strings(*helpers, "credential-helpers"));
+  }
+  return conf;
+}
+
 // The first of two entries with one prefix.
 void RemoveRepeated(std::vector<RegistryEntry>& entries) {
   for (auto entry = entries.begin(); entry != entries.end();) {
@@ -330,9 +353,9 @@ void RemoveRepeated(std::vector<RegistryEntry>& entries) {
 
 }  // namespace
 
-absl::StatusOr<std::vector<RegistryEntry>> ParseRegistriesConf(absl::string_view text,
-                                                               const std::string& name,
-                                                               RegistriesConfForm form) {
+absl::StatusOr<ParsedRegistriesConf> ParseRegistriesConf(absl::string_view text,
+                                                         const std::string& name,
+                                                         RegistriesConfForm form) {
   const toml::parse_result parsed = toml::parse(std::string_view(text.data(), text.size()));
   if (!parsed) {
     const std::string_view why = parsed.error().description();
@@ -340,9 +363,9 @@ absl::StatusOr<std::vector<RegistryEntry>> ParseRegistriesConf(absl::string_view
                      absl::StrCat(name, ":", parsed.error().source().begin.line, ": ",
                                   absl::string_view(why.data(), why.size())));
   }
-  ASSIGN_OR_RETURN(std::vector<RegistryEntry> entries, Reader(name, form).Read(parsed.table()));
-  RemoveRepeated(entries);
-  return entries;
+  ASSIGN_OR_RETURN(ParsedRegistriesConf conf, Reader(name, form).Read(parsed.table()));
+  RemoveRepeated(conf.entries);
+  return conf;
 }
 
 }  // namespace holkas

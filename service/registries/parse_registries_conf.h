@@ -1,6 +1,7 @@
 #ifndef HOLKAS_SERVICE_REGISTRIES_PARSE_REGISTRIES_CONF_H_
 #define HOLKAS_SERVICE_REGISTRIES_PARSE_REGISTRIES_CONF_H_
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,15 +19,21 @@ enum class RegistriesConfForm {
   kSecondAlone,
 };
 
-// The entries of one file of containers-registries.conf(5). Keys are read as Skopeo reads them: in
-// any case, and those that nothing here needs (short names, credential helpers) are passed over,
-// known or not. Of two entries with one prefix the first counts. `name` is what errors and entries
-// call the file.
+// What one file says.
+struct ParsedRegistriesConf {
+  std::vector<RegistryEntry> entries;
+  // `credential-helpers`, where it is set.
+  std::optional<std::vector<std::string>> credential_helpers;
+};
+
+// One file of containers-registries.conf(5). Keys are read as Skopeo reads them: in any case, and
+// those that nothing here needs (short names) are passed over, known or not. Of two entries with
+// one prefix the first counts. `name` is what errors and entries call the file.
 // Errors: INVALID_ARGUMENT (INVALID_CONFIG), `name:line: why`, for malformed TOML, values of
 // another type, and contradictions.
-absl::StatusOr<std::vector<RegistryEntry>> ParseRegistriesConf(absl::string_view text,
-                                                               const std::string& name,
-                                                               RegistriesConfForm form);
+absl::StatusOr<ParsedRegistriesConf> ParseRegistriesConf(absl::string_view text,
+                                                         const std::string& name,
+                                                         RegistriesConfForm form);
 
 }  // namespace holkas
 

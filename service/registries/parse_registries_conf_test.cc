@@ -1,22 +1,45 @@
 #include "service/registries/parse_registries_conf.h"
 
+#include <optional>
+#include <utility>
+#include <vector>
+
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "proto/wire/error.h"
+#include "proto/wire/status_macros.h"
 #include "proto/wire/status_matchers.h"
 
 namespace holkas {
 namespace {
 
 using absl::StatusCode;
+using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::Optional;
 using testing::SizeIs;
 
 absl::StatusOr<std::vector<RegistryEntry>> Parse(
     absl::string_view text, RegistriesConfForm form = RegistriesConfForm::kAny) {
-  return ParseRegistriesConf(text, "r.conf", form);
+  ASSIGN_OR_RETURN(ParsedRegistriesConf conf, ParseRegistriesConf(text, "r.conf", form));
+  return std::move(conf.entries);
+}
+
+TEST(ParseRegistriesConf, CredentialHelpersKeepTheirOrder) {
+  const auto helpers = [](absl::string_view text) {
+    return ParseRegistriesConf(text, "r.conf", RegistriesConfForm::kAny)->credential_helpers;
+  };
+  EXPECT_THAT(helpers(R"(credential-helpers = ["b", "containers-auth.json", "a"])"),
+              Optional(ElementsAre("b", "containers-auth.json", "a")));
+  EXPECT_THAT(helpers("credential-helpers = []"), Optional(IsEmpty()));
+  EXPECT_EQ(helpers("short-name-mode = \"enforcing\""), std::nullopt);
+  for (const char* wrong : {R"("a")", "[1]", "{}", "true"}) {
+    EXPECT_THAT(Parse(absl::StrCat("credential-helpers = ", wrong)),
+                StatusIs(StatusCode::kInvalidArgument,
+                         HasSubstr("r.conf:1: credential-helpers must be an array of strings")));
+  }
 }
 
 TEST(ParseRegistriesConf, ReadsEveryField) {

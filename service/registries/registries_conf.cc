@@ -88,9 +88,12 @@ absl::StatusOr<std::vector<std::string>> ListDropIns(const RegistriesConfFiles& 
 
 absl::Status AddFile(const std::string& path, RegistriesConfForm form, RegistryTable& table) {
   ASSIGN_OR_RETURN(const std::string text, ReadFile(path));
-  ASSIGN_OR_RETURN(std::vector<RegistryEntry> entries, ParseRegistriesConf(text, path, form));
-  for (RegistryEntry& entry : entries) {
+  ASSIGN_OR_RETURN(ParsedRegistriesConf conf, ParseRegistriesConf(text, path, form));
+  for (RegistryEntry& entry : conf.entries) {
     table.Set(std::move(entry));
+  }
+  if (conf.credential_helpers.has_value()) {
+    table.SetCredentialHelpers(*std::move(conf.credential_helpers));
   }
   return absl::OkStatus();
 }

@@ -66,6 +66,15 @@ TEST_F(RegistriesConfTest, DropInsReplaceEntriesInAlphabeticalOrder) {
   EXPECT_EQ(LeadsTo(table, "c.test"), "second.test");
 }
 
+TEST_F(RegistriesConfTest, TheLastFileThatNamesCredentialHelpersCounts) {
+  const RegistriesConfFiles files = {
+      Write("r.conf", R"(credential-helpers = ["main"])"), true, {Path("d")}};
+  EXPECT_THAT(LoadRegistriesConf(files)->credential_helpers(), testing::ElementsAre("main"));
+  Write("d/1.conf", R"(credential-helpers = ["one", "two"])");
+  Write("d/2.conf", EntryText("a.test", "b.test"));
+  EXPECT_THAT(LoadRegistriesConf(files)->credential_helpers(), testing::ElementsAre("one", "two"));
+}
+
 TEST_F(RegistriesConfTest, TheOrderOfDropInsIsTheirNamesAndNotTheDirectorys) {
   constexpr int kFiles = 20;
   for (int i = 0; i < kFiles; ++i) {

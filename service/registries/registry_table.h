@@ -3,6 +3,7 @@
 
 #include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -53,6 +54,13 @@ class RegistryTable {
   // Adds `entry`; one of the same prefix is replaced.
   void Set(RegistryEntry entry);
 
+  // `credential-helpers`; what was set before is replaced.
+  void SetCredentialHelpers(std::vector<std::string> helpers) {
+    credential_helpers_ = std::move(helpers);
+  }
+  // In which order to look for credentials; empty: in the files alone.
+  const std::vector<std::string>& credential_helpers() const { return credential_helpers_; }
+
   // Where to read `image`, in order, at least one place: the mirrors that apply to it, then its
   // location, or itself where no entry matches. A place that is blocked is left out.
   // Errors: PERMISSION_DENIED (REGISTRY_BLOCKED) where none is left; INVALID_ARGUMENT
@@ -73,6 +81,7 @@ class RegistryTable {
   const RegistryEntry* Find(absl::string_view name) const;
 
   std::map<std::string, RegistryEntry> entries_;  // by prefix
+  std::vector<std::string> credential_helpers_;
 };
 
 }  // namespace holkas

@@ -11,20 +11,22 @@
 namespace holkas {
 namespace {
 
+absl::StatusOr<std::shared_ptr<const RegistryTable>> TableOf(const RegistrySettings& settings) {
+  if (settings.registries_conf == nullptr) {
+    return std::make_shared<const RegistryTable>();
+  }
+  return settings.registries_conf->Current();
+}
+
 // Where to go, in order; the last one is the registry itself.
 absl::StatusOr<std::vector<RegistryEndpoint>> EndpointsFor(const RegistryReference& named,
-                                                           const RegistrySettings& settings,
+                                                           const RegistryTable& table,
                                                            RegistryUse use) {
-  if (settings.registries_conf == nullptr) {
-    return std::vector<RegistryEndpoint>{{named, false}};
-  }
-  ASSIGN_OR_RETURN(const std::shared_ptr<const RegistryTable> table,
-                   settings.registries_conf->Current());
   if (use == RegistryUse::kPull) {
-    return table->EndpointsOf(named);
+    return table.EndpointsOf(named);
   }
-  RETURN_IF_ERROR(table->CheckAllowed(named.Repository()));
-  return std::vector<RegistryEndpoint>{{named, table->IsInsecure(named.Repository())}};
+  RETURN_IF_ERROR(table.CheckAllowed(named.Repository()));
+  return std::vector<RegistryEndpoint>{{named, table.IsInsecure(named.Repository())}};
 }
 
 bool IsInsecure(const RegistryEndpoint& endpoint, const v1::RegistryAccess& access,
@@ -67,7 +69,8 @@ v1::RegistryAccess AccessTo(const RegistryEndpoint& endpoint, const RegistryRefe
 
 absl::StatusOr<RegistryIdentity> Identify(const RegistryEndpoint& endpoint,
                                           const v1::RegistryAccess& access,
-                                          const RegistrySettings& settings, RegistryUse use) {
+                                          const RegistrySettings& settings,
+                                          const RegistryTable& table, RegistryUse use) {
   const RegistryReference& reference = endpoint.reference;
   RegistryIdentity identity;
   broker::RegistryImage& image = identity.registry;
@@ -82,7 +85,8 @@ absl::StatusOr<RegistryIdentity> Identify(const RegistryEndpoint& endpoint,
                      FindCertificates(settings.certificate_directories, reference.HostPort()));
   }
   ASSIGN_OR_RETURN(identity.credentials,
-                   LookUpCredentials(settings.credentials, access, reference.Repository()));
+                   LookUpCredentials(settings.credentials, table.credential_helpers(), access,
+                                     reference.Repository()));
   // Who has a token has it from elsewhere, and the worker may have it too: it is of use for nothing
   // but this.
   if (const auto* token = std::get_if<BearerToken>(&identity.credentials)) {
@@ -119,12 +123,12 @@ absl::StatusOr<PreparedPlace> PrepareRegistry(const RegistryReference& named,
                                               const std::string& display_name,
                                               const v1::RegistryAccess& access,
                                               const RegistrySettings& settings, RegistryUse use) {
-  ASSIGN_OR_RETURN(const std::vector<RegistryEndpoint> endpoints,
-                   EndpointsFor(named, settings, use));
+  ASSIGN_OR_RETURN(const std::shared_ptr<const RegistryTable> table, TableOf(settings));
+  ASSIGN_OR_RETURN(const std::vector<RegistryEndpoint> endpoints, EndpointsFor(named, *table, use));
   PreparedPlace place;
   for (const RegistryEndpoint& endpoint : endpoints) {
     ASSIGN_OR_RETURN(RegistryIdentity identity,
-                     Identify(endpoint, AccessTo(endpoint, named, access), settings, use));
+                     Identify(endpoint, AccessTo(endpoint, named, access), settings, *table, use));
     identity.registry.set_display_name(display_name);
     const bool is_mirror = &endpoint != &endpoints.back();
     place.identity.insert(is_mirror ? place.identity.end() : place.identity.begin(),

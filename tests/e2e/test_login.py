@@ -367,6 +367,28 @@ class TestLogin:
     programs.holkas("logout", registry.address, env=home.environment).ok()
     assert not (home.path / "stored").exists()
 
+  def test_helpers_of_registries_conf_are_asked_in_their_order(self, programs, tmp_path, registry,
+                                                               image_layout):
+    home = Home(tmp_path / "home", {
+        HELPER: HELPER_PROGRAM, "stored": json.dumps({"Username": USER, "Secret": PASSWORD}),
+        SESSION: auths(**{registry.address: OTHER})})
+    conf = tmp_path / "registries.conf"
+
+    def copy(*helpers):
+      conf.write_text("credential-helpers = %s\n" % json.dumps(helpers))
+      return programs.holkas("--registries-conf", conf, "copy", "--dest-tls-verify=false",
+                             "oci:%s:latest" % image_layout, registry.repository("conf") + ":x",
+                             env=home.environment)
+
+    copy("test").ok()
+    copy("test", "containers-auth.json").ok()
+    for others_first in (("containers-auth.json", "test"), ("containers-auth.json",), ()):
+      result = copy(*others_first)
+      assert result.code == 1
+      assert "authentication required" in result.stderr.lower()
+    (home.path / "stored").unlink()  # who knows nothing is passed over
+    assert "authentication required" in copy("test", "containers-auth.json").stderr.lower()
+
   def test_many_logins_at_once_all_stay(self, programs, shared_server, home, registry):
     count = soak(50, 200)
     processes = [
