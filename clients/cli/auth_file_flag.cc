@@ -61,13 +61,9 @@ absl::Status ResolveAuthFile(const FlagSet& flags, const CommandContext& context
   if (!found.ok()) {
     return WithContext(found.status(), "getting username and password");
   }
-  if (std::holds_alternative<IdentityToken>(*found)) {
-    return MakeError(
-        absl::StatusCode::kUnauthenticated, "CREDENTIALS_UNAVAILABLE",
-        absl::StrCat("the credentials for ", reference->registry()->Repository(), " in ", file,
-                     " are an identity token, which cannot be sent to a server"));
-  }
-  if (auto* login = std::get_if<UserPassword>(&*found)) {
+  if (auto* identity = std::get_if<IdentityToken>(&*found)) {
+    access.set_identity_token(std::move(identity->token));
+  } else if (auto* login = std::get_if<UserPassword>(&*found)) {
     access.mutable_basic()->set_username(std::move(login->user));
     access.mutable_basic()->set_password(std::move(login->password));
   } else {

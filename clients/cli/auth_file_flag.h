@@ -15,8 +15,7 @@ namespace holkas {
 // runs does not see the user's files, and no server sees a pipe of the shell's: here the
 // credentials for `image` are looked up, with the help of credential helpers, and sent; without
 // any, the registry is accessed anonymously. What no flag names is sent to nobody. Errors:
-// UNAUTHENTICATED (CREDENTIALS_UNAVAILABLE) where the file cannot be read, a helper fails, or the
-// credentials are an identity token, which cannot be sent.
+// UNAUTHENTICATED (CREDENTIALS_UNAVAILABLE) where the file cannot be read, or a helper fails.
 absl::Status ResolveAuthFile(const FlagSet& flags, const CommandContext& context,
                              const std::string& image, holkas::v1::RegistryAccess& access);
 

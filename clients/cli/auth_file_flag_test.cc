@@ -152,10 +152,10 @@ TEST_F(AuthFileFlagTest, MalformedFileIsNamedAndNotShown) {
   EXPECT_THAT(err_, HasSubstr("msg=\"initializing source docker://fake.example/app: getting"));
 }
 
-TEST_F(AuthFileFlagTest, IdentityTokenCannotBeSent) {
+TEST_F(AuthFileFlagTest, IdentityTokenIsSentAsOne) {
   std::string file = Write("t.json", R"({"auths": {"fake.example": {"identitytoken": "SECRET"}}})");
-  EXPECT_EQ(Run({"inspect", "--authfile", file, kApp}), 1);
-  EXPECT_THAT(err_, HasSubstr("identity token, which cannot be sent to a server"));
+  Run({"inspect", "--authfile", file, kApp});
+  EXPECT_EQ(service_.inspect_request().registry().identity_token(), "SECRET");
   EXPECT_THAT(err_, Not(HasSubstr("SECRET")));
 }
 

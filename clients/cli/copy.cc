@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
 #include "clients/cli/copy_flags.h"
 #include "clients/cli/copy_progress.h"
 #include "clients/cli/error_context.h"
@@ -20,6 +21,7 @@ namespace {
 using holkas::v1::CopyRequest;
 using holkas::v1::CopyResponse;
 using holkas::v1::CopyResult;
+using holkas::v1::Retrying;
 
 constexpr char kHelp[] =
     "Copies an image from one place to another.\n"
@@ -47,6 +49,15 @@ absl::Status WriteDigestFile(const std::string& path, const std::string& digest)
                                          GoErrno(errno)));
 }
 
+// In Skopeo's words.
+std::string RetryMessage(const Retrying& retrying) {
+  const absl::Duration delay =
+      absl::Seconds(retrying.delay().seconds()) + absl::Nanoseconds(retrying.delay().nanos());
+  return absl::StrCat(
+      "Failed, retrying in ", absl::FormatDuration(absl::Trunc(delay, absl::Milliseconds(1))),
+      " ... (", retrying.attempt(), "/", retrying.max_retries(), "). Error: ", retrying.error());
+}
+
 bool CopiesWholeIndex(const CopyRequest& request) {
   return request.multi_arch() == holkas::v1::MULTI_ARCH_ALL ||
          request.multi_arch() == holkas::v1::MULTI_ARCH_INDEX_ONLY;
@@ -63,6 +74,9 @@ absl::Status RunCopy(const FlagSet& flags, const std::vector<std::string>& argum
   RETURN_IF_ERROR(WithClient(flags, context, [&](ImageClient& client) {
     absl::Status status = client.Copy(order.request, deadline, [&](const CopyResponse& event) {
       progress->Show(event);
+      if (event.has_retrying()) {
+        context.console.Log(LogLevel::kWarning, RetryMessage(event.retrying()));
+      }
       if (event.has_result()) {
         result = event.result();
       }

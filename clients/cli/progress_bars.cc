@@ -111,6 +111,9 @@ std::vector<std::string> ProgressBars::Apply(const CopyResponse& event) {
       }
       return {absl::StrCat(Label(finished.digest(), finished.kind()), " ", Outcome(finished))};
     }
+    case CopyResponse::kRetrying:
+      in_flight_.clear();
+      return lines;
     default:
       return lines;
   }

@@ -34,6 +34,8 @@ absl::StatusOr<StoredCredentials> LookUpCredentials(const CredentialSettings& se
       return UserPassword{access.basic().username(), access.basic().password()};
     case v1::RegistryAccess::kBearerToken:
       return BearerToken{access.bearer_token()};
+    case v1::RegistryAccess::kIdentityToken:
+      return IdentityToken{access.identity_token(), ""};
     case v1::RegistryAccess::kAnonymous:
       return NoCredentials();
     case v1::RegistryAccess::CREDENTIALS_NOT_SET:

@@ -63,6 +63,8 @@ TEST_F(CredentialStoreTest, TheRequestsOwnGoBeforeFiles) {
   access_.mutable_basic()->set_username("a");
   access_.mutable_basic()->set_password("b");
   EXPECT_THAT(LookUp(), IsOkAndHolds(VariantWith<UserPassword>(UserPassword{"a", "b"})));
+  access_.set_identity_token("refresh");
+  EXPECT_THAT(LookUp(), IsOkAndHolds(VariantWith<IdentityToken>(IdentityToken{"refresh", ""})));
   access_.set_bearer_token("t");
   EXPECT_THAT(LookUp(), IsOkAndHolds(VariantWith<BearerToken>(BearerToken{"t"})));
   access_.set_anonymous(true);

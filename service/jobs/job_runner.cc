@@ -169,9 +169,17 @@ absl::StatusOr<std::string> JobRunner::State::RunAdmitted(Call& call, Summary& s
   options.job = call.job;
   options.deadline = call.deadline;
   options.cancelled = call.cancelled;
-  options.on_event = [&call, &summary](v1::CopyResponse event) {
+  Authorizer authorizer(call.identity, authorization_,
+                        [this, &call](const TokenOrder& order, const Cancellation& cancellation) {
+                          return FetchToken(call, order, cancellation);
+                        });
+  options.on_event = [&call, &summary, &authorizer](v1::CopyResponse event) {
     if (event.has_result()) {
       summary.copied_bytes = event.result().copied_bytes();
+    }
+    if (event.has_retrying()) {
+      const Redaction redaction = RedactionOf(call.job, authorizer.secrets());
+      event.mutable_retrying()->set_error(redaction.Apply(event.retrying().error()));
     }
     if (call.on_event) {
       call.on_event(std::move(event));
@@ -179,10 +187,6 @@ absl::StatusOr<std::string> JobRunner::State::RunAdmitted(Call& call, Summary& s
   };
   options.on_tags = call.on_tags;
   options.reader_is_behind = call.reader_is_behind;
-  Authorizer authorizer(call.identity, authorization_,
-                        [this, &call](const TokenOrder& order, const Cancellation& cancellation) {
-                          return FetchToken(call, order, cancellation);
-                        });
   options.authorize = [&authorizer](const broker::Authorize& question,
                                     const Cancellation& cancellation) {
     return authorizer.Authorize(question, cancellation);

@@ -139,6 +139,10 @@ absl::Status CheckRegistry(const std::string& field, const v1::RegistryAccess& a
       (access.bearer_token().empty() || HasControlCharacter(access.bearer_token()))) {
     return Invalid(field + ".bearer_token", "must not be empty and not hold control characters");
   }
+  if (access.credentials_case() == v1::RegistryAccess::kIdentityToken &&
+      (access.identity_token().empty() || HasControlCharacter(access.identity_token()))) {
+    return Invalid(field + ".identity_token", "must not be empty and not hold control characters");
+  }
   if (!access.auth_file().empty() &&
       access.credentials_case() != v1::RegistryAccess::CREDENTIALS_NOT_SET) {
     return Invalid(field + ".auth_file", "does not go with credentials");

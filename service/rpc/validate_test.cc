@@ -103,6 +103,10 @@ TEST(ValidateRequest, CredentialsCannotBreakAHeader) {
   ExpectInvalid(ValidateRequest(request), "source_registry.basic.password");
   request.mutable_source_registry()->set_bearer_token("x\ny");
   ExpectInvalid(ValidateRequest(request), "source_registry.bearer_token");
+  request.mutable_source_registry()->set_identity_token("x\ny");
+  ExpectInvalid(ValidateRequest(request), "source_registry.identity_token");
+  request.mutable_source_registry()->set_identity_token("");
+  ExpectInvalid(ValidateRequest(request), "source_registry.identity_token");
   request.mutable_source_registry()->set_bearer_token("");
   ExpectInvalid(ValidateRequest(request), "source_registry.bearer_token");
 }

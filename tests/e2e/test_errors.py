@@ -1,12 +1,13 @@
 """What users see when something is wrong: exit codes and logrus lines, as from Skopeo."""
 
+import json
 import re
 import socket
 import time
 
 import pytest
 
-from fakes.scripted_registry import error
+from fakes.scripted_registry import error, raw
 from support.images import OCI_MANIFEST, Image
 
 LOGRUS = re.compile(r'time="[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z" level=fatal '
@@ -160,6 +161,25 @@ class TestRegistries:
     scripted.on("GET", "/blobs/", error(503, "UNAVAILABLE"), times=1)
     name = scripted.add("app", "v1", Image())
     programs.copy(name, "oci:%s:x" % (tmp_path / "to"), server=shared_server).ok()
+
+
+  def test_an_attempt_that_is_repeated_is_told_of(self, programs, shared_server, scripted,
+                                                  tmp_path):
+    scripted.on("GET", "/blobs/", raw(b"220 smtp.test ESMTP\r\n"), times=1)
+    name = scripted.add("app", "v1", Image())
+
+    def copy(to, *flags):
+      return programs.copy(name, "oci:%s:x" % (tmp_path / to), "--retry-times=2", *flags,
+                           server=shared_server).ok()
+
+    assert re.fullmatch(r'time="[^"]*" level=warning msg="Failed, retrying in 1(\.[0-9]+)?s \.\.\. '
+                        r'\(1/2\)\. Error: reading blob sha256:.*"\n', copy("to").stderr)
+    assert copy("again").stderr == ""
+    scripted.on("GET", "/blobs/", raw(b"220 smtp.test ESMTP\r\n"), times=1)
+    events = [json.loads(line) for line in copy("json", "--progress=json").stdout.splitlines()]
+    told = [event["retrying"] for event in events if "retrying" in event]
+    assert [(event["attempt"], event["maxRetries"]) for event in told] == [(1, 2)]
+    assert "result" in events[-1]
 
 
 class TestCommandLine:

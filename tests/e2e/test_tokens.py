@@ -114,6 +114,15 @@ def test_identity_token_of_an_auth_file(programs, server, app, realm, registry, 
     assert IDENTITY not in other.log()
 
 
+def test_identity_token_of_the_callers_file(programs, server, app, realm, registry, tmp_path):
+  auth_file = tmp_path / "auth.json"
+  auth_file.write_text(json.dumps({"auths": {registry.address: {"identitytoken": IDENTITY}}}))
+  realm.requests.clear()
+  programs.holkas("inspect", "--authfile", auth_file, app, server=server).ok()
+  assert [(r["method"], r["user"]) for r in realm.requests] == [("POST", "alice")]
+  assert IDENTITY not in server.log()
+
+
 def test_credentials_do_not_go_to_another_origin(programs, server, app, realm):
   realm.requests.clear()
   result = programs.inspect(app, "--creds", "alice:" + PASSWORD)

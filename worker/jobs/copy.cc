@@ -3,6 +3,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "broker/broker.pb.h"
+#include "holkas/v1/image_service.pb.h"
 #include "proto/wire/status_macros.h"
 #include "worker/broker/broker.h"
 #include "worker/jobs/copy_image.h"
@@ -27,8 +28,13 @@ absl::Status CopyOnce(const broker::JobSpec& job, Broker& broker, ThreadPool& po
 }  // namespace
 
 absl::Status RunCopy(const broker::JobSpec& job, Broker& broker, ThreadPool& pool) {
-  return RunWithRetries("copy", job.copy().retry(), broker,
-                        [&] { return CopyOnce(job, broker, pool); });
+  const auto tell = [&broker](const v1::Retrying& retrying) {
+    v1::CopyResponse event;
+    *event.mutable_retrying() = retrying;
+    broker.SendEvent(event).IgnoreError();  // the next event fails too
+  };
+  return RunWithRetries(
+      "copy", job.copy().retry(), broker, [&] { return CopyOnce(job, broker, pool); }, tell);
 }
 
 }  // namespace holkas

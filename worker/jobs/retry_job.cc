@@ -38,6 +38,7 @@ absl::Duration DelayOfJob(const v1::RetryPolicy& policy, int attempt) {
 
 bool WaitForNextAttempt(absl::string_view job, const v1::RetryPolicy& policy, int attempt,
                         const absl::Status& failure, Broker& broker,
+                        absl::FunctionRef<void(const v1::Retrying&)> on_retry,
                         absl::FunctionRef<void(absl::Duration)> sleep) {
   if (attempt >= policy.max_retries() || !IsWorthRepeating(failure)) {
     return false;
@@ -45,6 +46,14 @@ bool WaitForNextAttempt(absl::string_view job, const v1::RetryPolicy& policy, in
   const absl::Duration delay = DelayOfJob(policy, attempt);
   broker.Log(1, absl::StrCat(job, " failed, retrying in ", absl::FormatDuration(delay), " (",
                              attempt + 1, "/", policy.max_retries(), "): ", failure.message()));
+  v1::Retrying retrying;
+  retrying.set_attempt(attempt + 1);
+  retrying.set_max_retries(policy.max_retries());
+  const int64_t nanoseconds = absl::ToInt64Nanoseconds(delay);
+  retrying.mutable_delay()->set_seconds(nanoseconds / 1'000'000'000);
+  retrying.mutable_delay()->set_nanos(static_cast<int32_t>(nanoseconds % 1'000'000'000));
+  retrying.set_error(std::string(failure.message()));
+  on_retry(retrying);
   sleep(delay);
   return true;
 }

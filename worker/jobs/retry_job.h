@@ -8,6 +8,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "holkas/v1/image.pb.h"
+#include "holkas/v1/image_service.pb.h"
 #include "worker/broker/broker.h"
 #include "worker/http/retry.h"
 
@@ -26,15 +27,20 @@ bool IsWorthRepeating(const absl::Status& status);
 // same moment.
 absl::Duration DelayOfJob(const v1::RetryPolicy& policy, int attempt);
 
-// Waits after a failed attempt, from 0, and logs that; whether there is another one.
+// Waits after a failed attempt, from 0, having logged that and told `on_retry`; whether there is
+// another one.
 bool WaitForNextAttempt(absl::string_view job, const v1::RetryPolicy& policy, int attempt,
                         const absl::Status& failure, Broker& broker,
+                        absl::FunctionRef<void(const v1::Retrying&)> on_retry,
                         absl::FunctionRef<void(absl::Duration)> sleep);
+
+inline void TellNobody(const v1::Retrying&) {}
 
 // What `attempt`, which returns a Status or a StatusOr, returned last. `job` is for the log.
 template <typename Attempt>
 std::invoke_result_t<Attempt> RunWithRetries(
     absl::string_view job, const v1::RetryPolicy& policy, Broker& broker, Attempt attempt,
+    absl::FunctionRef<void(const v1::Retrying&)> on_retry = TellNobody,
     absl::FunctionRef<void(absl::Duration)> sleep = RetryPolicy::SleepInSandbox) {
   for (int i = 0;; ++i) {
     auto result = attempt();
@@ -44,7 +50,7 @@ std::invoke_result_t<Attempt> RunWithRetries(
     } else {
       status = result.status();
     }
-    if (status.ok() || !WaitForNextAttempt(job, policy, i, status, broker, sleep)) {
+    if (status.ok() || !WaitForNextAttempt(job, policy, i, status, broker, on_retry, sleep)) {
       return result;
     }
   }

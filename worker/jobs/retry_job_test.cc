@@ -35,12 +35,14 @@ class RetryJobTest : public testing::Test {
   absl::Status Run(const v1::RetryPolicy& policy, std::vector<absl::Status> results) {
     return RunWithRetries(
         "inspect", policy, broker_, [&] { return results.at(static_cast<size_t>(attempts_++)); },
+        [this](const v1::Retrying& retrying) { told_.push_back(retrying); },
         [this](absl::Duration delay) { delays_.push_back(delay); });
   }
 
   FakeBroker broker_{{}, {}};
   int attempts_ = 0;
   std::vector<absl::Duration> delays_;
+  std::vector<v1::Retrying> told_;
 };
 
 TEST_F(RetryJobTest, WithoutThePolicyThereIsOneAttempt) {
@@ -54,6 +56,11 @@ TEST_F(RetryJobTest, RepeatsUntilItSucceeds) {
   EXPECT_EQ(attempts_, 3);
   EXPECT_THAT(broker_.log(), ElementsAre(HasSubstr("inspect failed, retrying in 1"),
                                          HasSubstr("(2/5): connection refused")));
+  ASSERT_EQ(told_.size(), 2u);
+  EXPECT_EQ(told_[1].attempt(), 2);
+  EXPECT_EQ(told_[1].max_retries(), 5);
+  EXPECT_EQ(told_[1].delay().seconds(), absl::ToInt64Seconds(delays_[1]));
+  EXPECT_EQ(told_[1].error(), "connection refused");
 }
 
 TEST_F(RetryJobTest, GivesTheLastErrorAfterAllAttempts) {
