@@ -235,15 +235,23 @@ class TestConfigurations:
     assert over or json.loads(result.stdout)["Digest"] == image.digest
 
 
+@both
 class TestLayouts:
 
-  @both
   def test_bytes_of_the_list(self, programs, shared_server, tmp_path, outcome, over):
     image = Served()
     listed = write_layout(tmp_path, {"v1": image}) / "index.json"
     listed.write_bytes(filled(json.loads(listed.read_bytes()), 16 * MIB + over))
     result = programs.holkas("inspect", "oci:%s:v1" % tmp_path, server=shared_server)
     outcome(result, "read index.json: more than 16777216 bytes")
+    assert over or json.loads(result.stdout)["Digest"] == image.digest
+
+  def test_levels_of_json(self, programs, shared_server, tmp_path, outcome, over):
+    image = Served()
+    listed = write_layout(tmp_path, {"v1": image}) / "index.json"
+    listed.write_bytes(nested(json.loads(listed.read_bytes()), 64 + over))
+    result = programs.holkas("inspect", "oci:%s:v1" % tmp_path, server=shared_server)
+    outcome(result, "parse index.json: JSON: more than 64 levels")
     assert over or json.loads(result.stdout)["Digest"] == image.digest
 
 
@@ -455,6 +463,12 @@ class TestTagLists:
     found = list_tags(split(["%d" % number for number in range(1_000_000 + over)], 10),
                       "more than 1000000 tags")
     assert over or len(found) == 1_000_000
+
+  def test_bytes_of_a_next_pages_url(self, list_tags, over):
+    url = "/v2/app/tags/list?page=2&filler=".ljust(16 * KIB + over, "x")
+    found = list_tags(tag_pages(lambda number: (tags(["t"]), url if number == 1 else None)),
+                      "the next page:", reason="REGISTRY_UNAVAILABLE")
+    assert over or found == ["t", "t"]
 
   @pytest.mark.soak
   def test_bytes_of_tags(self, list_tags, over):
