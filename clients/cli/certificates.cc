@@ -108,7 +108,10 @@ absl::StatusOr<TlsCertificates> ReadCertificates(const std::string& directory) {
             absl::StrCat("missing client certificate ", certificate, " for key ", name));
       }
     }
-    if (certificates.ByteSizeLong() > kMaxBytes) {
+    const size_t bytes = certificates.ca_pem().size() +
+                         certificates.client_certificate_pem().size() +
+                         certificates.client_key_pem().size();
+    if (bytes > kMaxBytes) {
       return absl::InvalidArgumentError(
           absl::StrCat("certificates in ", directory, ": more than ", kMaxBytes, " bytes"));
     }

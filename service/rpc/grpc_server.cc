@@ -14,7 +14,7 @@ namespace holkas {
 namespace {
 
 constexpr int kMaxReceiveBytes = 1 << 20;
-// Inspect answers with a manifest or a configuration of 4 MiB, and its OCI form beside it.
+// More than a worker's result (worker/broker/job_end.h).
 constexpr int kMaxSendBytes = 16 << 20;
 constexpr int kMaxMetadataBytes = 16 << 10;
 constexpr int kMaxStreamsPerConnection = 100;

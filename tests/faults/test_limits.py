@@ -222,6 +222,14 @@ class TestConfigurations:
     outcome(result, "4194305 bytes, the limit is 4194304")
     assert over or Layout(tmp_path / "to").check()
 
+  def test_bytes_of_a_result(self, programs, shared_server, scripted, outcome, over):
+    """`<` becomes six bytes of JSON in the one form of the result and stays one in the other."""
+    author = "<" * ((2 if over else 1) * MIB)
+    image = Served(config=lambda config: json.dumps({**config, "author": author}).encode())
+    result = programs.inspect(scripted.add("app", "v1", image), "--config", server=shared_server)
+    outcome(result, "the result has more than 10485760 bytes")
+    assert over or json.loads(result.stdout)["author"] == author
+
   def test_levels_of_json(self, programs, shared_server, scripted, outcome, over):
     image = Served(config=lambda config: nested(config, 64 + over))
     result = programs.inspect(scripted.add("app", "v1", image), server=shared_server)
@@ -245,6 +253,28 @@ class TestLayouts:
     result = programs.holkas("inspect", "oci:%s:v1" % tmp_path, server=shared_server)
     outcome(result, "read index.json: more than 16777216 bytes")
     assert over or json.loads(result.stdout)["Digest"] == image.digest
+
+  def test_bytes_of_the_list_that_a_copy_makes(self, programs, shared_server, scripted, tmp_path,
+                                               outcome, over):
+    layout = tmp_path / "layout"
+    name = scripted.add("app", "v1", Served())
+    listed = write_layout(layout, {"v1": Served(seed=1)}) / "index.json"
+    entry = self.bytes_of_a_copy(programs, shared_server, name, listed)
+    listed.write_bytes(filled(json.loads(listed.read_bytes()), 16 * MIB + over - entry))
+    before = listed.read_bytes()
+    result = programs.copy(name, "oci:%s:new" % layout, server=shared_server)
+    outcome(result, "write index.json: it would have more than 16777216 bytes")
+    assert (listed.read_bytes() == before) == bool(over)
+    programs.holkas("inspect", "oci:%s:v1" % layout, server=shared_server).ok()
+
+  def bytes_of_a_copy(self, programs, server, name, listed):
+    """By how many bytes a copy of an image makes the list longer."""
+    before = listed.read_bytes()
+    listed.write_bytes(filled(json.loads(before), 10_000))
+    programs.copy(name, "oci:%s:new" % listed.parent, server=server).ok()
+    grown = len(listed.read_bytes()) - 10_000
+    listed.write_bytes(before)
+    return grown
 
   def test_levels_of_json(self, programs, shared_server, tmp_path, outcome, over):
     image = Served()

@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "absl/strings/str_cat.h"
 #include "broker/broker.pb.h"
 #include "proto/wire/error.h"
 #include "proto/wire/printable.h"
@@ -20,6 +21,10 @@ constexpr size_t kMaxChunkBytes = 60 << 10;
 }  // namespace
 
 absl::Status SendResult(FrameChannel& channel, absl::string_view result) {
+  if (result.size() > kMaxResultBytes) {
+    return MakeError(absl::StatusCode::kResourceExhausted, "LIMIT_EXCEEDED",
+                     absl::StrCat("the result has more than ", kMaxResultBytes, " bytes"));
+  }
   while (!result.empty()) {
     broker::WorkerFrame frame;
     absl::string_view part = result.substr(0, kMaxChunkBytes);

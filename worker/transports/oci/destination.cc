@@ -86,7 +86,13 @@ class OciDestination : public ImageDestination {
       ASSIGN_OR_RETURN(index, LayoutIndex::Parse(text));
     }
     index.Add(top.ToDescriptor(), name_);
-    return WriteAll(lock.next.fd.get(), index.Write());
+    const std::string text = index.Write();
+    // Or nobody could read the layout any more.
+    if (static_cast<int64_t>(text.size()) > kMaxLayoutIndexBytes) {
+      return MakeError(absl::StatusCode::kResourceExhausted, "LIMIT_EXCEEDED",
+                       absl::StrCat("it would have more than ", kMaxLayoutIndexBytes, " bytes"));
+    }
+    return WriteAll(lock.next.fd.get(), text);
   }
 
   Broker& broker_;

@@ -160,6 +160,19 @@ TEST_F(OciTest, IndexThatCannotBeMergedStaysAndTheLockIsGivenBack) {
   EXPECT_EQ(ReadIndex(), "not an index");
 }
 
+TEST_F(OciTest, IndexThatNobodyCouldReadIsNotWritten) {
+  std::string index = R"({"schemaVersion":2,"manifests":[],"annotations":{"a":"")";
+  index.insert(index.size() - 1, std::string((16 << 20) - index.size() - 10, 'x'));
+  WriteIndex(index + "}}");
+  ASSERT_OK_AND_ASSIGN(auto to, Destination());
+  ASSERT_OK(to->WriteManifest(Image(), /*is_top=*/true));
+  EXPECT_THAT(to->Publish(Image()), StatusIs(absl::StatusCode::kResourceExhausted,
+                                             "write index.json: it would have more than 16777216 "
+                                             "bytes"));
+  EXPECT_EQ(broker_->calls("DropFile"), broker_->calls("BeginPublish"));
+  EXPECT_EQ(ReadIndex(), index + "}}");
+}
+
 TEST_F(OciTest, IndexThatSomebodyIsWritingIsReadAgain) {
   WriteIndex("");
   std::thread other([this] {
