@@ -132,7 +132,7 @@ class FaultRunner:
     realm.secrets = [TOKEN]
     wanting, other = ((source, destination) if case.place.startswith("source") else
                       (destination, source))
-    # No other case has this service: a realm may get the port of an earlier one, whose token is kept.
+    # A service of its own: the realm may have the port of an earlier one, whose token is kept.
     wanting.challenge = 'Bearer realm="http://%s/token",service="%d"' % (realm.address, number)
     wanting.accepted = {"Bearer " + TOKEN}
     wanting.secrets = [PASSWORD, LOGIN]
