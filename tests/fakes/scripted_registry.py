@@ -60,27 +60,27 @@ def replaced(change, declared=None):
 def wrong_bytes(at=LAST):
   """The right number of bytes, one bit of them flipped."""
   def change(body):
-    position = _count(at, body)
+    position = count_of(at, body)
     return body[:position] + bytes([body[position] ^ 1]) + body[position + 1:]
   return replaced(change)
 
 
-def _count(after, body):
+def count_of(after, body):
   return after(body) if callable(after) else after
 
 
-def _send_part(handler, body, after, headers=None):
+def send_part(handler, body, after, headers=None):
   """A head that announces all of the body, and the part of it."""
   handler.send_response(200)
   for name, value in {**handler.truth, **(headers or {})}.items():
     handler.send_header(name, value)
   handler.send_header("Content-Length", str(len(body)))
   handler.end_headers()
-  handler.wfile.write(body[:_count(after, body)])
+  handler.wfile.write(body[:count_of(after, body)])
   handler.wfile.flush()
 
 
-def _reset(handler):
+def set_to_reset(handler):
   handler.plain_connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER,
                                       struct.pack("ii", 1, 0))
   handler.close_connection = True
@@ -93,14 +93,14 @@ def raw(data, and_reset=False):
     handler.wfile.flush()
     handler.close_connection = True
     if and_reset:
-      _reset(handler)
+      set_to_reset(handler)
   return act
 
 
 def hang_up(after=0):
   """Sends `after` bytes of the body and ends the connection."""
   def act(handler, body):
-    _send_part(handler, body, after)
+    send_part(handler, body, after)
     handler.close_connection = True
   return act
 
@@ -108,7 +108,7 @@ def hang_up(after=0):
 def cut_chunks(after=0):
   """Sends `after` bytes of the body as one chunk, and no last one."""
   def act(handler, body):
-    part = body[:_count(after, body)]
+    part = body[:count_of(after, body)]
     handler.send_response(200)
     for name, value in handler.truth.items():
       handler.send_header(name, value)
@@ -143,7 +143,7 @@ def resets(cuts):
     while _unacknowledged(handler.plain_connection) > 0:
       time.sleep(0.0005)
     if end is not None:
-      _reset(handler)
+      set_to_reset(handler)
     with handler.registry.lock:
       handler.registry.resets += 1 if end is not None else 0
       handler.registry.sent_bytes += (len(body) if end is None else end) - first
@@ -173,7 +173,7 @@ def cut_upload(after):
   """Stores `after` bytes of an upload's body and resets the connection."""
   def act(handler, unused_body):
     handler.store_upload(after)
-    _reset(handler)
+    set_to_reset(handler)
   act.takes_body = True
   return act
 
@@ -225,7 +225,7 @@ def without_length(change=lambda body: body):
 def stall(after=0):
   """Sends `after` bytes of the body and then nothing for as long as the peer waits."""
   def act(handler, body):
-    _send_part(handler, body, after)
+    send_part(handler, body, after)
     handler.wait_for_hangup()
   return act
 
@@ -233,8 +233,8 @@ def stall(after=0):
 def reset(after=0):
   """Sends `after` bytes of the body and resets the connection."""
   def act(handler, body):
-    _send_part(handler, body, after)
-    _reset(handler)
+    send_part(handler, body, after)
+    set_to_reset(handler)
   return act
 
 
@@ -276,7 +276,8 @@ class ScriptedRegistry:
   `tls` is a directory for a certificate, which is made there unless it is there already, as ca.crt;
   `client_authority` is the file of a certificate whose owners may show theirs. Who does not send an
   Authorization header of `accepted` is answered with `challenge`, where there is one. With
-  `keep_bytes`, `received` has every byte that anybody sent.
+  `keep_bytes`, `received` has every byte that anybody sent. Rules of the method "TLS" are for
+  connections that are about to begin with a handshake.
   """
 
   def __init__(self, tls=None, client_authority=None, keep_bytes=False):
@@ -288,6 +289,8 @@ class ScriptedRegistry:
     self.accepted = set()
     self.blobs = {}      # (repository, digest) -> bytes
     self.manifests = {}  # (repository, tag or digest) -> (media type, bytes)
+    self.documents = {}  # path -> JSON that is there, beside what registries have
+    self.tags_per_page = None  # None: all of them
     self.uploads = {}
     self.uploads_begun = 0
     self.log = []        # (method, path with query)
@@ -392,6 +395,10 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     self.truth = {}  # the headers that an honest answer has
     self.plain_connection = self.request
     if self.tls_context is not None:
+      rule = self.registry.rule_for("TLS", "")
+      if rule is not None:
+        rule.action(self, b"")
+        raise ConnectionAbortedError("as the rule says")
       self.request.settimeout(10)
       self.request = self.tls_context.wrap_socket(self.request, server_side=True,
                                                   suppress_ragged_eofs=False)
@@ -504,20 +511,26 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     elif "uploads" in parts:
       self._upload("/".join(parts[2:parts.index("uploads") - 1]), parts[-1], query)
     elif url.path.endswith("/tags/list"):
-      repository = "/".join(parts[2:-2])
-      tags = [name for repo, name in self.registry.manifests
-              if repo == repository and ":" not in name]
-      self._serve(rule, "application/json",
-                  json.dumps({"name": repository, "tags": tags}).encode())
+      self._tag_list(rule, "/".join(parts[2:-2]), int(query.get("page", 1)))
+    elif url.path in self.registry.documents:
+      self._serve(rule, "application/json", self.registry.documents[url.path])
     else:
       (rule.action if rule else error(404, "NOT_FOUND"))(self, b"")
 
   do_GET = do_HEAD = do_POST = do_PATCH = do_PUT = do_DELETE = _dispatch
 
-  def _serve(self, rule, media_type, data, digest=None):
-    self.truth = {"Content-Type": media_type}
-    if digest is not None:
-      self.truth["Docker-Content-Digest"] = digest
+  def _tag_list(self, rule, repository, page):
+    names = [name for repo, name in self.registry.manifests
+             if repo == repository and ":" not in name]
+    size = self.registry.tags_per_page or max(1, len(names))
+    more = {}
+    if page * size < len(names):
+      more["Link"] = '</v2/%s/tags/list?page=%d>; rel="next"' % (repository, page + 1)
+    data = json.dumps({"name": repository, "tags": names[(page - 1) * size:page * size]}).encode()
+    self._serve(rule, "application/json", data, more)
+
+  def _serve(self, rule, media_type, data, more=None):
+    self.truth = {"Content-Type": media_type, **(more or {})}
     if rule is not None:
       rule.action(self, data)
       return
@@ -543,7 +556,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
           del self.registry.manifests[key]
       self.respond(202)
       return
-    self._serve(rule, found[0], found[1], sha256(found[1]))
+    self._serve(rule, found[0], found[1], {"Docker-Content-Digest": sha256(found[1])})
 
   def _blob(self, rule, repository, digest):
     data = self.registry.blobs.get((repository, digest))
@@ -556,7 +569,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
       self.respond(206, data[first:], {
           "Content-Range": "bytes %d-%d/%d" % (first, len(data) - 1, len(data))})
       return
-    self._serve(rule, "application/octet-stream", data, digest)
+    self._serve(rule, "application/octet-stream", data, {"Docker-Content-Digest": digest})
 
   def _upload(self, repository, name, query):
     registry = self.registry

@@ -1,0 +1,78 @@
+"""Kinds of trouble with the realm that a registry wants tokens of."""
+
+import pytest
+
+from conftest import SOAK
+from fakes import scripted_registry as fake
+from support.fault_cases import Case, HIDDEN, sample
+from support.fault_kinds import lasting, passing, POSITIONS
+from support.fault_runner import FaultRunner
+from support.programs import ANY_REGISTRY, Server
+
+LIMIT_SECONDS = 150 if SOAK else 60
+NO_TOKEN = "the realm's answer is no token"
+# Kinds that stay, and what the message says beside that it is about a token.
+LASTING = {
+    "one bit wrong": NO_TOKEN, "longer": NO_TOKEN, "shorter": NO_TOKEN, "empty": NO_TOKEN,
+    "longer without a length": NO_TOKEN, "shorter without a length": NO_TOKEN,
+    "HTML page": NO_TOKEN,
+    "redirect to itself": "redirects", "not HTTP": "", "endless header": "", "flood of headers": "",
+    "flood of interim answers": "", "bad chunk size": "", "negative length": "",
+    "length beyond numbers": "", "two lengths": "", "NUL in a header": "",
+    "status 401": "unable to retrieve auth token", "status 403": "unable to retrieve auth token",
+}
+ANSWERS = {
+    "no object": (b"[]", NO_TOKEN), "no token in it": (b"{}", NO_TOKEN),
+    "token that is a number": (b'{"token": 1}', NO_TOKEN),
+    "token with a line break": (b'{"token": "a\\r\\nX-Evil: 1"}', NO_TOKEN),
+    "endless token": (b'{"token": "%s"}' % (b"t" * (100 << 10)), "the realm's token"),
+}
+REQUESTS = {
+    "copy": "source's realm", "inspect": "source's realm", "list-tags": "source's realm",
+    "push": "destination's realm",
+}
+
+
+def cases_of(request, place):
+  command, refusal = (("copy", "authentication required") if request == "push" else
+                      (request, "unauthorized"))
+
+  def case(kind, position, act, times, outcome, slow=False):
+    return Case(kind, "token to " + request, position, [("GET", "/token", act, times)], outcome,
+                command, place, slow)
+
+  for position, at in POSITIONS.items():
+    for kind, (act, times) in passing(at).items():
+      yield case(kind, position, act, times, HIDDEN)
+    for kind, (act, _, _) in lasting(at).items():
+      says = refusal if (kind, position) == ("one bit wrong", "middle") else LASTING.get(kind)
+      if says is not None:
+        # For each blob that is pushed the realm is asked.
+        yield case(kind, position, act, None, says,
+                   slow=kind == "bad chunk size" and request == "push")
+    yield case("stall in the body", position, fake.stall(at), None, "no byte for 30s", slow=True)
+  for kind, (body, says) in ANSWERS.items():
+    yield case(kind, "first", fake.answer(200, body), None, says)
+  yield case("somebody else's token", "first", fake.answer(200, b'{"token": "x"}'), None, refusal)
+
+
+def token_cases():
+  for request, place in REQUESTS.items():
+    yield from cases_of(request, place)
+
+
+@pytest.fixture
+def server(programs, tmp_path):
+  """A holkasd that trusts realms at this address, which are other origins than the registries."""
+  with Server(programs, tmp_path / "server",
+              registries=ANY_REGISTRY + '\ntoken_realms: ["127.0.0.1"]') as server:
+    programs.shared_servers.append(server)
+    yield server
+    programs.shared_servers.remove(server)
+
+
+def test_faults_of_realms_are_hidden_or_told(programs, server, tmp_path, capsys):
+  cases = list(token_cases())
+  assert len({case.kind for case in cases}) >= 45
+  FaultRunner(programs, server, tmp_path, LIMIT_SECONDS).check(
+      cases if SOAK else sample(cases), cases, "at realms", capsys)
