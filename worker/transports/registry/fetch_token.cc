@@ -133,8 +133,10 @@ absl::StatusOr<broker::TokenResponse> ParseTokenAnswer(absl::string_view body, a
   return response;
 }
 
-absl::StatusOr<broker::TokenResponse> FetchToken(RegistryClient& client,
-                                                 const broker::TokenRequest& request) {
+namespace {
+
+absl::StatusOr<broker::TokenResponse> RequestToken(RegistryClient& client,
+                                                   const broker::TokenRequest& request) {
   // A realm says by its URL which of the two it speaks.
   const broker::RegistryImage& image = client.image();
   const Origin realm = {!image.plain_http_allowed(), image.host(),
@@ -144,14 +146,20 @@ absl::StatusOr<broker::TokenResponse> FetchToken(RegistryClient& client,
                                    ? GetRequest(realm, request)
                                    : RefreshRequest(realm, request, form);
   ASSIGN_OR_RETURN(std::unique_ptr<RegistryAnswer> answer, client.Send(http));
-  if (answer->head().status == 401 || answer->head().status == 403) {
-    return WithContext(answer->Error(RegistryObject::kToken), "unable to retrieve auth token");
-  }
   if (answer->head().status != 200) {
     return answer->Error(RegistryObject::kToken);
   }
   ASSIGN_OR_RETURN(const std::string body, answer->exchange().ReadAll(kMaxTokenAnswerBytes));
   return ParseTokenAnswer(body, absl::Now());
+}
+
+}  // namespace
+
+absl::StatusOr<broker::TokenResponse> FetchToken(RegistryClient& client,
+                                                 const broker::TokenRequest& request) {
+  absl::StatusOr<broker::TokenResponse> response = RequestToken(client, request);
+  return response.ok() ? std::move(response)
+                       : WithContext(response.status(), "unable to retrieve auth token");
 }
 
 }  // namespace holkas

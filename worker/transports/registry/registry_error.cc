@@ -119,7 +119,8 @@ std::string TextOf(RegistryObject object, int status, const std::optional<Regist
   if (!error->message.empty() && !absl::EqualsIgnoreCase(error->message, text)) {
     absl::StrAppend(&text, ": ", error->message);
   }
-  return text;
+  // Who repeats it wants to know whether that may help.
+  return status >= 500 ? absl::StrCat(text, " (status ", status, ")") : text;
 }
 
 std::string TextField(const nlohmann::json& object, const char* name) {
