@@ -27,6 +27,7 @@
 #include "absl/time/clock.h"
 #include "proto/credentials/auth_file_search.h"
 #include "proto/wire/error.h"
+#include "proto/wire/proto_duration.h"
 #include "proto/wire/status_macros.h"
 #include "proto/wire/version.h"
 #include "service/auth/acceptor.h"

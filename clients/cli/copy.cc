@@ -12,6 +12,7 @@
 #include "clients/cli/copy_progress.h"
 #include "clients/cli/error_context.h"
 #include "clients/cli/go_text.h"
+#include "proto/wire/proto_duration.h"
 #include "proto/wire/status_macros.h"
 #include "proto/wire/unique_fd.h"
 
@@ -51,11 +52,10 @@ absl::Status WriteDigestFile(const std::string& path, const std::string& digest)
 
 // In Skopeo's words.
 std::string RetryMessage(const Retrying& retrying) {
-  const absl::Duration delay =
-      absl::Seconds(retrying.delay().seconds()) + absl::Nanoseconds(retrying.delay().nanos());
-  return absl::StrCat(
-      "Failed, retrying in ", absl::FormatDuration(absl::Trunc(delay, absl::Milliseconds(1))),
-      " ... (", retrying.attempt(), "/", retrying.max_retries(), "). Error: ", retrying.error());
+  const absl::Duration delay = absl::Trunc(ToDuration(retrying.delay()), absl::Milliseconds(1));
+  return absl::StrCat("Failed, retrying in ", absl::FormatDuration(delay), " ... (",
+                      retrying.attempt(), "/", retrying.max_retries(),
+                      "). Error: ", retrying.error());
 }
 
 bool CopiesWholeIndex(const CopyRequest& request) {

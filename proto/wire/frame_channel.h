@@ -17,6 +17,8 @@ namespace holkas {
 inline constexpr size_t kMaxFrameBytes = 64 << 10;
 // A frame never has more file descriptors than this.
 inline constexpr size_t kMaxFrameFds = 4;
+// A job's result, of several frames, never has more bytes than this.
+inline constexpr size_t kMaxResultBytes = 10 << 20;
 
 // Sends and receives protobuf frames with file descriptors over a SOCK_SEQPACKET socket; one
 // packet is one frame. Holds no buffer and no lock: one thread may send while another receives,

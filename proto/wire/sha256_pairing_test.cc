@@ -31,42 +31,46 @@ struct Shared : Sha256Share {
   Shared() { SHA256_Init(&context); }
 };
 
-TEST(Sha256Pairing, WhoAwaitsHashesWhatIsPostedToo) {
+// Two messages, both posted, of which the first was awaited.
+class Sha256PairingOfTwo : public testing::Test {
+ protected:
+  void AwaitFirst(size_t first_bytes, size_t second_bytes) {
+    first_ = std::string(first_bytes, 'a');
+    second_ = std::string(second_bytes, 'b');
+    one_.data = first_;
+    two_.data = second_;
+    pairing_.Post(one_);
+    pairing_.Post(two_);
+    pairing_.Await(one_);
+  }
+  void ExpectHashes() {
+    EXPECT_EQ(Finish(one_), HashOf(first_));
+    EXPECT_EQ(Finish(two_), HashOf(second_));
+  }
+
+  Sha256Pairing pairing_;
+  std::string first_;
+  std::string second_;
+  Shared one_;
+  Shared two_;
+};
+
+TEST_F(Sha256PairingOfTwo, WhoAwaitsHashesWhatIsPostedToo) {
   if (!HasSha256Two()) {
     GTEST_SKIP() << "this processor has no SHA instructions";
   }
-  Sha256Pairing pairing;
-  const std::string first(1000 * kSha256BlockBytes, 'a');
-  const std::string second(1000 * kSha256BlockBytes, 'b');
-  Shared one;
-  Shared two;
-  one.data = first;
-  two.data = second;
-  pairing.Post(one);
-  pairing.Post(two);
-  pairing.Await(one);
-  EXPECT_TRUE(two.data.empty());  // nobody awaited it yet
-  pairing.Await(two);
-  EXPECT_EQ(Finish(one), HashOf(first));
-  EXPECT_EQ(Finish(two), HashOf(second));
+  AwaitFirst(1000 * kSha256BlockBytes, 1000 * kSha256BlockBytes);
+  EXPECT_TRUE(two_.data.empty());  // nobody awaited it yet
+  pairing_.Await(two_);
+  ExpectHashes();
 }
 
-TEST(Sha256Pairing, TheRestOfALongerOneIsLeftToItsOwner) {
-  Sha256Pairing pairing;
-  const std::string first(10'000, 'a');
-  const std::string second(30'001, 'b');
-  Shared one;
-  Shared two;
-  one.data = first;
-  two.data = second;
-  pairing.Post(one);
-  pairing.Post(two);
-  pairing.Await(one);
-  EXPECT_FALSE(two.data.empty());
-  pairing.Await(two);
-  EXPECT_TRUE(two.data.empty());
-  EXPECT_EQ(Finish(one), HashOf(first));
-  EXPECT_EQ(Finish(two), HashOf(second));
+TEST_F(Sha256PairingOfTwo, TheRestOfALongerOneIsLeftToItsOwner) {
+  AwaitFirst(10'000, 30'001);
+  EXPECT_FALSE(two_.data.empty());
+  pairing_.Await(two_);
+  EXPECT_TRUE(two_.data.empty());
+  ExpectHashes();
 }
 
 TEST(Sha256Pairing, NothingIsTakenAtOnce) {

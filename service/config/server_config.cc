@@ -201,8 +201,4 @@ ServerConfig DefaultServerConfig() {
   return config;
 }
 
-absl::Duration ToDuration(const google::protobuf::Duration& duration) {
-  return absl::Seconds(duration.seconds()) + absl::Nanoseconds(duration.nanos());
-}
-
 }  // namespace holkas

@@ -5,8 +5,6 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
-#include "absl/time/time.h"
-#include "google/protobuf/duration.pb.h"
 #include "holkas/config/v1/server_config.pb.h"
 
 namespace holkas {
@@ -25,8 +23,6 @@ absl::StatusOr<config::v1::ServerConfig> LoadServerConfig(const std::string& pat
 
 // What holds without a configuration file.
 config::v1::ServerConfig DefaultServerConfig();
-
-absl::Duration ToDuration(const google::protobuf::Duration& duration);
 
 }  // namespace holkas
 

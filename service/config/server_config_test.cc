@@ -5,6 +5,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "proto/wire/error.h"
+#include "proto/wire/proto_duration.h"
 #include "proto/wire/status_matchers.h"
 
 namespace holkas {

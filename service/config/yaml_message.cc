@@ -15,6 +15,7 @@
 #include "google/protobuf/descriptor.h"
 #include "google/protobuf/duration.pb.h"
 #include "proto/wire/error.h"
+#include "proto/wire/proto_duration.h"
 #include "proto/wire/status_macros.h"
 
 namespace holkas {
@@ -213,8 +214,7 @@ absl::Status Reader::ReadDuration(const YAML::Node& node, const std::string& pat
     return Error(node, path, "must be a duration such as 90s or 1h30m");
   }
   google::protobuf::Duration duration;
-  duration.set_seconds(absl::IDivDuration(value, absl::Seconds(1), &value));
-  duration.set_nanos(static_cast<int32_t>(absl::ToInt64Nanoseconds(value)));
+  SetDuration(value, duration);
   message.CopyFrom(duration);
   return absl::OkStatus();
 }

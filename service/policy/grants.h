@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/time/time.h"
+#include "proto/wire/frame_channel.h"
 
 namespace holkas {
 
@@ -49,7 +50,7 @@ struct Grants {
   // In all: each time that a connection breaks costs one.
   int max_connections = 4096;
   int max_open_files = 32;  // being written at once
-  int64_t max_result_bytes = 10 << 20;
+  int64_t max_result_bytes = kMaxResultBytes;
   int64_t max_tags = 1'000'000;      // of a list
   int64_t max_tag_bytes = 64 << 20;  // all tags of a list together
   absl::Duration max_run_time = absl::Hours(1);

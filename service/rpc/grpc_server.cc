@@ -14,7 +14,7 @@ namespace holkas {
 namespace {
 
 constexpr int kMaxReceiveBytes = 1 << 20;
-// More than a worker's result (worker/broker/job_end.h).
+// More than a worker's result (kMaxResultBytes).
 constexpr int kMaxSendBytes = 16 << 20;
 constexpr int kMaxMetadataBytes = 16 << 10;
 constexpr int kMaxStreamsPerConnection = 100;

@@ -4,7 +4,6 @@ import concurrent.futures
 import functools
 import gzip
 import json
-import os
 import pathlib
 import random
 import re

@@ -8,7 +8,7 @@ import shutil
 import pytest
 
 from conftest import skopeo
-from fakes.scripted_registry import error
+from fakes.actions import error
 from support.images import Image, write_layout
 from support.oracle import sha256
 from support.programs import run

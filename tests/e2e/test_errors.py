@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from fakes.scripted_registry import error, raw
+from fakes.actions import error, raw
 from support.images import OCI_MANIFEST, Image
 
 LOGRUS = re.compile(r'time="[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z" level=fatal '
@@ -200,7 +200,7 @@ class TestCommandLine:
     assert str(tmp_path) in fatal(result)
 
   def test_command_timeout(self, programs, scripted, tmp_path):
-    from fakes.scripted_registry import stall
+    from fakes.actions import stall
     image = Image(layer_sizes=(100_000,))
     name = scripted.add("app", "v1", image)
     scripted.on("GET", image.layers[0]["digest"], stall(1000))

@@ -2,11 +2,10 @@
 
 import base64
 import json
-import os
-import shutil
 
 import pytest
 
+from support import grpcurl as find_grpcurl
 from support.images import Image
 from support.oracle import Layout
 from support.programs import run
@@ -16,9 +15,7 @@ SERVICE = "holkas.v1.ImageService"
 
 @pytest.fixture(scope="module")
 def grpcurl():
-  path = os.environ.get("GRPCURL") or shutil.which("grpcurl")
-  if not path or not os.access(path, os.X_OK):
-    pytest.skip("GRPCURL is not set and grpcurl is not installed")
+  path = find_grpcurl.program()
 
   def call(server, *arguments, request=None):
     options = ["-plaintext", "-unix"]

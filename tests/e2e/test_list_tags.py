@@ -10,7 +10,7 @@ import threading
 import pytest
 
 from conftest import skopeo
-from fakes.scripted_registry import error, tag_pages, tags
+from fakes.actions import error, tag_pages, tags
 from support.images import Image, write_layout
 from support.programs import run
 

@@ -3,7 +3,7 @@
 import json
 import time
 
-from fakes.scripted_registry import slow
+from fakes.actions import slow
 from support.images import Image
 
 

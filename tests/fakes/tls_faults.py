@@ -2,7 +2,7 @@
 
 import socket
 
-from fakes import scripted_registry as fake
+from fakes import actions as fake
 
 # How an answer to a hello begins: the head of a record, and of a ServerHello in it.
 SERVER_HELLO = b"\x16\x03\x03\x00\x7a\x02\x00\x00\x76\x03\x03"

@@ -6,7 +6,7 @@ import time
 import pytest
 
 from conftest import soak
-from fakes import scripted_registry as fake
+from fakes import actions as fake
 from support.images import Image
 from support.oracle import Directory, Layout, tree
 

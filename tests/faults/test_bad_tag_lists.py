@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from fakes.scripted_registry import reset, stall, tag_pages, tags
+from fakes.actions import reset, stall, tag_pages, tags
 
 
 def list_tags(programs, server, scripted, **more):

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from fakes.scripted_registry import slow, stall
+from fakes.actions import slow, stall
 from support.images import Image
 from support.oracle import Directory, Layout
 

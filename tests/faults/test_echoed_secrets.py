@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from fakes import scripted_registry as fake
+from fakes import actions as fake
 from support.secret_echoes import ECHOES, Echoes
 from support.secret_fixtures import *  # pylint: disable=wildcard-import,unused-wildcard-import
 from support.secret_ways import ASKED, SENT, WAYS, WHERE, Ways, check_all, rows, run, run_with

@@ -9,7 +9,7 @@ import itertools
 import pytest
 
 from conftest import soak
-from fakes import scripted_registry as fake
+from fakes import actions as fake
 from support.canary import Canary
 from support.images import Image
 from support.programs import Server

@@ -6,7 +6,7 @@ is left behind.
 """
 
 from conftest import SOAK
-from fakes import scripted_registry as fake
+from fakes import actions as fake
 from support.fault_cases import Case, EITHER, HIDDEN, sample
 from support.fault_kinds import lasting, passing, POSITIONS
 from support.fault_runner import FaultRunner
@@ -81,7 +81,7 @@ def read_cases(image):
                slow=True)
     for status in (500, 502, 503):
       yield Case("status %d for ever" % status, "layer", position,
-                 [("GET", targets["layer"], fake.answer(status), None)], "status %d" % status,
+                 [("GET", targets["layer"], fake.error(status), None)], "status %d" % status,
                  slow=True)
 
 

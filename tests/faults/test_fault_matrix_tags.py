@@ -1,7 +1,7 @@
 """Kinds of trouble with a list of tags: all of it is shown, or nothing and why."""
 
 from conftest import SOAK
-from fakes import scripted_registry as fake
+from fakes import actions as fake
 from support.fault_cases import Case, EITHER, HIDDEN, sample
 from support.fault_kinds import lasting, passing
 from support.fault_runner import FaultRunner
@@ -42,7 +42,7 @@ def list_cases():
       yield list_case("stall in the body", target, position, fake.stall(at), None,
                       "no byte for 30s", slow=True)
       for status in (500, 502, 503):
-        yield list_case("status %d for ever" % status, target, position, fake.answer(status), None,
+        yield list_case("status %d for ever" % status, target, position, fake.error(status), None,
                         "status %d" % status, slow=True)
     # Tags that were handed on cannot be taken back, so that the rest is not asked for again.
     for kind, act in long_list_faults(at).items():

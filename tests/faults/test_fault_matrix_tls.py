@@ -3,7 +3,8 @@
 import shutil
 
 from conftest import SOAK
-from fakes import scripted_registry as fake
+from fakes import actions as fake
+from fakes.scripted_registry import ScriptedRegistry
 from fakes.tls_faults import ALERT, BAD_RECORD, beside_tls, handshake, polite, SERVER_HELLO
 from support.fault_cases import Case, EITHER, HIDDEN, sample
 from support.fault_kinds import lasting, passing, POSITIONS
@@ -92,7 +93,7 @@ def tls_cases(image):
 
 
 def test_faults_over_tls_are_hidden_or_told(programs, shared_server, tmp_path, capsys):
-  with fake.ScriptedRegistry(tls=tmp_path):
+  with ScriptedRegistry(tls=tmp_path):
     (tmp_path / "trusted").mkdir()
     shutil.copy(tmp_path / "ca.crt", tmp_path / "trusted")
   runner = FaultRunner(programs, shared_server, tmp_path, LIMIT_SECONDS, certificates=tmp_path)

@@ -3,7 +3,7 @@
 import pytest
 
 from conftest import SOAK
-from fakes import scripted_registry as fake
+from fakes import actions as fake
 from support.fault_cases import Case, HIDDEN, sample
 from support.fault_kinds import lasting, passing, POSITIONS
 from support.fault_runner import FaultRunner
@@ -12,6 +12,7 @@ from support.programs import ANY_REGISTRY, Server
 LIMIT_SECONDS = 150 if SOAK else 60
 NO_TOKEN = "the realm's answer is no token"
 # Kinds that stay, and what the message says beside that it is about a token.
+REFUSED = "unable to retrieve auth token"
 LASTING = {
     "one bit wrong": NO_TOKEN, "longer": NO_TOKEN, "shorter": NO_TOKEN, "empty": NO_TOKEN,
     "longer without a length": NO_TOKEN, "shorter without a length": NO_TOKEN,
@@ -19,12 +20,17 @@ LASTING = {
     "redirect to itself": "redirects", "not HTTP": "", "endless header": "", "flood of headers": "",
     "flood of interim answers": "", "bad chunk size": "", "negative length": "",
     "length beyond numbers": "", "two lengths": "", "NUL in a header": "",
-    "status 401": "unable to retrieve auth token", "status 403": "unable to retrieve auth token",
+    "redirect to a file": "Location", "redirect to nowhere": "Location",
+    "redirect to an inner address": "127.0.0.2", "redirect with a password": REFUSED,
+    "status 999": "status 999",
+    **{"status %d" % status: REFUSED
+       for status in (400, 401, 403, 404, 405, 410, 413, 418, 451, 501)},
 }
 ANSWERS = {
     "no object": (b"[]", NO_TOKEN), "no token in it": (b"{}", NO_TOKEN),
     "token that is a number": (b'{"token": 1}', NO_TOKEN),
     "token with a line break": (b'{"token": "a\\r\\nX-Evil: 1"}', NO_TOKEN),
+    "endless answer": (b" " * (20 << 20), "more than 1048576 bytes"),
     "endless token": (b'{"token": "%s"}' % (b"t" * (100 << 10)), "the realm's token"),
 }
 REQUESTS = {
@@ -51,6 +57,9 @@ def cases_of(request, place):
         yield case(kind, position, act, None, says,
                    slow=kind == "bad chunk size" and request == "push")
     yield case("stall in the body", position, fake.stall(at), None, "no byte for 30s", slow=True)
+    for status in (500, 502, 503):
+      yield case("status %d for ever" % status, position, fake.error(status), None,
+                 "status %d" % status, slow=True)
   for kind, (body, says) in ANSWERS.items():
     yield case(kind, "first", fake.answer(200, body), None, says)
   yield case("somebody else's token", "first", fake.answer(200, b'{"token": "x"}'), None, refusal)

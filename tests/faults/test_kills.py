@@ -8,7 +8,7 @@ import time
 import pytest
 
 from conftest import soak
-from fakes.scripted_registry import slow, stall
+from fakes.actions import slow, stall
 from support.images import Image
 from support.oracle import Directory, Layout
 from support.programs import Server

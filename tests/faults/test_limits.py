@@ -3,14 +3,13 @@ command one beyond, with a message that names it."""
 
 import itertools
 import json
-import os
 import re
-import shutil
 import urllib.parse
 
 import pytest
 
-from fakes.scripted_registry import answer, error, raw, tag_pages, tags, without_length
+from fakes.actions import answer, error, raw, tag_pages, tags, without_length
+from support import grpcurl
 from support.images import OCI_INDEX, OCI_LAYER, OCI_MANIFEST, Image, index, write_layout
 from support.oracle import Layout, sha256
 from support.programs import run
@@ -533,13 +532,10 @@ class TestRequests:
 
   def test_bytes_of_a_request(self, programs, shared_server, tmp_path, over):
     """The message of gRPC: 4 bytes say that the rest is the field."""
-    path = os.environ.get("GRPCURL") or shutil.which("grpcurl")
-    if not path or not os.access(path, os.X_OK):
-      pytest.skip("GRPCURL is not set and grpcurl is not installed")
     request = tmp_path / "request"
     request.write_text(json.dumps({"image": "x" * (MIB + over - 4)}))
     with open(request, "rb") as text:
-      result = run([path, "-plaintext", "-unix", "-d", "@", shared_server.socket,
+      result = run([grpcurl.program(), "-plaintext", "-unix", "-d", "@", shared_server.socket,
                     "holkas.v1.ImageService/Inspect"], stdin=text)
     want = ("Code: ResourceExhausted", "1048577 vs. 1048576") if over else (
         "Code: InvalidArgument", "field image is longer than 4096 bytes")

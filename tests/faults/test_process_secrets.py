@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-from fakes import scripted_registry as fake
+from fakes import actions as fake
 from support.http_proxy import HttpProxy
 from support.planted_secret import check, percent_odd
 from support.secret_fixtures import *  # pylint: disable=wildcard-import,unused-wildcard-import

@@ -8,7 +8,8 @@ import pytest
 
 from conftest import SOAK, soak
 from fakes.breaking_proxy import BreakingProxy
-from fakes.scripted_registry import ScriptedRegistry, resets
+from fakes.actions import resets
+from fakes.scripted_registry import ScriptedRegistry
 from support.images import Image
 from support.oracle import Layout
 

@@ -9,7 +9,7 @@ import json
 
 import pytest
 
-from fakes import scripted_registry as fake
+from fakes import actions as fake
 from support.http_proxy import HttpProxy
 from support.planted_secret import check
 from support.secret_echoes import Echoes

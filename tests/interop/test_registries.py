@@ -22,8 +22,8 @@ def registry(request, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def what(registry):
-  """Flags that choose what is copied: this zot takes no indexes."""
-  return ["--all"] if isinstance(registry, Registry) else []
+  """Flags that choose what is copied."""
+  return ["--all"] if registry.takes_indexes else []
 
 
 @pytest.fixture

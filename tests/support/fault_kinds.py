@@ -1,6 +1,6 @@
 """Kinds of trouble with what a registry answers, at a place of its body."""
 
-from fakes import scripted_registry as fake
+from fakes import actions as fake
 
 POSITIONS = {"first": fake.FIRST, "middle": fake.MIDDLE, "last": fake.LAST}
 

@@ -10,7 +10,7 @@ import contextlib
 import json
 import time
 
-from fakes import scripted_registry as fake
+from fakes.scripted_registry import ScriptedRegistry
 from support.fault_cases import EITHER, HIDDEN
 from support.images import Image
 from support.oracle import Layout
@@ -59,7 +59,7 @@ class FaultRunner:
   def _run_one(self, number, case):
     try:
       with contextlib.ExitStack() as stack:
-        registry = lambda **more: stack.enter_context(fake.ScriptedRegistry(**more))
+        registry = lambda **more: stack.enter_context(ScriptedRegistry(**more))
         servers = {"source": registry(tls=self.certificates), "destination": registry()}
         if case.place.endswith("realm"):
           servers[case.place] = registry()

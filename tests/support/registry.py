@@ -21,6 +21,8 @@ _ACCESS = re.compile(r'"(?P<method>[A-Z]+) (?P<url>\S+) HTTP/[0-9.]+" (?P<code>[
 class Registry:
   """Runs while it is entered as a context. `address` is host:port."""
 
+  takes_indexes = True
+
   def __init__(self, directory, deletes=True):
     self.directory = directory
     self._deletes = deletes

@@ -3,7 +3,7 @@
 import base64
 import json
 
-from fakes import scripted_registry as fake
+from fakes import actions as fake
 
 
 def echo_text(handler):

@@ -12,7 +12,7 @@ import pathlib
 import subprocess
 import time
 
-from fakes import scripted_registry as fake
+from fakes import actions as fake
 from fakes.scripted_registry import ScriptedRegistry
 from support.images import Image
 from support.planted_secret import PlantedSecret

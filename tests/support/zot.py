@@ -10,6 +10,7 @@ import urllib.error
 import urllib.request
 
 from support import nginx
+from support.registry import Registry
 
 
 def program():
@@ -18,12 +19,10 @@ def program():
   return named if named and pathlib.Path(named).exists() else shutil.which("zot")
 
 
-class Zot:
-  """Runs while it is entered as a context. `address` is host:port."""
+class Zot(Registry):
+  """Runs while it is entered as a context. Writes no log of accesses that `requests` could read."""
 
-  def __init__(self, directory):
-    self.directory = directory
-    self._repositories = 0
+  takes_indexes = False
 
   def __enter__(self):
     self.directory.mkdir(parents=True, exist_ok=True)
@@ -40,10 +39,10 @@ class Zot:
         "storage": {"rootDirectory": str(self.directory / "storage")},
         "http": {"address": "127.0.0.1", "port": str(port)}}))
     with open(self.directory / "log", "wb") as log:
-      self._process = subprocess.Popen([program(), "serve", str(config)], stdout=log,
-                                       stderr=subprocess.STDOUT)
+      self.process = subprocess.Popen([program(), "serve", str(config)], stdout=log,
+                                      stderr=subprocess.STDOUT)
     deadline = time.monotonic() + 10
-    while time.monotonic() < deadline and self._process.poll() is None:
+    while time.monotonic() < deadline and self.process.poll() is None:
       try:
         with urllib.request.urlopen("http://%s/v2/" % self.address, timeout=5):
           return True
@@ -51,12 +50,3 @@ class Zot:
         time.sleep(0.05)
     self.__exit__()
     return False
-
-  def __exit__(self, *unused):
-    self._process.kill()
-    self._process.wait()
-
-  def repository(self, name="repo"):
-    """A repository that nobody used, as docker://host:port/path."""
-    self._repositories += 1
-    return "docker://%s/%s-%d" % (self.address, name, self._repositories)

@@ -14,15 +14,13 @@
 namespace holkas {
 
 // How many bytes a buffer has, which move at once. Large enough that system calls cost little,
-// small enough that the bytes are still in the processor's cache when they are
-// hashed and written.
+// small enough that the bytes are still in the processor's cache when they are hashed and written.
 inline constexpr size_t kCopyBufferBytes = 128 << 10;
 
-// Moves all bytes of `source` to `sink` by way of `buffer`, which outlives
-// both: the only loop that does. Does not finish the sink. After each buffer `on_progress` is told
-// how many bytes moved so far, on this thread; an error that it gives ends the loop. Returns how
-// many bytes moved. Errors: those of the source, of the sink and of
-// `on_progress`.
+// Moves all bytes of `source` to `sink` by way of `buffer`, which outlives both: the only loop that
+// does. Does not finish the sink. After each buffer `on_progress` is told how many bytes moved so
+// far, on this thread; an error that it gives ends the loop. Returns how many bytes moved. Errors:
+// those of the source, of the sink and of `on_progress`.
 absl::StatusOr<int64_t> CopyBytes(ByteSource& source, ByteSink& sink, absl::Span<char> buffer,
                                   absl::FunctionRef<absl::Status(int64_t done_bytes)> on_progress);
 

@@ -1,8 +1,6 @@
 #ifndef HOLKAS_WORKER_BROKER_JOB_END_H_
 #define HOLKAS_WORKER_BROKER_JOB_END_H_
 
-#include <cstddef>
-
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "proto/wire/frame_channel.h"
@@ -10,9 +8,6 @@
 namespace holkas {
 
 // The last frames of a job, for worker/run_job alone: after its threads made their last call.
-
-// holkasd takes no larger result.
-inline constexpr size_t kMaxResultBytes = 10 << 20;
 
 // Sends the serialised response, in as many frames as it needs.
 // Errors: RESOURCE_EXHAUSTED (LIMIT_EXCEEDED) where it is larger than kMaxResultBytes; those of

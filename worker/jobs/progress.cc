@@ -1,5 +1,6 @@
 #include "worker/jobs/progress.h"
 
+#include "proto/wire/proto_duration.h"
 #include "proto/wire/status_macros.h"
 
 namespace holkas {
@@ -91,9 +92,7 @@ absl::Status ProgressReporter::Finished(const Manifest& top,
   result.set_copied_bytes(copied_bytes_);
   result.set_copied_blobs(copied_blobs_);
   result.set_reused_blobs(reused_blobs_);
-  const int64_t nanoseconds = absl::ToInt64Nanoseconds(elapsed);
-  result.mutable_elapsed()->set_seconds(nanoseconds / 1'000'000'000);
-  result.mutable_elapsed()->set_nanos(static_cast<int32_t>(nanoseconds % 1'000'000'000));
+  SetDuration(elapsed, *result.mutable_elapsed());
   for (const std::string& warning : warnings) {
     result.add_warnings(warning);
   }

@@ -10,6 +10,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "proto/wire/error.h"
+#include "proto/wire/proto_duration.h"
 
 namespace holkas {
 namespace {
@@ -49,9 +50,7 @@ bool WaitForNextAttempt(absl::string_view job, const v1::RetryPolicy& policy, in
   v1::Retrying retrying;
   retrying.set_attempt(attempt + 1);
   retrying.set_max_retries(policy.max_retries());
-  const int64_t nanoseconds = absl::ToInt64Nanoseconds(delay);
-  retrying.mutable_delay()->set_seconds(nanoseconds / 1'000'000'000);
-  retrying.mutable_delay()->set_nanos(static_cast<int32_t>(nanoseconds % 1'000'000'000));
+  SetDuration(delay, *retrying.mutable_delay());
   retrying.set_error(std::string(failure.message()));
   on_retry(retrying);
   sleep(delay);

@@ -23,7 +23,7 @@ struct TagListLimits {
   size_t tag_bytes;  // all tags together
 };
 
-// A part of an inspection, whose result is bounded as a whole too (worker/broker/job_end.h).
+// A part of an inspection, whose result is bounded as a whole too (kMaxResultBytes).
 inline constexpr TagListLimits kInspectTagLimits = {1000, 4 << 20, 1'000'000, 8 << 20};
 // A list of its own, which nobody holds as a whole.
 inline constexpr TagListLimits kListTagsLimits = {10'000, 16 << 20, 1'000'000, 64 << 20};

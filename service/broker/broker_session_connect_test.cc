@@ -1,0 +1,123 @@
+// Connections that a worker asks for.
+
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "proto/wire/error.h"
+#include "proto/wire/status_matchers.h"
+#include "service/broker/broker_session_fixture.h"
+
+namespace holkas {
+namespace {
+
+using ::testing::HasSubstr;
+
+TEST_F(BrokerSessionTest, ConnectGivesASocketThatWorks) {
+  TestSession session(CopyJob());
+  session.Ready();
+  std::vector<UniqueFd> fds;
+  broker::Reply reply =
+      session.Call(ConnectFrame(broker::PURPOSE_REGISTRY, "127.0.0.1", listener_.port()), &fds);
+  ASSERT_EQ(reply.code(), 0) << reply.message();
+  int flags = fcntl(fds.at(0).get(), F_GETFL);
+  EXPECT_EQ(flags & O_NONBLOCK, 0);
+  int no_delay = 0;
+  socklen_t size = sizeof(no_delay);
+  ASSERT_EQ(getsockopt(fds[0].get(), IPPROTO_TCP, TCP_NODELAY, &no_delay, &size), 0);
+  EXPECT_EQ(no_delay, 1);
+  EXPECT_FALSE(listener_.Untouched());
+}
+
+TEST_F(BrokerSessionTest, ConnectionsElsewhereAreDeniedWithoutBeingTried) {
+  TestListener other;
+  TestSession session(CopyJob());
+  session.Ready();
+  struct Row {
+    broker::Purpose purpose;
+    std::string host;
+    uint32_t port;
+  };
+  for (const Row& row : std::vector<Row>{
+           {broker::PURPOSE_REGISTRY, "127.0.0.1", other.port()},
+           {broker::PURPOSE_REGISTRY, "127.0.0.2", listener_.port()},
+           {broker::PURPOSE_REGISTRY, "localhost", listener_.port()},
+           {broker::PURPOSE_REGISTRY, "", listener_.port()},
+           {broker::PURPOSE_REGISTRY, "127.0.0.1", 0},
+           {broker::PURPOSE_REGISTRY, "127.0.0.1", 65536u + listener_.port()},
+           {broker::PURPOSE_REDIRECT, "127.0.0.1", other.port()},
+           {broker::PURPOSE_REDIRECT, "localhost", other.port()},
+           {broker::PURPOSE_REDIRECT, "2130706433", other.port()},
+           {broker::PURPOSE_REDIRECT, "127.1", other.port()},
+           {broker::PURPOSE_REDIRECT, "::1", other.port()},
+           {broker::PURPOSE_REDIRECT, "::ffff:127.0.0.1", other.port()},
+           {broker::PURPOSE_REDIRECT, "169.254.169.254", 80},
+           {broker::PURPOSE_REDIRECT, std::string(300, 'a'), 443},
+       }) {
+    broker::Reply reply = session.Call(ConnectFrame(row.purpose, row.host, row.port));
+    EXPECT_EQ(reply.code(), kPermissionDenied) << row.host << " " << reply.message();
+    EXPECT_EQ(reply.reason(), "ADDRESS_DENIED") << row.host;
+  }
+  EXPECT_TRUE(other.Untouched());
+  EXPECT_TRUE(listener_.Untouched());
+  EXPECT_EQ(
+      session.Call(ConnectFrame(broker::PURPOSE_REDIRECT, "127.0.0.1", listener_.port())).code(),
+      0);
+}
+
+TEST_F(BrokerSessionTest, NameThatLeadsInsideIsDeniedEvenWhereOneAddressIsPublic) {
+  BrokerResources rebinding;
+  rebinding.resolver = Resolver(4, [this](const std::string&, uint16_t) {
+    return absl::StatusOr<std::vector<Endpoint>>(std::vector<Endpoint>{
+        Endpoint::FromText("8.8.8.8", 443), Endpoint::FromText("127.0.0.1", listener_.port())});
+  });
+  BrokerSession::Options options = CopyJob();
+  options.resources = &rebinding;
+  TestSession session(std::move(options));
+  session.Ready();
+  broker::Reply reply =
+      session.Call(ConnectFrame(broker::PURPOSE_REDIRECT, "cdn.example", listener_.port()));
+  EXPECT_EQ(reply.code(), kPermissionDenied);
+  EXPECT_THAT(reply.message(), HasSubstr("127.0.0.1: a loopback address"));
+  EXPECT_TRUE(listener_.Untouched());
+}
+
+TEST_F(BrokerSessionTest, RedirectsCanBeForbidden) {
+  BrokerSession::Options options = CopyJob();
+  options.grants.follow_redirects = false;
+  TestSession session(std::move(options));
+  session.Ready();
+  EXPECT_EQ(session.Call(ConnectFrame(broker::PURPOSE_REDIRECT, "cdn.example", 443)).code(),
+            kPermissionDenied);
+}
+
+TEST_F(BrokerSessionTest, ConnectionsAndRedirectHostsAreLimited) {
+  BrokerResources nowhere;
+  nowhere.resolver = Resolver(4, [](const std::string&, uint16_t) {
+    return absl::StatusOr<std::vector<Endpoint>>(std::vector<Endpoint>());
+  });
+  BrokerSession::Options options = CopyJob();
+  options.grants.max_connections = 10;
+  options.resources = &nowhere;
+  TestSession session(std::move(options));
+  session.Ready();
+  constexpr int kExhausted = static_cast<int>(absl::StatusCode::kResourceExhausted);
+  for (int i = 1; i <= 11; ++i) {
+    broker::Reply reply = session.Call(
+        ConnectFrame(broker::PURPOSE_REDIRECT, absl::StrCat("cdn", i, ".example"), 443));
+    EXPECT_EQ(reply.code(), i <= 8 ? static_cast<int>(absl::StatusCode::kUnavailable) : kExhausted)
+        << i << reply.message();
+  }
+}
+
+}  // namespace
+}  // namespace holkas
