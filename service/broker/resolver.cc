@@ -3,6 +3,7 @@
 #include <netdb.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cstring>
 #include <optional>
 #include <thread>
@@ -10,7 +11,10 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+#include "absl/strings/strip.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/clock.h"
 #include "proto/wire/error.h"
@@ -27,6 +31,17 @@ using LookUp = std::function<absl::StatusOr<std::vector<Endpoint>>(const std::st
 absl::Status Unavailable(const std::string& host, absl::string_view why) {
   return MakeError(absl::StatusCode::kUnavailable, "REGISTRY_UNAVAILABLE",
                    absl::StrCat("dial tcp: lookup ", host, ": ", why));
+}
+
+// Whether it is an address with a dot behind it: the C library takes that for a name, and no name
+// ends in a number (RFC 3696, 2). Asking for it costs what a dead name server costs.
+bool IsDottedNumber(absl::string_view host) {
+  if (!absl::ConsumeSuffix(&host, ".")) {
+    return false;
+  }
+  const size_t dot = host.rfind('.');
+  const absl::string_view last = dot == absl::string_view::npos ? host : host.substr(dot + 1);
+  return !last.empty() && std::all_of(last.begin(), last.end(), absl::ascii_isdigit);
 }
 
 absl::StatusOr<std::vector<Endpoint>> LookUpBySystem(const std::string& host, uint16_t port) {
@@ -116,6 +131,9 @@ absl::StatusOr<std::vector<Endpoint>> Resolver::Resolve(const std::string& host,
                                                         const Cancellation& cancellation) {
   if (Endpoint literal = Endpoint::FromText(host, port); literal.size > 0) {
     return std::vector<Endpoint>{literal};
+  }
+  if (IsDottedNumber(host)) {
+    return Unavailable(host, "no such host");
   }
   absl::Time deadline = absl::Now() + limit;
   while (!state_->Begin()) {

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "absl/synchronization/notification.h"
 #include "absl/time/clock.h"
 #include "gtest/gtest.h"
@@ -26,6 +27,25 @@ TEST(Resolver, AddressesNeedNoLookUp) {
     ASSERT_OK_AND_ASSIGN(std::vector<Endpoint> endpoints,
                          resolver.Resolve(host, 443, absl::Seconds(1), never));
     EXPECT_EQ(endpoints.size(), 1u);
+  }
+}
+
+TEST(Resolver, AddressWithADotBehindItIsNoName) {
+  int asked = 0;
+  Resolver resolver(1, [&asked](const std::string&, uint16_t) -> Endpoints {
+    ++asked;
+    return absl::InternalError("asked");
+  });
+  Cancellation never;
+  for (const char* host : {"127.0.0.1.", "127.1.", "2130706433.", "a.0."}) {
+    EXPECT_THAT(resolver.Resolve(host, 443, absl::Seconds(1), never).status(),
+                StatusIs(absl::StatusCode::kUnavailable,
+                         absl::StrCat("dial tcp: lookup ", host, ": no such host")));
+  }
+  EXPECT_EQ(asked, 0);
+  for (const char* host : {"a.", "0.a.", "a0.", "127.1", "."}) {
+    EXPECT_THAT(resolver.Resolve(host, 443, absl::Seconds(1), never).status(),
+                StatusIs(absl::StatusCode::kInternal, "asked"));
   }
 }
 
