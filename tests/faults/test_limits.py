@@ -284,13 +284,14 @@ class TestLayouts:
     assert over or json.loads(result.stdout)["Digest"] == image.digest
 
 
-def head(size, media_type, interim=0):
-  """An answer with so many bytes of heads, of which that many are interim."""
+def head(size, media_type, interim=0, longest=1100):
+  """An answer with so many bytes of heads, of which that many are interim, in lines that are not
+  longer."""
   heads = b"HTTP/1.1 103 Early Hints\r\n\r\n" * interim
   heads += b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Type: %s\r\n" % media_type.encode()
   if size is None:
     return raw(lambda body: heads + b"\r\n" + body)
-  while size - len(heads) > 1100:
+  while size - len(heads) > longest:
     heads += b"X-Filler: %s\r\n" % (b"x" * 988)
   heads += b"X-Filler: %s\r\n\r\n" % (b"x" * (size - len(heads) - len(b"X-Filler: \r\n\r\n")))
   assert len(heads) == size
@@ -327,6 +328,16 @@ class TestAnswers:
   @pytest.mark.parametrize("interim", [0, 10])
   def test_bytes_of_heads(self, inspect, interim, which, over):
     inspect(head(64 * KIB + over, OCI_MANIFEST, interim), "more than 65536 bytes of headers")
+
+  def test_bytes_of_one_header(self, inspect, which, over):
+    inspect(head(MIB if over else 64 * KIB, OCI_MANIFEST, longest=MIB),
+            "more than 65536 bytes of headers")
+
+  def test_bytes_of_a_trailers_line(self, inspect, which, over):
+    line = b"X: ".ljust(4093 + over, b"x") + b"\r\n"
+    begin = b"HTTP/1.1 200 OK\r\nContent-Type: %s\r\n" % OCI_MANIFEST.encode()
+    inspect(raw(lambda body: begin + b"Transfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n%s\r\n" %
+                (len(body), body, line)), "a trailer with a line of more than 4095 bytes")
 
   def test_heads(self, inspect, which, over):
     inspect(head(None, OCI_MANIFEST, interim=99 + over), "100 heads")

@@ -17,6 +17,7 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 using ::testing::Not;
 
 constexpr char kBasic[] = "Basic YWxpY2U6czNjcmV0";  // alice:s3cret
@@ -171,6 +172,38 @@ TEST_F(RegistryClientTest, TriesAgainAfterAReset) {
   const auto client = NewClient();
   EXPECT_THAT(StatusOf(*client), IsOkAndHolds(200));
   EXPECT_THAT(StatusOf(*client), IsOkAndHolds(204));
+}
+
+TEST_F(RegistryClientTest, MalformedChunksAreNotAskedForAgain) {
+  ServeInTurn({{}, {.raw = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"}});
+  const auto client = NewClient();
+  EXPECT_THAT(StatusOf(*client), IsOkAndHolds(200));
+  EXPECT_THAT(StatusOf(*client),
+              StatusIs(absl::StatusCode::kUnavailable, HasSubstr("chunked-encoding")));
+  EXPECT_EQ(server_->requests().size(), 2u);
+  EXPECT_THAT(sleeps_, IsEmpty());
+}
+
+TEST_F(RegistryClientTest, HangUpInTheHandshakeIsTriedAgainAsAResetIs) {
+  image_.set_plain_http_allowed(false);
+  for (const Then then : {Then::kClose, Then::kReset}) {
+    sleeps_.clear();
+    ServeInTurn({{}});
+    server_->AnswerHellosWith({.cut_after = 0, .then = then});
+    const auto client = NewClient();
+    EXPECT_THAT(StatusOf(*client), StatusIs(absl::StatusCode::kUnavailable));
+    EXPECT_EQ(server_->connections(), 4);
+    EXPECT_EQ(sleeps_.size(), 3u);
+  }
+}
+
+TEST_F(RegistryClientTest, AnswerThatIsNoTlsIsFinal) {
+  image_.set_plain_http_allowed(false);
+  ServeInTurn({{}});
+  server_->AnswerHellosWith({.status = 400, .then = Then::kClose});
+  const auto client = NewClient();
+  EXPECT_THAT(StatusOf(*client), StatusIs(absl::StatusCode::kUnavailable));
+  EXPECT_EQ(server_->connections(), 1);
 }
 
 TEST_F(RegistryClientTest, AnswerThatBreaksOffIsAskedForAgain) {
