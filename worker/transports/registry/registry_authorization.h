@@ -60,7 +60,8 @@ const Challenge* ChooseChallenge(const std::vector<Challenge>& challenges);
 std::vector<Challenge> ChallengesOf(const HttpResponse& response);
 
 // The question that `challenge` leads to, without place and endpoint.
-// Errors: UNAVAILABLE (REGISTRY_UNAVAILABLE) where the realm is no URL or a part is too long.
+// Errors: UNAVAILABLE (REGISTRY_UNAVAILABLE) where the realm is no URL or a part is not printable;
+// RESOURCE_EXHAUSTED (LIMIT_EXCEEDED) where one is too long.
 absl::StatusOr<broker::Authorize> QuestionOf(const Challenge& challenge);
 
 }  // namespace holkas

@@ -380,10 +380,16 @@ TEST_F(RegistryClientTest, ChallengeFromElsewhereGetsNoPassword) {
 }
 
 TEST_F(RegistryClientTest, RedirectsAreBounded) {
-  ServeInTurn({{.status = 302, .headers = {{"Location", "/again"}}}});
-  const auto client = NewClient();
-  EXPECT_THAT(StatusOf(*client),
-              StatusIs(absl::StatusCode::kUnavailable, HasSubstr("more than 5 redirects")));
+  const ScriptedReply redirect = {.status = 302, .headers = {{"Location", "/again?sig=canary"}}};
+  std::vector<ScriptedReply> replies(kMaxRedirects, redirect);
+  replies.push_back({.status = 204});
+  ServeInTurn(replies);
+  EXPECT_THAT(StatusOf(*NewClient()), IsOkAndHolds(204));
+  ServeInTurn({redirect});
+  const absl::Status status = StatusOf(*NewClient()).status();
+  EXPECT_THAT(status, StatusIs(absl::StatusCode::kResourceExhausted,
+                               "Get \"http://registry.test:5000/again\": more than 5 redirects"));
+  EXPECT_EQ(ErrorReason(status), "LIMIT_EXCEEDED");
   EXPECT_EQ(server_->requests().size(), 6u);
 }
 
@@ -399,13 +405,29 @@ TEST_F(RegistryClientTest, MalformedLocationIsUnavailable) {
   for (const std::string location : {"", "ftp://x.test/", "http://user:pw@x.test/"}) {
     ServeInTurn({{.status = 302, .headers = {{"Location", location}}}});
     const auto client = NewClient();
-    EXPECT_THAT(StatusOf(*client), StatusIs(absl::StatusCode::kUnavailable, HasSubstr("Location")))
+    EXPECT_THAT(StatusOf(*client),
+                StatusIs(absl::StatusCode::kUnavailable,
+                         HasSubstr("Get \"http://registry.test:5000/v2/lib/app/x\": the "
+                                   "registry's Location: malformed URL")))
         << location;
   }
 }
 
 TEST_F(RegistryClientTest, MessagesShowNoQueriesAndNoPasswords) {
   UsePassword();
+  EXPECT_THAT(sleeps_, IsEmpty());
+}
+
+TEST_F(RegistryClientTest, LocationIsReadUpToItsBound) {
+  const std::string longest = "/?" + std::string(kMaxUrlBytes - 2, 'x');
+  ServeInTurn({{.status = 302, .headers = {{"Location", longest}}}, {.status = 204}});
+  EXPECT_THAT(StatusOf(*NewClient()), IsOkAndHolds(204));
+  ServeInTurn({{.status = 302, .headers = {{"Location", longest + "x"}}}});
+  const absl::Status status = StatusOf(*NewClient()).status();
+  EXPECT_THAT(status, StatusIs(absl::StatusCode::kResourceExhausted,
+                               "Get \"http://registry.test:5000/v2/lib/app/x\": the registry's "
+                               "Location: a URL of more than 16384 bytes"));
+  EXPECT_EQ(ErrorReason(status), "LIMIT_EXCEEDED");
   broker_.Route("cdn.test", 80, 1);  // nobody listens
   ServeInTurn({{.status = 307, .headers = {{"Location", "http://cdn.test/b?sig=canary"}}}});
   const auto client = NewClient();
@@ -425,6 +447,16 @@ TEST_F(RegistryClientTest, MalformedAuthorityIsInvalid) {
   EXPECT_THAT(status, StatusIs(absl::StatusCode::kInvalidArgument));
   EXPECT_EQ(ErrorReason(status), "INVALID_FIELD");
 }
+TEST_F(RegistryClientTest, MalformedLocationIsToldWithTheUrlThatGaveIt) {
+  ServeInTurn({{.status = 307, .headers = {{"Location", "/there?sig=canary"}}},
+               {.status = 307, .headers = {{"Location", "ftp://x.test/?sig=canary"}}}});
+  const absl::Status status = StatusOf(*NewClient()).status();
+  EXPECT_THAT(status,
+              StatusIs(absl::StatusCode::kUnavailable,
+                       HasSubstr("Get \"http://registry.test:5000/there\": the registry's")));
+  EXPECT_THAT(std::string(status.message()), Not(HasSubstr("canary")));
+}
+
 
 }  // namespace
 }  // namespace holkas
