@@ -42,6 +42,15 @@ absl::StatusOr<std::string> TextOf(const Challenge& challenge, const std::string
   return text;
 }
 
+// What the answer to the question depends on: the service asks for the job's own scopes unless one
+// of them was not enough.
+std::string KeyOf(broker::Authorize question) {
+  if (!question.insufficient()) {
+    question.clear_scope();
+  }
+  return question.SerializeAsString();
+}
+
 }  // namespace
 
 std::vector<Challenge> ChallengesOf(const HttpResponse& response) {
@@ -102,7 +111,16 @@ absl::StatusOr<std::string> RegistryAuthorization::Ask(const Challenge& challeng
   question.set_endpoint(endpoint_);
   question.set_refused(refused);
   question.set_insufficient(refused && question.insufficient());
-  return broker_.Authorize(question);
+  const std::string key = KeyOf(question);
+  if (failed_question_ == key) {
+    return failure_;
+  }
+  absl::StatusOr<std::string> answer = broker_.Authorize(question);
+  if (!answer.ok()) {
+    failed_question_ = key;
+    failure_ = answer.status();
+  }
+  return answer;
 }
 
 absl::StatusOr<bool> RegistryAuthorization::Learn(const HttpResponse& refusal,

@@ -155,6 +155,40 @@ TEST_F(RegistryAuthorizationTest, GivenValueIsKept) {
   EXPECT_TRUE(questions_.empty());
 }
 
+TEST_F(RegistryAuthorizationTest, WhatFailedIsNotAskedAgain) {
+  answer_ = MakeError(absl::StatusCode::kUnavailable, "REGISTRY_UNAVAILABLE", "no byte for 30s");
+  // Until a scope was not enough, the service does not look at what the registry says of it.
+  for (const std::string scope : {"repository:a:pull", "repository:a:pull,push", ""}) {
+    EXPECT_THAT(
+        authorization_
+            .Learn(
+                Refusal({absl::StrCat("Bearer realm=\"https://a.test/\",scope=\"", scope, "\"")}),
+                "")
+            .status(),
+        StatusIs(absl::StatusCode::kUnavailable, "no byte for 30s"));
+  }
+  EXPECT_EQ(questions_.size(), 1u);
+}
+
+TEST_F(RegistryAuthorizationTest, OtherQuestionsAreAskedAfterAFailure) {
+  const auto learn = [this](const std::string& realm, const std::string& more,
+                            const std::string& sent) {
+    return authorization_.Learn(Refusal({absl::StrCat("Bearer realm=\"", realm, "\"", more)}),
+                                sent);
+  };
+  answer_ = absl::UnavailableError("down");
+  EXPECT_THAT(learn("https://a.test/", "", ""), StatusIs(absl::StatusCode::kUnavailable));
+  answer_ = std::string("Bearer t");
+  EXPECT_THAT(learn("https://b.test/", "", ""), IsOkAndHolds(true));
+  answer_ = absl::UnavailableError("down");
+  EXPECT_THAT(learn("https://a.test/", "", "Bearer t"), StatusIs(absl::StatusCode::kUnavailable));
+  answer_ = std::string("Bearer wider");
+  EXPECT_THAT(learn("https://a.test/", ",scope=\"repository:a:push\",error=\"insufficient_scope\"",
+                    "Bearer t"),
+              IsOkAndHolds(true));
+  EXPECT_EQ(questions_.size(), 4u);
+}
+
 TEST_F(RegistryAuthorizationTest, ErrorsOfTheServiceAreTold) {
   answer_ = MakeError(absl::StatusCode::kPermissionDenied, "REALM_DENIED", "no");
   EXPECT_EQ(

@@ -311,6 +311,27 @@ TEST_F(RegistryClientTest, ErrorOfTheServiceIsTheRequests) {
   EXPECT_EQ(server_->requests().size(), 1u);
 }
 
+TEST_F(RegistryClientTest, TokenThatFailedIsNotAskedForByEachThread) {
+  std::atomic<int> asked = 0;
+  broker_.set_authorize([&asked](const broker::Authorize&) -> absl::StatusOr<std::string> {
+    ++asked;
+    return MakeError(absl::StatusCode::kUnavailable, "REGISTRY_UNAVAILABLE", "no byte for 30s");
+  });
+  ServeInTurn(
+      {{.status = 401, .headers = {{"WWW-Authenticate", "Bearer realm=\"https://auth.test/t\""}}}});
+  const auto client = NewClient();
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 4; ++i) {
+    threads.emplace_back([&] {
+      EXPECT_THAT(StatusOf(*client), StatusIs(absl::StatusCode::kUnavailable, "no byte for 30s"));
+    });
+  }
+  for (std::thread& thread : threads) {
+    thread.join();
+  }
+  EXPECT_EQ(asked, 1);
+}
+
 TEST_F(RegistryClientTest, BasePathIsBelowNoRepository) {
   ServeInTurn({{}});
   const auto client = NewClient();
@@ -391,6 +412,19 @@ TEST_F(RegistryClientTest, RedirectsAreBounded) {
                                "Get \"http://registry.test:5000/again\": more than 5 redirects"));
   EXPECT_EQ(ErrorReason(status), "LIMIT_EXCEEDED");
   EXPECT_EQ(server_->requests().size(), 6u);
+  EXPECT_THAT(sleeps_, IsEmpty());
+}
+
+TEST_F(RegistryClientTest, LocationIsReadUpToItsBound) {
+  const std::string longest = "/?" + std::string(kMaxUrlBytes - 2, 'x');
+  ServeInTurn({{.status = 302, .headers = {{"Location", longest}}}, {.status = 204}});
+  EXPECT_THAT(StatusOf(*NewClient()), IsOkAndHolds(204));
+  ServeInTurn({{.status = 302, .headers = {{"Location", longest + "x"}}}});
+  const absl::Status status = StatusOf(*NewClient()).status();
+  EXPECT_THAT(status, StatusIs(absl::StatusCode::kResourceExhausted,
+                               "Get \"http://registry.test:5000/v2/lib/app/x\": the registry's "
+                               "Location: a URL of more than 16384 bytes"));
+  EXPECT_EQ(ErrorReason(status), "LIMIT_EXCEEDED");
 }
 
 TEST_F(RegistryClientTest, WritesAreNotRedirected) {
@@ -413,21 +447,18 @@ TEST_F(RegistryClientTest, MalformedLocationIsUnavailable) {
   }
 }
 
-TEST_F(RegistryClientTest, MessagesShowNoQueriesAndNoPasswords) {
-  UsePassword();
-  EXPECT_THAT(sleeps_, IsEmpty());
+TEST_F(RegistryClientTest, MalformedLocationIsToldWithTheUrlThatGaveIt) {
+  ServeInTurn({{.status = 307, .headers = {{"Location", "/there?sig=canary"}}},
+               {.status = 307, .headers = {{"Location", "ftp://x.test/?sig=canary"}}}});
+  const absl::Status status = StatusOf(*NewClient()).status();
+  EXPECT_THAT(status,
+              StatusIs(absl::StatusCode::kUnavailable,
+                       HasSubstr("Get \"http://registry.test:5000/there\": the registry's")));
+  EXPECT_THAT(std::string(status.message()), Not(HasSubstr("canary")));
 }
 
-TEST_F(RegistryClientTest, LocationIsReadUpToItsBound) {
-  const std::string longest = "/?" + std::string(kMaxUrlBytes - 2, 'x');
-  ServeInTurn({{.status = 302, .headers = {{"Location", longest}}}, {.status = 204}});
-  EXPECT_THAT(StatusOf(*NewClient()), IsOkAndHolds(204));
-  ServeInTurn({{.status = 302, .headers = {{"Location", longest + "x"}}}});
-  const absl::Status status = StatusOf(*NewClient()).status();
-  EXPECT_THAT(status, StatusIs(absl::StatusCode::kResourceExhausted,
-                               "Get \"http://registry.test:5000/v2/lib/app/x\": the registry's "
-                               "Location: a URL of more than 16384 bytes"));
-  EXPECT_EQ(ErrorReason(status), "LIMIT_EXCEEDED");
+TEST_F(RegistryClientTest, MessagesShowNoQueriesAndNoPasswords) {
+  UsePassword();
   broker_.Route("cdn.test", 80, 1);  // nobody listens
   ServeInTurn({{.status = 307, .headers = {{"Location", "http://cdn.test/b?sig=canary"}}}});
   const auto client = NewClient();
@@ -447,16 +478,6 @@ TEST_F(RegistryClientTest, MalformedAuthorityIsInvalid) {
   EXPECT_THAT(status, StatusIs(absl::StatusCode::kInvalidArgument));
   EXPECT_EQ(ErrorReason(status), "INVALID_FIELD");
 }
-TEST_F(RegistryClientTest, MalformedLocationIsToldWithTheUrlThatGaveIt) {
-  ServeInTurn({{.status = 307, .headers = {{"Location", "/there?sig=canary"}}},
-               {.status = 307, .headers = {{"Location", "ftp://x.test/?sig=canary"}}}});
-  const absl::Status status = StatusOf(*NewClient()).status();
-  EXPECT_THAT(status,
-              StatusIs(absl::StatusCode::kUnavailable,
-                       HasSubstr("Get \"http://registry.test:5000/there\": the registry's")));
-  EXPECT_THAT(std::string(status.message()), Not(HasSubstr("canary")));
-}
-
 
 }  // namespace
 }  // namespace holkas
