@@ -77,6 +77,26 @@ TEST_F(BrokerSessionTest, ResultOfAnInspectionIsGivenWhole) {
   EXPECT_EQ(session.Outcome().result, "one two");
 }
 
+TEST_F(BrokerSessionTest, ResultIsTakenUpToItsBound) {
+  for (const size_t beyond : {0, 1}) {
+    BrokerSession::Options options = InspectJob();
+    options.grants.max_result_bytes = 100;
+    TestSession session(std::move(options));
+    session.Ready();
+    for (const size_t bytes : {size_t{60}, 40 + beyond}) {
+      session.Send(Simple(
+          [bytes](Frame& f) { f.mutable_result_chunk()->set_data(std::string(bytes, 'x')); }));
+    }
+    if (beyond == 0) {
+      session.Finish();
+      EXPECT_OK(session.Outcome().status);
+      EXPECT_EQ(session.Outcome().result, std::string(100, 'x'));
+    } else {
+      ExpectViolation(session, "a result of more than 100 bytes");
+    }
+  }
+}
+
 TEST_F(BrokerSessionTest, TagsAreGivenInTheirOrderAndPrintable) {
   TestSession session(ListJob());
   session.Ready();

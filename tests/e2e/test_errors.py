@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from fakes.actions import error, raw
+from fakes.actions import answer, error, raw
 from support.images import OCI_MANIFEST, Image
 
 LOGRUS = re.compile(r'time="[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z" level=fatal '
@@ -156,6 +156,26 @@ class TestRegistries:
     result = programs.inspect(name, server=shared_server)
     assert result.code == 1
     assert "unauthorized" in fatal(result).lower()
+
+  def test_malformed_answer_is_not_retried(self, programs, shared_server, scripted):
+    name = scripted.add("app", "v1", Image())
+    scripted.on("GET", "/blobs/", raw(
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"))
+    start = time.monotonic()
+    result = programs.inspect(name, server=shared_server)
+    assert result.code == 1
+    assert "in chunked-encoding" in fatal(result)
+    assert len(scripted.asked("GET", "/blobs/")) == 1
+    assert time.monotonic() - start < 5
+
+  def test_bad_location_is_told_with_the_url_that_gave_it(self, programs, shared_server, scripted):
+    name = scripted.add("app", "v1", Image())
+    scripted.on("GET", "/manifests/", answer(307, b"", {"Location": "ftp://x.test/?sig=canary"}))
+    result = programs.inspect(name, server=shared_server)
+    assert result.code == 1
+    assert ('Get \\"http://%s/v2/app/manifests/v1\\": the registry\'s Location: malformed URL: ' %
+            scripted.address) in fatal(result)
+    assert "canary" not in result.stderr
 
   def test_short_trouble_is_hidden(self, programs, shared_server, scripted, tmp_path):
     scripted.on("GET", "/blobs/", error(503, "UNAVAILABLE"), times=1)

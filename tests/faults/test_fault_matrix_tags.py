@@ -36,9 +36,7 @@ def list_cases():
         yield list_case(kind, target, position, act, times, HIDDEN)
       for kind, (act, _, _) in lasting(at).items():
         says = REDIRECTED[target] if kind == "redirect to itself" else SAYS.get(kind, "")
-        # A registry that has answered before is asked again for long.
-        yield list_case(kind, target, position, act, None, says,
-                        slow=kind == "bad chunk size" and target == "second page")
+        yield list_case(kind, target, position, act, None, says)
       yield list_case("stall in the body", target, position, fake.stall(at), None,
                       "no byte for 30s", slow=True)
       for status in (500, 502, 503):

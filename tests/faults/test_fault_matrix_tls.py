@@ -73,6 +73,7 @@ def handshake_cases():
                            ("last", SERVER_HELLO)):
       yield Case("reset", target, position,
                  [("TLS", "", handshake(data, and_reset=True), 1)], HIDDEN, command)
+      yield Case("hang-up", target, position, [("TLS", "", handshake(data), 1)], HIDDEN, command)
       yield Case("hang-up, for ever", target, position,
                  [("TLS", "", handshake(data), None)], "", command)
       yield Case("stall", target, position,

@@ -2,6 +2,8 @@
 
 from fakes import actions as fake
 
+# What is said of heads and chunks that are none.
+HEADS, CHUNKS = "more than 65536 bytes of headers or 100 heads", "in chunked-encoding"
 POSITIONS = {"first": fake.FIRST, "middle": fake.MIDDLE, "last": fake.LAST}
 
 
@@ -59,10 +61,13 @@ def lasting(at):
       "redirect to an inner address": (redirect("http://127.0.0.2:1/x"), "127.0.0.2", "127.0.0.2"),
       "redirect with a password": (redirect("http://a:b@127.0.0.1:1/"), "", ""),
       "not HTTP": (fake.raw(b"220 smtp.test ESMTP\r\n"), "", ""),
-      "endless header": (fake.raw(_http(b"", b"X: " + b"x" * (1 << 20))), "", ""),
-      "flood of headers": (fake.raw(_http(b"", *[b"X-%d: x" % i for i in range(20_000)])), "", ""),
-      "flood of interim answers": (fake.raw(b"HTTP/1.1 100 Continue\r\n\r\n" * 1000), "", ""),
-      "bad chunk size": (fake.raw(_http(b"zz\r\n", b"Transfer-Encoding: chunked")), "", ""),
+      "endless header": (fake.raw(_http(b"", b"X: " + b"x" * (1 << 20))), HEADS, HEADS),
+      "flood of headers": (fake.raw(_http(b"", *[b"X-%d: x" % i for i in range(20_000)])), HEADS,
+                           HEADS),
+      "flood of interim answers": (fake.raw(b"HTTP/1.1 100 Continue\r\n\r\n" * 1000), HEADS,
+                                   HEADS),
+      "bad chunk size": (fake.raw(_http(b"zz\r\n", b"Transfer-Encoding: chunked")), CHUNKS,
+                         CHUNKS),
       "negative length": (fake.raw(_http(b"", b"Content-Length: -1")), "", ""),
       "length beyond numbers": (fake.raw(_http(b"", b"Content-Length: " + b"9" * 30)), "", ""),
       "two lengths": (fake.raw(lambda b: _http(b, _length(b), b"Content-Length: 1")), "", ""),

@@ -45,6 +45,7 @@ TEST(ReadAll, WrongContentIsDataLoss) {
 }
 
 TEST(ReadAll, BlobAboveTheLimitIsRefusedBeforeItIsRead) {
+  EXPECT_THAT(Read("0123456789", BlobOf("0123456789"), 10), IsOkAndHolds("0123456789"));
   const absl::Status status = Read("0123456789", BlobOf("0123456789"), 9).status();
   EXPECT_THAT(status, StatusIs(absl::StatusCode::kResourceExhausted,
                                HasSubstr("10 bytes, the limit is 9")));

@@ -180,6 +180,29 @@ TEST_F(HttpClientTest, BytesBeyondTheLengthAreNotTheBody) {
   EXPECT_THAT(Fetch(Get()), IsOkAndHolds("abc"));
 }
 
+TEST_F(HttpClientTest, MalformedChunksAreNoReset) {
+  for (const std::string body :
+       {"zz\r\n", "\r\n", "-1\r\n", "3\r\nabcX", "1\r\nab\r\n", "11111111111111111\r\n"}) {
+    Serve(ScriptedReply{.raw = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + body});
+    EXPECT_THAT(Fetch(Get()),
+                StatusIs(absl::StatusCode::kUnavailable, HasSubstr("chunked-encoding")))
+        << body;
+    EXPECT_EQ(exchange_->failure(), HttpFailure::kMalformed) << body;
+  }
+}
+
+TEST_F(HttpClientTest, ChunksThatBreakOffAreAReset) {
+  for (const Then then : {Then::kClose, Then::kReset}) {
+    for (const std::string body :
+         {"", "3", "3\r\n", "3\r\nab", "3\r\nabc", "3\r\nabc\r\n", "3\r\nabc\r\n0\r\n"}) {
+      Serve(ScriptedReply{.raw = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + body,
+                          .then = then});
+      EXPECT_THAT(Fetch(Get()), StatusIs(absl::StatusCode::kUnavailable)) << body;
+      EXPECT_EQ(exchange_->failure(), HttpFailure::kReset) << body;
+    }
+  }
+}
+
 TEST_F(HttpClientTest, ResetBeforeTheHeadIsAReset) {
   Serve(ScriptedReply{.cut_after = 0, .then = Then::kReset});
   EXPECT_THAT(Fetch(Get()), StatusIs(absl::StatusCode::kUnavailable));
@@ -220,13 +243,61 @@ TEST_F(HttpClientTest, HeadersBeyondTheBoundAreResourceExhausted) {
   EXPECT_EQ(exchange_->failure(), HttpFailure::kLimit);
 }
 
-TEST_F(HttpClientTest, FloodOfInterimResponsesIsResourceExhausted) {
-  std::string flood;
-  for (int i = 0; i < 200; ++i) {
-    flood += "HTTP/1.1 103 Early Hints\r\n\r\n";
+// An answer of so many bytes of heads, the last header of which has most of them.
+std::string WithHeadOf(size_t bytes) {
+  const std::string begin = "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nX: ";
+  return absl::StrCat(begin, std::string(bytes - begin.size() - 4, 'h'), "\r\n\r\n", "b");
+}
+
+TEST_F(HttpClientTest, HeadIsReadUpToItsBound) {
+  Serve(ScriptedReply{.raw = WithHeadOf(kMaxHeadBytes)});
+  EXPECT_THAT(Fetch(Get()), IsOkAndHolds("b"));
+  // libcurl keeps no header of more than 100 KiB, and says nothing of it to anybody.
+  for (const size_t bytes :
+       {kMaxHeadBytes + 1, size_t{90} << 10, size_t{110} << 10, size_t{1} << 20}) {
+    Serve(ScriptedReply{.raw = WithHeadOf(bytes)});
+    const absl::Status status = Fetch(Get()).status();
+    EXPECT_THAT(status, StatusIs(absl::StatusCode::kResourceExhausted,
+                                 HasSubstr("more than 65536 bytes of headers")))
+        << bytes;
+    EXPECT_EQ(ErrorReason(status), "LIMIT_EXCEEDED");
+    EXPECT_EQ(exchange_->failure(), HttpFailure::kLimit);
   }
-  Serve(ScriptedReply{.raw = flood + "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"});
-  EXPECT_THAT(Fetch(Get()), StatusIs(absl::StatusCode::kResourceExhausted));
+}
+
+TEST_F(HttpClientTest, HeaderThatNeverEndsIsResourceExhausted) {
+  Serve(ScriptedReply{.raw = "HTTP/1.1 200 OK\r\nX: " + std::string(1 << 20, 'h')});
+  EXPECT_THAT(Fetch(Get()), StatusIs(absl::StatusCode::kResourceExhausted, HasSubstr("65536")));
+  EXPECT_EQ(exchange_->failure(), HttpFailure::kLimit);
+}
+
+TEST_F(HttpClientTest, TrailerIsReadUpToItsBound) {
+  const auto with_trailer = [](size_t line_bytes) {
+    return ScriptedReply{
+        .raw =
+            absl::StrCat("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nb\r\n0\r\nX: ",
+                         std::string(line_bytes - 5, 't'), "\r\n\r\n")};
+  };
+  Serve(with_trailer(kMaxTrailerLineBytes));
+  EXPECT_THAT(Fetch(Get()), IsOkAndHolds("b"));
+  Serve(with_trailer(kMaxTrailerLineBytes + 1));
+  EXPECT_THAT(Fetch(Get()), StatusIs(absl::StatusCode::kResourceExhausted,
+                                     HasSubstr("a line of more than 4095 bytes")));
+  EXPECT_EQ(exchange_->failure(), HttpFailure::kLimit);
+}
+
+TEST_F(HttpClientTest, InterimResponsesAreReadUpToTheirBound) {
+  const auto after_interim = [](int count) {
+    std::string flood;
+    for (int i = 0; i < count; ++i) {
+      flood += "HTTP/1.1 103 Early Hints\r\n\r\n";
+    }
+    return ScriptedReply{.raw = flood + "HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nb"};
+  };
+  Serve(after_interim(kMaxResponses - 1));
+  EXPECT_THAT(Fetch(Get()), IsOkAndHolds("b"));
+  Serve(after_interim(kMaxResponses));
+  EXPECT_THAT(Fetch(Get()), StatusIs(absl::StatusCode::kResourceExhausted, HasSubstr("100 heads")));
 }
 
 TEST_F(HttpClientTest, InterimResponseIsPassedOver) {
@@ -334,11 +405,34 @@ TEST_F(HttpClientTest, LineBreakInAHeaderIsRefused) {
   EXPECT_THAT(client_->Start(request).status(), StatusIs(absl::StatusCode::kInvalidArgument));
 }
 
-TEST_F(HttpClientTest, PlainServerIsATlsFailure) {
+// What a server answers to a TLS hello.
+const std::string kServerHello("\x16\x03\x03\x00\x7a\x02\x00\x00\x76\x03\x03", 11);
+
+TEST_F(HttpClientTest, ConnectionThatEndsInTheHandshakeIsAReset) {
+  const HttpRequest request = {.url = Url(Origin{true, "registry.test", 80}, "/")};
   Serve(ScriptedReply{});
-  EXPECT_THAT(Fetch({.url = Url(Origin{true, "registry.test", 80}, "/")}),
-              StatusIs(absl::StatusCode::kUnavailable));
-  EXPECT_EQ(exchange_->failure(), HttpFailure::kTls);
+  for (const Then then : {Then::kClose, Then::kReset}) {
+    for (const size_t bytes : {size_t{0}, size_t{3}, size_t{5}, kServerHello.size()}) {
+      server_->AnswerHellosWith({.raw = kServerHello, .cut_after = bytes, .then = then});
+      EXPECT_THAT(Fetch(request), StatusIs(absl::StatusCode::kUnavailable));
+      EXPECT_EQ(exchange_->failure(), HttpFailure::kTlsReset) << bytes;
+    }
+  }
+}
+
+TEST_F(HttpClientTest, AnswerThatIsNoTlsIsATlsFailure) {
+  const HttpRequest request = {.url = Url(Origin{true, "registry.test", 80}, "/")};
+  const std::string alert("\x15\x03\x03\x00\x02\x02\x28", 7);
+  const std::string close_notify("\x15\x03\x03\x00\x02\x01\x00", 7);
+  const std::string data("\x17\x03\x03\x00\x02xx", 7);
+  Serve(ScriptedReply{});
+  for (const std::string& answer :
+       {std::string("HTTP/1.1 400 Bad Request\r\n\r\n"), std::string("220 smtp.test ESMTP\r\n"),
+        alert, close_notify, data}) {
+    server_->AnswerHellosWith({.raw = answer, .then = Then::kClose});
+    EXPECT_THAT(Fetch(request), StatusIs(absl::StatusCode::kUnavailable));
+    EXPECT_EQ(exchange_->failure(), HttpFailure::kTls) << answer;
+  }
 }
 
 }  // namespace

@@ -1,7 +1,6 @@
 #include "worker/http/http_exchange.h"
 
 #include <algorithm>
-#include <cerrno>
 #include <cstring>
 #include <utility>
 
@@ -31,6 +30,37 @@ absl::Status LimitExceeded(absl::string_view message) {
   return MakeError(absl::StatusCode::kResourceExhausted, "LIMIT_EXCEEDED", message);
 }
 
+absl::Status TooLongHeads() {
+  return LimitExceeded(absl::StrCat("the response has more than ", kMaxHeadBytes,
+                                    " bytes of headers or ", kMaxResponses, " heads"));
+}
+
+// How libcurl ends its complaints about the framing of a body: their code is a broken connection's.
+constexpr absl::string_view kBadChunks = " in chunked-encoding";
+
+// The error where the peer went beyond a bound of libcurl's own, which is a lack of memory to it: a
+// header's, 100 KiB, or a trailer's.
+absl::Status LimitOf(CURLcode code, absl::string_view detail, bool head_complete) {
+  if (code == CURLE_OUT_OF_MEMORY && !head_complete) {
+    return TooLongHeads();
+  }
+  if (code == CURLE_RECV_ERROR && detail == absl::StrCat("Out of memory", kBadChunks)) {
+    return LimitExceeded(absl::StrCat("the response has a trailer with a line of more than ",
+                                      kMaxTrailerLineBytes, " bytes"));
+  }
+  return absl::OkStatus();
+}
+
+// Whether the connection ended during the handshake. What OpenSSL has against bytes that it
+// received (an alert, a certificate, no TLS) is told as `OpenSSL/VERSION: error:...`; the end of
+// the connection is a system call's error, or that of SSL_connect where there is none. A
+// close_notify is an answer.
+bool BrokeInHandshake(absl::string_view detail) {
+  return absl::StartsWith(detail, "Recv failure: ") || absl::StartsWith(detail, "Send failure: ") ||
+         (absl::StartsWith(detail, "OpenSSL SSL_connect: ") &&
+          !absl::StrContains(detail, "SSL_ERROR_ZERO_RETURN"));
+}
+
 HttpFailure FailureOf(CURLcode code, absl::string_view detail) {
   switch (code) {
     case CURLE_COULDNT_CONNECT:
@@ -41,8 +71,7 @@ HttpFailure FailureOf(CURLcode code, absl::string_view detail) {
       if (absl::StrContains(detail, "no application protocol")) {
         return HttpFailure::kHttpVersion;
       }
-      return absl::StrContains(detail, strerror(ECONNRESET)) ? HttpFailure::kTlsReset
-                                                             : HttpFailure::kTls;
+      return BrokeInHandshake(detail) ? HttpFailure::kTlsReset : HttpFailure::kTls;
     case CURLE_UNSUPPORTED_PROTOCOL:  // no status line: HTTP/2's first frame is none
     case CURLE_WEIRD_SERVER_REPLY:
       return HttpFailure::kHttpVersion;
@@ -52,9 +81,10 @@ HttpFailure FailureOf(CURLcode code, absl::string_view detail) {
     case CURLE_SSL_CERTPROBLEM:
     case CURLE_SSL_ISSUER_ERROR:
       return HttpFailure::kCertificate;
+    case CURLE_RECV_ERROR:
+      return absl::EndsWith(detail, kBadChunks) ? HttpFailure::kMalformed : HttpFailure::kReset;
     case CURLE_GOT_NOTHING:
     case CURLE_PARTIAL_FILE:
-    case CURLE_RECV_ERROR:
     case CURLE_SEND_ERROR:
     case CURLE_SEND_FAIL_REWIND:
       return HttpFailure::kReset;
@@ -138,8 +168,7 @@ size_t HttpExchange::TakeHeaderLine(absl::string_view line) {
   const bool status_line = !head_complete_ && absl::StartsWith(line, "HTTP/");
   responses_ += status_line ? 1 : 0;
   if (head_bytes_ > kMaxHeadBytes || responses_ > kMaxResponses) {
-    error_ = LimitExceeded(absl::StrCat("the response has more than ", kMaxHeadBytes,
-                                        " bytes of headers or ", kMaxResponses, " heads"));
+    error_ = TooLongHeads();
     return 0;
   }
   if (head_complete_) {
@@ -321,6 +350,10 @@ absl::Status HttpExchange::ErrorOf(CURLcode code) {
     return error_;
   }
   const absl::string_view detail(error_text_.data());
+  if (absl::Status limit = LimitOf(code, detail, head_complete_); !limit.ok()) {
+    failure_ = HttpFailure::kLimit;
+    return limit;
+  }
   failure_ = FailureOf(code, detail);
   return Unavailable(
       Printable(detail.empty() ? curl_easy_strerror(code) : detail, kMaxQuotedBytes));

@@ -21,6 +21,8 @@ namespace holkas {
 inline constexpr size_t kMaxHeadBytes = 64 << 10;
 // A request never has more responses than this, interim ones (1xx) counted.
 inline constexpr int kMaxResponses = 100;
+// No line of a trailer has more bytes, its end counted: libcurl's own bound.
+inline constexpr size_t kMaxTrailerLineBytes = 4095;
 // What is received beyond what the caller asked for; then receiving pauses.
 inline constexpr size_t kMaxBufferedBytes = 256 << 10;
 

@@ -11,6 +11,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "proto/wire/error.h"
 #include "proto/wire/host_port.h"
 #include "proto/wire/printable.h"
 #include "proto/wire/status_macros.h"
@@ -25,6 +26,11 @@ using Handle = std::unique_ptr<CURLU, decltype(&curl_url_cleanup)>;
 
 absl::Status Malformed(absl::string_view why) {
   return absl::InvalidArgumentError(absl::StrCat("malformed URL: ", why));
+}
+
+absl::Status TooLong() {
+  return MakeError(absl::StatusCode::kResourceExhausted, "LIMIT_EXCEEDED",
+                   absl::StrCat("a URL of more than ", kMaxUrlBytes, " bytes"));
 }
 
 bool IsVisibleAscii(absl::string_view text) {
@@ -77,8 +83,11 @@ absl::StatusOr<Origin> ReadOrigin(CURLU* handle) {
 }
 
 absl::StatusOr<Url> ReadUrl(absl::string_view base, absl::string_view text) {
-  if (text.empty() || text.size() > kMaxUrlBytes || !IsVisibleAscii(text)) {
-    return Malformed("empty, too long, or not of visible ASCII characters");
+  if (text.size() > kMaxUrlBytes) {
+    return TooLong();
+  }
+  if (text.empty() || !IsVisibleAscii(text)) {
+    return Malformed("empty, or not of visible ASCII characters");
   }
   Handle handle(curl_url(), curl_url_cleanup);
   if (handle == nullptr) {
@@ -97,7 +106,10 @@ absl::StatusOr<Url> ReadUrl(absl::string_view base, absl::string_view text) {
   if (const auto query = Part(handle.get(), CURLUPART_QUERY); query.has_value()) {
     absl::StrAppend(&target, "?", *query);
   }
-  if (target.size() > kMaxUrlBytes || target.front() != '/' || !IsVisibleAscii(target)) {
+  if (target.size() > kMaxUrlBytes) {
+    return TooLong();
+  }
+  if (target.front() != '/' || !IsVisibleAscii(target)) {
     return Malformed("path");
   }
   return Url(std::move(origin), std::move(target));

@@ -32,10 +32,12 @@ class Url {
   Url(Origin origin, std::string target) : origin_(std::move(origin)), target_(std::move(target)) {}
 
   // Reads a stranger's absolute URL.
-  // Errors: INVALID_ARGUMENT, without quoting it (its query may hold secrets).
+  // Errors, without quoting it (its query may hold secrets): INVALID_ARGUMENT; RESOURCE_EXHAUSTED
+  // (LIMIT_EXCEEDED) where it is longer than kMaxUrlBytes.
   static absl::StatusOr<Url> Parse(absl::string_view text);
 
-  // Reads a stranger's reference, relative to this URL or absolute. Errors as Parse.
+  // Reads a stranger's reference, relative to this URL or absolute. Errors as Parse; what a
+  // relative one becomes may not be too long either.
   absl::StatusOr<Url> Resolve(absl::string_view reference) const;
 
   const Origin& origin() const { return origin_; }

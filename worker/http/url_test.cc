@@ -4,6 +4,7 @@
 
 #include "absl/status/status.h"
 #include "gtest/gtest.h"
+#include "proto/wire/error.h"
 #include "proto/wire/status_matchers.h"
 
 namespace holkas {
@@ -61,8 +62,26 @@ TEST(Url, RefusesWhatIsNoPlainWebAddress) {
                                  "https://[fe80::1%25eth0]/"}) {
     EXPECT_THAT(Url::Parse(text).status(), StatusIs(absl::StatusCode::kInvalidArgument)) << text;
   }
-  EXPECT_THAT(Url::Parse("https://a.test/" + std::string(kMaxUrlBytes, 'x')).status(),
-              StatusIs(absl::StatusCode::kInvalidArgument));
+}
+
+TEST(Url, LengthHasALimit) {
+  const std::string longest = "https://a.test/" + std::string(kMaxUrlBytes - 15, 'x');
+  const Url base = *Url::Parse("https://b.test/");
+  EXPECT_EQ(Url::Parse(longest)->ToString(), longest);
+  EXPECT_EQ(base.Resolve(longest)->ToString(), longest);
+  for (const absl::Status& status :
+       {Url::Parse(longest + "x").status(), base.Resolve(longest + "x").status()}) {
+    EXPECT_THAT(status,
+                StatusIs(absl::StatusCode::kResourceExhausted, "a URL of more than 16384 bytes"));
+    EXPECT_EQ(ErrorReason(status), "LIMIT_EXCEEDED");
+  }
+}
+
+TEST(Url, RelativeReferenceMakesNoLongerUrl) {
+  const Url base(Origin{true, "a.test", 443}, "/" + std::string(100, 'b') + "/c");
+  const std::string longest(kMaxUrlBytes - 102, 'x');
+  EXPECT_EQ(base.Resolve(longest)->target().size(), kMaxUrlBytes);
+  EXPECT_THAT(base.Resolve(longest + "x").status(), StatusIs(absl::StatusCode::kResourceExhausted));
 }
 
 TEST(Url, ResolvesReferences) {

@@ -121,8 +121,10 @@ INSTANTIATE_TEST_SUITE_P(
                     R"({"config":{"env":["A=1"]}})", R"({"history":[{"Created_By":"x"}]})"));
 
 TEST(ImageConfig, SizeHasALimit) {
-  std::string text = R"({"x":")" + std::string(kMaxConfigBytes, 'x') + "\"}";
-  absl::Status status = ImageConfig::Parse(text).status();
+  std::string text = R"({"x":")" + std::string(kMaxConfigBytes - 8, 'x') + "\"}";
+  ASSERT_EQ(text.size(), static_cast<size_t>(kMaxConfigBytes));
+  EXPECT_OK(ImageConfig::Parse(text).status());
+  absl::Status status = ImageConfig::Parse(text + " ").status();
   EXPECT_THAT(status, StatusIs(absl::StatusCode::kResourceExhausted, HasSubstr("4194304")));
   EXPECT_EQ(ErrorReason(status), "LIMIT_EXCEEDED");
 }

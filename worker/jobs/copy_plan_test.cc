@@ -188,27 +188,91 @@ TEST_F(PlanCopyTest, ForeignLayersAreLeftWhereTheyAreWithAWarning) {
   EXPECT_THAT(plan.warnings, ElementsAre(HasSubstr("https://example.com/windows")));
 }
 
-TEST_F(PlanCopyTest, IndexWithinAnIndexIsUnsupported) {
+TEST_F(PlanCopyTest, OneIndexIsReadInFrontOfAnImage) {
   const Descriptor image = from_.AddImage({"layer"}, "{}");
-  const Descriptor inner = from_.AddManifest(kOciIndexType, OciIndexJson({image}, {"linux/amd64"}));
-  from_.SetTop(from_.AddManifest(kOciIndexType, OciIndexJson({inner}, {"linux/amd64"})));
-  options_.set_multi_arch(v1::MULTI_ARCH_ALL);
-  EXPECT_EQ(ErrorReason(Plan().status()), "MEDIA_TYPE_UNSUPPORTED");
+  const Descriptor index = from_.AddManifest(kOciIndexType, OciIndexJson({image}, {"linux/amd64"}));
+  const Descriptor outer = from_.AddManifest(kOciIndexType, OciIndexJson({index}, {"linux/amd64"}));
+  for (const v1::MultiArch images : {v1::MULTI_ARCH_UNSPECIFIED, v1::MULTI_ARCH_ALL}) {
+    options_.set_multi_arch(images);
+    from_.SetTop(index);
+    EXPECT_OK(Plan().status());
+    from_.SetTop(outer);
+    EXPECT_EQ(ErrorReason(Plan().status()), "MEDIA_TYPE_UNSUPPORTED");
+  }
 }
 
 TEST_F(PlanCopyTest, ManifestsOfAnIndexAreBoundTogether) {
-  std::vector<Descriptor> images;
-  std::vector<std::string> platforms;
-  const std::string padding(kMaxManifestBytes - 10'000, ' ');
-  for (int i = 0; i < 5; ++i) {
-    const Descriptor config = from_.AddBlob(kOciConfigType, absl::StrCat("{\"n\":", i, "}"));
-    images.push_back(from_.AddManifest(kOciManifestType, padding + OciManifestJson(config, {})));
-    platforms.push_back("linux/amd64");
-  }
-  from_.SetTop(from_.AddManifest(kOciIndexType, OciIndexJson(images, platforms)));
+  const auto plan = [this](int64_t total_bytes) {
+    // All but the last are as long as they may be; each is filled up with blanks.
+    std::vector<Descriptor> images;
+    const std::vector<std::string> platforms(4, "linux/amd64");
+    const auto add = [&](int64_t bytes) {
+      const Descriptor config =
+          from_.AddBlob(kOciConfigType, absl::StrCat("{\"n\":", images.size(), "}"));
+      std::string json = OciManifestJson(config, {});
+      json.append(static_cast<size_t>(bytes) - json.size(), ' ');
+      images.push_back(from_.AddManifest(kOciManifestType, json));
+    };
+    for (int i = 0; i < 3; ++i) {
+      add(kMaxManifestBytes);
+    }
+    add(1'000'000);
+    const auto index_bytes = static_cast<int64_t>(OciIndexJson(images, platforms).size());
+    images.pop_back();
+    add(total_bytes - 3 * kMaxManifestBytes - index_bytes);
+    from_.SetTop(from_.AddManifest(kOciIndexType, OciIndexJson(images, platforms)));
+    return Plan().status();
+  };
   options_.set_multi_arch(v1::MULTI_ARCH_ALL);
-  const absl::Status status = Plan().status();
-  EXPECT_THAT(status, StatusIs(absl::StatusCode::kResourceExhausted));
+  EXPECT_OK(plan(kMaxPlannedManifestBytes));
+  const absl::Status status = plan(kMaxPlannedManifestBytes + 1);
+  EXPECT_THAT(status, StatusIs(absl::StatusCode::kResourceExhausted,
+                               HasSubstr("more than 16777216 bytes in all")));
+  EXPECT_EQ(ErrorReason(status), "LIMIT_EXCEEDED");
+}
+
+TEST_F(PlanCopyTest, BlobsOfAnIndexAreBoundTogether) {
+  const auto plan = [this](size_t count) {
+    std::vector<Descriptor> images;
+    const Descriptor config = from_.AddBlob(kOciConfigType, "{}");
+    size_t blobs = 1;
+    while (blobs < count) {
+      std::vector<Descriptor> layers;
+      for (; blobs < count && layers.size() < kMaxLayers; ++blobs) {
+        layers.push_back(DescriptorOf(kOciLayerGzipType, absl::StrCat(blobs)));
+      }
+      images.push_back(from_.AddManifest(kOciManifestType, OciManifestJson(config, layers)));
+    }
+    from_.SetTop(from_.AddManifest(
+        kOciIndexType,
+        OciIndexJson(images, std::vector<std::string>(images.size(), "linux/amd64"))));
+    return Plan().status();
+  };
+  options_.set_multi_arch(v1::MULTI_ARCH_ALL);
+  EXPECT_OK(plan(kMaxPlannedBlobs));
+  const absl::Status status = plan(kMaxPlannedBlobs + 1);
+  EXPECT_THAT(status, StatusIs(absl::StatusCode::kResourceExhausted,
+                               HasSubstr("more than 50000 blobs in all")));
+  EXPECT_EQ(ErrorReason(status), "LIMIT_EXCEEDED");
+}
+
+TEST_F(PlanCopyTest, ConfigurationIsConvertedUpToItsBound) {
+  const auto plan = [this](int64_t config_bytes) {
+    std::string config =
+        R"({"architecture":"amd64","os":"linux","rootfs":{"type":"layers","diff_ids":[]}})";
+    config.append(static_cast<size_t>(config_bytes) - config.size(), ' ');
+    from_.SetTop(from_.AddManifest(
+        kDockerManifestType,
+        absl::StrCat(R"({"schemaVersion":2,"mediaType":")", kDockerManifestType, R"(","config":)",
+                     DescriptorJson(from_.AddBlob(kDockerConfigType, config)),
+                     R"(,"layers":[]})")));
+    return Plan().status();
+  };
+  RefuseDockerTypes();
+  EXPECT_OK(plan(kMaxConfigBytes));
+  const absl::Status status = plan(kMaxConfigBytes + 1);
+  EXPECT_THAT(status, StatusIs(absl::StatusCode::kResourceExhausted,
+                               HasSubstr("4194305 bytes, the limit is 4194304")));
   EXPECT_EQ(ErrorReason(status), "LIMIT_EXCEEDED");
 }
 

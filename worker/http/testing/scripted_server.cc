@@ -20,12 +20,15 @@ class Input {
  public:
   explicit Input(int fd) : fd_(fd) {}
 
+  // Whether what has come and was not taken is TLS.
+  bool IsHello() const { return absl::StartsWith(data_, "\x16"); }
+
   // Takes everything up to and with `mark`.
   std::optional<std::string> TakeThrough(absl::string_view mark) {
     size_t at;
     while ((at = data_.find(std::string(mark))) == std::string::npos) {
-      if (absl::StartsWith(data_, "\x16") || !More()) {
-        return std::nullopt;  // a TLS hello, or the end
+      if (IsHello() || !More()) {
+        return std::nullopt;
       }
     }
     return TakeBytes(at + mark.size());
@@ -189,6 +192,11 @@ int ScriptedServer::connections() const {
   return connections_;
 }
 
+void ScriptedServer::AnswerHellosWith(ScriptedReply reply) {
+  absl::MutexLock lock(&mutex_);
+  to_hello_ = std::move(reply);
+}
+
 void ScriptedServer::Accept() {
   while (true) {
     const int fd = accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC);
@@ -207,6 +215,15 @@ void ScriptedServer::Serve(int fd) {
   Input input(fd);
   while (true) {
     const std::optional<ScriptedRequest> request = TakeRequest(input);
+    if (!request.has_value() && input.IsHello()) {
+      ScriptedReply reply;
+      {
+        absl::MutexLock lock(&mutex_);
+        reply = to_hello_;
+      }
+      Answer(fd, reply, true);
+      break;
+    }
     if (!request.has_value()) {
       break;
     }

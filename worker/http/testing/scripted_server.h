@@ -55,6 +55,9 @@ class ScriptedServer {
   // How many connections were made, TLS hellos among them.
   int connections() const;
 
+  // What is answered to a TLS hello, always with the end of the connection; by default nothing.
+  void AnswerHellosWith(ScriptedReply reply);
+
  private:
   void Accept();
   void Serve(int fd);
@@ -67,6 +70,8 @@ class ScriptedServer {
   mutable absl::Mutex mutex_;
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   int connections_ ABSL_GUARDED_BY(mutex_) = 0;
+  ScriptedReply to_hello_ ABSL_GUARDED_BY(mutex_) = {.cut_after = 0,
+                                                     .then = ScriptedReply::Then::kClose};
   std::set<int> open_ ABSL_GUARDED_BY(mutex_);
   std::vector<std::thread> threads_ ABSL_GUARDED_BY(mutex_);
   std::vector<ScriptedRequest> requests_ ABSL_GUARDED_BY(mutex_);

@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <fstream>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "absl/status/status.h"
@@ -78,11 +79,23 @@ TEST_F(DirTest, OtherVersionsAreUnsupported) {
   }
 }
 
-TEST_F(DirTest, ManifestThatIsTooLargeIsRefused) {
-  WriteFile("manifest.json", std::string(kMaxManifestBytes + 1, ' '));
+TEST_F(DirTest, ManifestIsReadUpToItsBound) {
+  const std::string largest(kMaxManifestBytes, ' ');
+  const Digest too_large = Digest::Sha256Of(largest + " ");
+  WriteFile("manifest.json", largest);
+  WriteFile(absl::StrCat(Digest::Sha256Of(largest).hex(), ".manifest.json"), largest);
   ASSERT_OK_AND_ASSIGN(auto source, Source());
-  EXPECT_THAT(source->ReadManifest(std::nullopt),
-              StatusIs(absl::StatusCode::kResourceExhausted, HasSubstr("4194304")));
+  EXPECT_OK(source->ReadManifest(std::nullopt).status());
+  EXPECT_OK(source->ReadManifest(Digest::Sha256Of(largest)).status());
+  WriteFile("manifest.json", largest + " ");
+  WriteFile(absl::StrCat(too_large.hex(), ".manifest.json"), largest + " ");
+  for (const std::optional<Digest>& instance :
+       {std::optional<Digest>(), std::optional(too_large)}) {
+    const absl::Status status = source->ReadManifest(instance).status();
+    EXPECT_THAT(status, StatusIs(absl::StatusCode::kResourceExhausted,
+                                 HasSubstr("more than 4194304 bytes")));
+    EXPECT_EQ(ErrorReason(status), "LIMIT_EXCEEDED");
+  }
 }
 
 }  // namespace

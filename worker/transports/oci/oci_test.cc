@@ -104,9 +104,35 @@ TEST_F(OciTest, MissingLayoutIsNotFound) {
   EXPECT_EQ(ErrorReason(status), "REPOSITORY_UNKNOWN");
 }
 
-TEST_F(OciTest, IndexThatIsTooLargeIsRefused) {
-  WriteIndex(R"({"schemaVersion":2,"manifests":[]})" + std::string(16 << 20, ' '));
-  EXPECT_THAT(Source(), StatusIs(absl::StatusCode::kResourceExhausted, HasSubstr("16777216")));
+TEST_F(OciTest, IndexIsReadUpToItsBound) {
+  std::string index = OtherIndex();
+  index.append((16 << 20) - index.size(), ' ');
+  job_.mutable_source()->mutable_oci()->set_reference("other");
+  WriteIndex(index);
+  EXPECT_OK(Source().status());
+  WriteIndex(index + " ");
+  const absl::Status status = Source().status();
+  EXPECT_THAT(status, StatusIs(absl::StatusCode::kResourceExhausted,
+                               HasSubstr("more than 16777216 bytes")));
+  EXPECT_EQ(ErrorReason(status), "LIMIT_EXCEEDED");
+}
+
+TEST_F(OciTest, ManifestIsReadUpToItsBound) {
+  const auto read = [this](const std::string& manifest) {
+    const Digest digest = Digest::Sha256Of(manifest);
+    WriteIndex(absl::StrCat(R"({"schemaVersion":2,"manifests":[{"mediaType":")", kOciManifestType,
+                            R"(","digest":")", digest.ToString(), R"(","size":)", manifest.size(),
+                            R"(,"annotations":{"org.opencontainers.image.ref.name":"t"}}]})"));
+    std::filesystem::create_directories(path_ + "/blobs/sha256");
+    std::ofstream(absl::StrCat(path_, "/blobs/sha256/", digest.hex())) << manifest;
+    return (*Source())->ReadManifest(std::nullopt).status();
+  };
+  const std::string largest(kMaxManifestBytes, ' ');
+  EXPECT_OK(read(largest));
+  const absl::Status status = read(largest + " ");
+  EXPECT_THAT(status,
+              StatusIs(absl::StatusCode::kResourceExhausted, HasSubstr("more than 4194304 bytes")));
+  EXPECT_EQ(ErrorReason(status), "LIMIT_EXCEEDED");
 }
 
 TEST_F(OciTest, ManifestOfAnotherSizeThanTheIndexSaysIsDataLoss) {
@@ -161,16 +187,29 @@ TEST_F(OciTest, IndexThatCannotBeMergedStaysAndTheLockIsGivenBack) {
 }
 
 TEST_F(OciTest, IndexThatNobodyCouldReadIsNotWritten) {
-  std::string index = R"({"schemaVersion":2,"manifests":[],"annotations":{"a":"")";
-  index.insert(index.size() - 1, std::string((16 << 20) - index.size() - 10, 'x'));
-  WriteIndex(index + "}}");
-  ASSERT_OK_AND_ASSIGN(auto to, Destination());
-  ASSERT_OK(to->WriteManifest(Image(), /*is_top=*/true));
-  EXPECT_THAT(to->Publish(Image()), StatusIs(absl::StatusCode::kResourceExhausted,
-                                             "write index.json: it would have more than 16777216 "
-                                             "bytes"));
+  const auto index_of = [](size_t bytes) {
+    const std::string begin = R"({"schemaVersion":2,"manifests":[],"annotations":{"a":")";
+    return absl::StrCat(begin, std::string(bytes - begin.size() - 3, 'x'), R"("}})");
+  };
+  const auto publish = [this](const std::string& index) -> absl::Status {
+    WriteIndex(index);
+    broker_ = std::make_unique<ChangingBroker>(FakeBroker::Directory{FakeBroker::Kind::kOci, path_},
+                                               [] {});
+    ASSIGN_OR_RETURN(const auto to, Destination());
+    RETURN_IF_ERROR(to->WriteManifest(Image(), /*is_top=*/true));
+    return to->Publish(Image());
+  };
+  constexpr size_t kMaxBytes = 16 << 20;
+  ASSERT_OK(publish(index_of(1000)));
+  const size_t entry_bytes = ReadIndex().size() - 1000;
+  ASSERT_OK(publish(index_of(kMaxBytes - entry_bytes)));
+  EXPECT_EQ(ReadIndex().size(), kMaxBytes);
+  const std::string index = index_of(kMaxBytes - entry_bytes + 1);
+  EXPECT_THAT(publish(index), StatusIs(absl::StatusCode::kResourceExhausted,
+                                       "write index.json: it would have more than 16777216 "
+                                       "bytes"));
   EXPECT_EQ(broker_->calls("DropFile"), broker_->calls("BeginPublish"));
-  EXPECT_EQ(ReadIndex(), index + "}}");
+  EXPECT_EQ(ReadIndex(), index);
 }
 
 TEST_F(OciTest, IndexThatSomebodyIsWritingIsReadAgain) {

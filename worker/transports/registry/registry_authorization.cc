@@ -9,6 +9,7 @@
 #include "proto/wire/error.h"
 #include "proto/wire/status_macros.h"
 #include "worker/http/url.h"
+#include "worker/transports/registry/registry_error.h"
 
 namespace holkas {
 namespace {
@@ -16,6 +17,12 @@ namespace {
 absl::Status Malformed(absl::string_view what) {
   return MakeError(absl::StatusCode::kUnavailable, "REGISTRY_UNAVAILABLE",
                    absl::StrCat("the registry's challenge: ", what));
+}
+
+absl::Status TooLong(absl::string_view what, size_t max_bytes) {
+  return MakeError(
+      absl::StatusCode::kResourceExhausted, "LIMIT_EXCEEDED",
+      absl::StrCat("the registry's challenge: ", what, " of more than ", max_bytes, " bytes"));
 }
 
 std::string ParameterOf(const Challenge& challenge, const std::string& name) {
@@ -26,11 +33,22 @@ std::string ParameterOf(const Challenge& challenge, const std::string& name) {
 // No longer than the service takes, and with nothing that could break out of a query or a log.
 absl::StatusOr<std::string> TextOf(const Challenge& challenge, const std::string& name) {
   std::string text = ParameterOf(challenge, name);
-  if (text.size() > kMaxChallengeTextBytes ||
-      !std::all_of(text.begin(), text.end(), absl::ascii_isprint)) {
-    return Malformed(absl::StrCat("its ", name, " is too long or not printable"));
+  if (text.size() > kMaxChallengeTextBytes) {
+    return TooLong(absl::StrCat("a ", name), kMaxChallengeTextBytes);
+  }
+  if (!std::all_of(text.begin(), text.end(), absl::ascii_isprint)) {
+    return Malformed(absl::StrCat("its ", name, " is not printable"));
   }
   return text;
+}
+
+// What the answer to the question depends on: the service asks for the job's own scopes unless one
+// of them was not enough.
+std::string KeyOf(broker::Authorize question) {
+  if (!question.insufficient()) {
+    question.clear_scope();
+  }
+  return question.SerializeAsString();
 }
 
 }  // namespace
@@ -67,10 +85,10 @@ absl::StatusOr<broker::Authorize> QuestionOf(const Challenge& challenge) {
   question.set_scheme(broker::AUTH_SCHEME_BEARER);
   const absl::StatusOr<Url> realm = Url::Parse(ParameterOf(challenge, "realm"));
   if (!realm.ok()) {
-    return Malformed(absl::StrCat("its realm: ", realm.status().message()));
+    return RegistryUrlError(realm.status(), "the registry's challenge: its realm");
   }
   if (realm->target().size() > kMaxRealmTargetBytes) {
-    return Malformed("its realm is too long");
+    return TooLong("a realm with a path and query", kMaxRealmTargetBytes);
   }
   question.set_realm_https(realm->origin().https);
   question.set_realm_host(realm->origin().host);
@@ -93,7 +111,16 @@ absl::StatusOr<std::string> RegistryAuthorization::Ask(const Challenge& challeng
   question.set_endpoint(endpoint_);
   question.set_refused(refused);
   question.set_insufficient(refused && question.insufficient());
-  return broker_.Authorize(question);
+  const std::string key = KeyOf(question);
+  if (failed_question_ == key) {
+    return failure_;
+  }
+  absl::StatusOr<std::string> answer = broker_.Authorize(question);
+  if (!answer.ok()) {
+    failed_question_ = key;
+    failure_ = answer.status();
+  }
+  return answer;
 }
 
 absl::StatusOr<bool> RegistryAuthorization::Learn(const HttpResponse& refusal,

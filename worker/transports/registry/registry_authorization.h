@@ -2,12 +2,15 @@
 #define HOLKAS_WORKER_TRANSPORTS_REGISTRY_REGISTRY_AUTHORIZATION_H_
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
+#include "broker/broker.pb.h"
 #include "worker/broker/broker.h"
 #include "worker/http/challenge.h"
 #include "worker/http/http_message.h"
@@ -35,18 +38,23 @@ class RegistryAuthorization {
   std::string Current() const ABSL_LOCKS_EXCLUDED(mutex_);
 
   // Deals with a 401 to a request that was sent with `sent`. Whether there is another value to send
-  // it again with. Errors: those of Broker::Authorize; UNAVAILABLE for a malformed realm.
+  // it again with. Errors: those of Broker::Authorize; those of QuestionOf. What the service failed
+  // to get is not asked for again: a realm that stalls costs its patience once, not for each blob.
   absl::StatusOr<bool> Learn(const HttpResponse& refusal, const std::string& sent)
       ABSL_LOCKS_EXCLUDED(learn_mutex_, mutex_);
 
  private:
-  absl::StatusOr<std::string> Ask(const Challenge& challenge, bool refused);
+  absl::StatusOr<std::string> Ask(const Challenge& challenge, bool refused)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(learn_mutex_);
 
   Broker& broker_;
   const broker::Place place_;
   const uint32_t endpoint_;
   // Held while the service is asked, so that threads that were refused together ask once.
   absl::Mutex learn_mutex_ ABSL_ACQUIRED_BEFORE(mutex_);
+  // The last question that failed, and with what.
+  std::optional<std::string> failed_question_ ABSL_GUARDED_BY(learn_mutex_);
+  absl::Status failure_ ABSL_GUARDED_BY(learn_mutex_);
   mutable absl::Mutex mutex_;
   std::string value_ ABSL_GUARDED_BY(mutex_);
   const bool given_;
@@ -60,7 +68,8 @@ const Challenge* ChooseChallenge(const std::vector<Challenge>& challenges);
 std::vector<Challenge> ChallengesOf(const HttpResponse& response);
 
 // The question that `challenge` leads to, without place and endpoint.
-// Errors: UNAVAILABLE (REGISTRY_UNAVAILABLE) where the realm is no URL or a part is too long.
+// Errors: UNAVAILABLE (REGISTRY_UNAVAILABLE) where the realm is no URL or a part is not printable;
+// RESOURCE_EXHAUSTED (LIMIT_EXCEEDED) where one is too long.
 absl::StatusOr<broker::Authorize> QuestionOf(const Challenge& challenge);
 
 }  // namespace holkas

@@ -14,6 +14,8 @@
 namespace holkas {
 namespace {
 
+using ::testing::HasSubstr;
+
 HttpResponse Refusal(const std::vector<std::string>& challenges) {
   HttpResponse response;
   response.status = 401;
@@ -69,17 +71,23 @@ TEST(QuestionOf, RefusesRealmsThatAreNoUrls) {
   }
 }
 
+void ExpectTooLong(const absl::Status& status, const std::string& says) {
+  EXPECT_THAT(status, StatusIs(absl::StatusCode::kResourceExhausted, HasSubstr(says)));
+  EXPECT_EQ(ErrorReason(status), "LIMIT_EXCEEDED");
+}
+
 TEST(QuestionOf, PartsAreBounded) {
   const std::string realm = "Bearer realm=\"https://a.test/";
   const std::string target(kMaxRealmTargetBytes - 1, 'x');
   EXPECT_OK(QuestionTo(realm + target + "\"").status());
-  EXPECT_THAT(QuestionTo(realm + target + "x\"").status(),
-              StatusIs(absl::StatusCode::kUnavailable));
+  ExpectTooLong(QuestionTo(realm + target + "x\"").status(), "of more than 4096 bytes");
+  ExpectTooLong(QuestionTo(realm + std::string(20'000, 'x') + "\"").status(),
+                "its realm: a URL of more than 16384 bytes");
   for (const std::string name : {"service", "scope"}) {
     const std::string text(kMaxChallengeTextBytes, 's');
     EXPECT_OK(QuestionTo(absl::StrCat(realm, "\",", name, "=\"", text, "\"")).status());
-    EXPECT_THAT(QuestionTo(absl::StrCat(realm, "\",", name, "=\"", text, "s\"")).status(),
-                StatusIs(absl::StatusCode::kUnavailable));
+    ExpectTooLong(QuestionTo(absl::StrCat(realm, "\",", name, "=\"", text, "s\"")).status(),
+                  absl::StrCat("a ", name, " of more than 1024 bytes"));
     EXPECT_THAT(QuestionTo(absl::StrCat(realm, "\",", name, "=\"\x1b[2J\"")).status(),
                 StatusIs(absl::StatusCode::kUnavailable));
   }
@@ -145,6 +153,40 @@ TEST_F(RegistryAuthorizationTest, GivenValueIsKept) {
   EXPECT_THAT(given.Learn(Refusal({"Bearer realm=\"https://a.test/\""}), "Bearer mine"),
               IsOkAndHolds(false));
   EXPECT_TRUE(questions_.empty());
+}
+
+TEST_F(RegistryAuthorizationTest, WhatFailedIsNotAskedAgain) {
+  answer_ = MakeError(absl::StatusCode::kUnavailable, "REGISTRY_UNAVAILABLE", "no byte for 30s");
+  // Until a scope was not enough, the service does not look at what the registry says of it.
+  for (const std::string scope : {"repository:a:pull", "repository:a:pull,push", ""}) {
+    EXPECT_THAT(
+        authorization_
+            .Learn(
+                Refusal({absl::StrCat("Bearer realm=\"https://a.test/\",scope=\"", scope, "\"")}),
+                "")
+            .status(),
+        StatusIs(absl::StatusCode::kUnavailable, "no byte for 30s"));
+  }
+  EXPECT_EQ(questions_.size(), 1u);
+}
+
+TEST_F(RegistryAuthorizationTest, OtherQuestionsAreAskedAfterAFailure) {
+  const auto learn = [this](const std::string& realm, const std::string& more,
+                            const std::string& sent) {
+    return authorization_.Learn(Refusal({absl::StrCat("Bearer realm=\"", realm, "\"", more)}),
+                                sent);
+  };
+  answer_ = absl::UnavailableError("down");
+  EXPECT_THAT(learn("https://a.test/", "", ""), StatusIs(absl::StatusCode::kUnavailable));
+  answer_ = std::string("Bearer t");
+  EXPECT_THAT(learn("https://b.test/", "", ""), IsOkAndHolds(true));
+  answer_ = absl::UnavailableError("down");
+  EXPECT_THAT(learn("https://a.test/", "", "Bearer t"), StatusIs(absl::StatusCode::kUnavailable));
+  answer_ = std::string("Bearer wider");
+  EXPECT_THAT(learn("https://a.test/", ",scope=\"repository:a:push\",error=\"insufficient_scope\"",
+                    "Bearer t"),
+              IsOkAndHolds(true));
+  EXPECT_EQ(questions_.size(), 4u);
 }
 
 TEST_F(RegistryAuthorizationTest, ErrorsOfTheServiceAreTold) {

@@ -177,14 +177,14 @@ RegistryClient::Attempt RegistryClient::TryWithRedirects(const RegistryRequest& 
     }
     absl::StatusOr<Url> next = ResolveLocation(**attempt.answer);
     if (!next.ok()) {
-      return {next.status(), HttpFailure::kMalformed};
+      return {WithUrl(next.status(), request, url), HttpFailure::kMalformed};
     }
     (*attempt.answer)->Discard();
     url = *std::move(next);
   }
-  return {
-      WithUrl(Unavailable(absl::StrCat("more than ", kMaxRedirects, " redirects")), request, url),
-      HttpFailure::kMalformed};
+  const absl::Status error = MakeError(absl::StatusCode::kResourceExhausted, "LIMIT_EXCEEDED",
+                                       absl::StrCat("more than ", kMaxRedirects, " redirects"));
+  return {WithUrl(error, request, url), HttpFailure::kLimit};
 }
 
 RegistryClient::Attempt RegistryClient::TryHop(const RegistryRequest& request, const Url& url) {
@@ -291,7 +291,7 @@ bool RegistryClient::IsOwnOrigin(const Origin& origin) const {
 absl::StatusOr<Url> RegistryClient::ResolveLocation(const RegistryAnswer& answer) const {
   absl::StatusOr<Url> target = answer.url().Resolve(answer.head().Header("Location"));
   if (!target.ok()) {
-    return Unavailable(absl::StrCat("the registry's Location: ", target.status().message()));
+    return RegistryUrlError(target.status(), "the registry's Location");
   }
   if (answer.url().origin().https && !target->origin().https) {
     return Unavailable(absl::StrCat("the registry leads from https to ", target->ForMessage(),

@@ -116,7 +116,8 @@ class RegistryClient {
   bool WaitAfter(int attempt);
 
   // Where an upload continues, by the Location of an answer.
-  // Errors: UNAVAILABLE for a malformed one and for one that leads from HTTPS to HTTP.
+  // Errors: UNAVAILABLE for a malformed one and for one that leads from HTTPS to HTTP;
+  // RESOURCE_EXHAUSTED (LIMIT_EXCEEDED) for one that is too long.
   absl::StatusOr<Url> ResolveLocation(const RegistryAnswer& answer) const;
 
   // `host[:port]/path`.

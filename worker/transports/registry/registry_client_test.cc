@@ -17,6 +17,7 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 using ::testing::Not;
 
 constexpr char kBasic[] = "Basic YWxpY2U6czNjcmV0";  // alice:s3cret
@@ -173,6 +174,38 @@ TEST_F(RegistryClientTest, TriesAgainAfterAReset) {
   EXPECT_THAT(StatusOf(*client), IsOkAndHolds(204));
 }
 
+TEST_F(RegistryClientTest, MalformedChunksAreNotAskedForAgain) {
+  ServeInTurn({{}, {.raw = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"}});
+  const auto client = NewClient();
+  EXPECT_THAT(StatusOf(*client), IsOkAndHolds(200));
+  EXPECT_THAT(StatusOf(*client),
+              StatusIs(absl::StatusCode::kUnavailable, HasSubstr("chunked-encoding")));
+  EXPECT_EQ(server_->requests().size(), 2u);
+  EXPECT_THAT(sleeps_, IsEmpty());
+}
+
+TEST_F(RegistryClientTest, HangUpInTheHandshakeIsTriedAgainAsAResetIs) {
+  image_.set_plain_http_allowed(false);
+  for (const Then then : {Then::kClose, Then::kReset}) {
+    sleeps_.clear();
+    ServeInTurn({{}});
+    server_->AnswerHellosWith({.cut_after = 0, .then = then});
+    const auto client = NewClient();
+    EXPECT_THAT(StatusOf(*client), StatusIs(absl::StatusCode::kUnavailable));
+    EXPECT_EQ(server_->connections(), 4);
+    EXPECT_EQ(sleeps_.size(), 3u);
+  }
+}
+
+TEST_F(RegistryClientTest, AnswerThatIsNoTlsIsFinal) {
+  image_.set_plain_http_allowed(false);
+  ServeInTurn({{}});
+  server_->AnswerHellosWith({.status = 400, .then = Then::kClose});
+  const auto client = NewClient();
+  EXPECT_THAT(StatusOf(*client), StatusIs(absl::StatusCode::kUnavailable));
+  EXPECT_EQ(server_->connections(), 1);
+}
+
 TEST_F(RegistryClientTest, AnswerThatBreaksOffIsAskedForAgain) {
   const ScriptedReply whole = {.body = R"({"tags":["a"]})"};
   ScriptedReply cut = whole;
@@ -278,6 +311,27 @@ TEST_F(RegistryClientTest, ErrorOfTheServiceIsTheRequests) {
   EXPECT_EQ(server_->requests().size(), 1u);
 }
 
+TEST_F(RegistryClientTest, TokenThatFailedIsNotAskedForByEachThread) {
+  std::atomic<int> asked = 0;
+  broker_.set_authorize([&asked](const broker::Authorize&) -> absl::StatusOr<std::string> {
+    ++asked;
+    return MakeError(absl::StatusCode::kUnavailable, "REGISTRY_UNAVAILABLE", "no byte for 30s");
+  });
+  ServeInTurn(
+      {{.status = 401, .headers = {{"WWW-Authenticate", "Bearer realm=\"https://auth.test/t\""}}}});
+  const auto client = NewClient();
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 4; ++i) {
+    threads.emplace_back([&] {
+      EXPECT_THAT(StatusOf(*client), StatusIs(absl::StatusCode::kUnavailable, "no byte for 30s"));
+    });
+  }
+  for (std::thread& thread : threads) {
+    thread.join();
+  }
+  EXPECT_EQ(asked, 1);
+}
+
 TEST_F(RegistryClientTest, BasePathIsBelowNoRepository) {
   ServeInTurn({{}});
   const auto client = NewClient();
@@ -347,11 +401,30 @@ TEST_F(RegistryClientTest, ChallengeFromElsewhereGetsNoPassword) {
 }
 
 TEST_F(RegistryClientTest, RedirectsAreBounded) {
-  ServeInTurn({{.status = 302, .headers = {{"Location", "/again"}}}});
-  const auto client = NewClient();
-  EXPECT_THAT(StatusOf(*client),
-              StatusIs(absl::StatusCode::kUnavailable, HasSubstr("more than 5 redirects")));
+  const ScriptedReply redirect = {.status = 302, .headers = {{"Location", "/again?sig=canary"}}};
+  std::vector<ScriptedReply> replies(kMaxRedirects, redirect);
+  replies.push_back({.status = 204});
+  ServeInTurn(replies);
+  EXPECT_THAT(StatusOf(*NewClient()), IsOkAndHolds(204));
+  ServeInTurn({redirect});
+  const absl::Status status = StatusOf(*NewClient()).status();
+  EXPECT_THAT(status, StatusIs(absl::StatusCode::kResourceExhausted,
+                               "Get \"http://registry.test:5000/again\": more than 5 redirects"));
+  EXPECT_EQ(ErrorReason(status), "LIMIT_EXCEEDED");
   EXPECT_EQ(server_->requests().size(), 6u);
+  EXPECT_THAT(sleeps_, IsEmpty());
+}
+
+TEST_F(RegistryClientTest, LocationIsReadUpToItsBound) {
+  const std::string longest = "/?" + std::string(kMaxUrlBytes - 2, 'x');
+  ServeInTurn({{.status = 302, .headers = {{"Location", longest}}}, {.status = 204}});
+  EXPECT_THAT(StatusOf(*NewClient()), IsOkAndHolds(204));
+  ServeInTurn({{.status = 302, .headers = {{"Location", longest + "x"}}}});
+  const absl::Status status = StatusOf(*NewClient()).status();
+  EXPECT_THAT(status, StatusIs(absl::StatusCode::kResourceExhausted,
+                               "Get \"http://registry.test:5000/v2/lib/app/x\": the registry's "
+                               "Location: a URL of more than 16384 bytes"));
+  EXPECT_EQ(ErrorReason(status), "LIMIT_EXCEEDED");
 }
 
 TEST_F(RegistryClientTest, WritesAreNotRedirected) {
@@ -366,9 +439,22 @@ TEST_F(RegistryClientTest, MalformedLocationIsUnavailable) {
   for (const std::string location : {"", "ftp://x.test/", "http://user:pw@x.test/"}) {
     ServeInTurn({{.status = 302, .headers = {{"Location", location}}}});
     const auto client = NewClient();
-    EXPECT_THAT(StatusOf(*client), StatusIs(absl::StatusCode::kUnavailable, HasSubstr("Location")))
+    EXPECT_THAT(StatusOf(*client),
+                StatusIs(absl::StatusCode::kUnavailable,
+                         HasSubstr("Get \"http://registry.test:5000/v2/lib/app/x\": the "
+                                   "registry's Location: malformed URL")))
         << location;
   }
+}
+
+TEST_F(RegistryClientTest, MalformedLocationIsToldWithTheUrlThatGaveIt) {
+  ServeInTurn({{.status = 307, .headers = {{"Location", "/there?sig=canary"}}},
+               {.status = 307, .headers = {{"Location", "ftp://x.test/?sig=canary"}}}});
+  const absl::Status status = StatusOf(*NewClient()).status();
+  EXPECT_THAT(status,
+              StatusIs(absl::StatusCode::kUnavailable,
+                       HasSubstr("Get \"http://registry.test:5000/there\": the registry's")));
+  EXPECT_THAT(std::string(status.message()), Not(HasSubstr("canary")));
 }
 
 TEST_F(RegistryClientTest, MessagesShowNoQueriesAndNoPasswords) {

@@ -161,4 +161,12 @@ absl::Status RegistryAnswerError(RegistryObject object, int status, absl::string
   return MakeError(meaning.code, meaning.reason, TextOf(object, status, error), metadata);
 }
 
+absl::Status RegistryUrlError(const absl::Status& error, absl::string_view what) {
+  if (absl::IsResourceExhausted(error)) {
+    return WithContext(error, what);
+  }
+  return MakeError(kUnavailable.code, kUnavailable.reason,
+                   absl::StrCat(what, ": ", error.message()));
+}
+
 }  // namespace holkas

@@ -42,6 +42,11 @@ std::vector<RegistryError> ParseRegistryErrors(absl::string_view body);
 // `registry_code`.
 absl::Status RegistryAnswerError(RegistryObject object, int status, absl::string_view body);
 
+// The error of a registry whose URL was refused with `error` (worker/http/url.h); `what` it is of
+// the registry's. Errors: UNAVAILABLE (REGISTRY_UNAVAILABLE); RESOURCE_EXHAUSTED (LIMIT_EXCEEDED)
+// where the URL is too long.
+absl::Status RegistryUrlError(const absl::Status& error, absl::string_view what);
+
 }  // namespace holkas
 
 #endif  // HOLKAS_WORKER_TRANSPORTS_REGISTRY_REGISTRY_ERROR_H_

@@ -86,6 +86,23 @@ TEST(RegistryError, HostileTextIsEscapedAndCut) {
   EXPECT_LT(message.size(), 600u);
 }
 
+TEST(RegistryError, BodyIsReadUpToItsBound) {
+  const std::string body = Body("DENIED", "no");
+  const std::string longest = body + std::string(kMaxErrorBodyBytes - body.size(), ' ');
+  EXPECT_EQ(ParseRegistryErrors(longest).size(), 1u);
+  EXPECT_TRUE(ParseRegistryErrors(longest + " ").empty());
+}
+
+TEST(RegistryError, RefusedUrlIsTheRegistrysFaultOrALimit) {
+  absl::Status status = RegistryUrlError(absl::InvalidArgumentError("port"), "its link");
+  EXPECT_THAT(status, StatusIs(absl::StatusCode::kUnavailable, "its link: port"));
+  EXPECT_EQ(ErrorReason(status), "REGISTRY_UNAVAILABLE");
+  status = RegistryUrlError(
+      MakeError(absl::StatusCode::kResourceExhausted, "LIMIT_EXCEEDED", "long"), "its link");
+  EXPECT_THAT(status, StatusIs(absl::StatusCode::kResourceExhausted, "its link: long"));
+  EXPECT_EQ(ErrorReason(status), "LIMIT_EXCEEDED");
+}
+
 TEST(RegistryError, DeepAndLongBodiesAreNoErrorsOfTheRegistry) {
   EXPECT_TRUE(ParseRegistryErrors(std::string(60000, '[')).empty());
   EXPECT_TRUE(ParseRegistryErrors(Body("DENIED", std::string(kMaxErrorBodyBytes, 'x'))).empty());

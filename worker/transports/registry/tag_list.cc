@@ -15,6 +15,7 @@
 #include "proto/wire/digest.h"
 #include "proto/wire/error.h"
 #include "proto/wire/status_macros.h"
+#include "worker/transports/registry/registry_error.h"
 #include "worker/transports/registry/registry_mirrors.h"
 #include "worker/transports/registry/tag_page.h"
 
@@ -53,7 +54,7 @@ absl::StatusOr<std::optional<Url>> NextPage(const RegistryAnswer& answer) {
   }
   absl::StatusOr<Url> next = answer.url().Resolve(*reference);
   if (!next.ok()) {
-    return Malformed(absl::StrCat("the next page: ", next.status().message()));
+    return RegistryUrlError(next.status(), "the next page");
   }
   if (next->origin() != answer.url().origin()) {
     return Malformed(absl::StrCat("the next page is in another place: ", next->ForMessage()));

@@ -227,7 +227,7 @@ TEST_F(TagListTest, WhatIsNoListIsUnavailable) {
   }
 }
 
-TEST_F(TagListTest, DeepPageIsUnavailable) {
+TEST_F(TagListTest, DeepPageIsResourceExhausted) {
   const auto nested = [](int depth) {
     std::string body = "{\"a\":";
     for (int i = 0; i < depth; ++i) {
@@ -238,7 +238,8 @@ TEST_F(TagListTest, DeepPageIsUnavailable) {
   ServeInTurn({{.body = nested(63)}});
   EXPECT_OK(Read().status());
   ServeInTurn({{.body = nested(64)}});
-  EXPECT_THAT(Read(), StatusIs(absl::StatusCode::kUnavailable, HasSubstr("nested too deeply")));
+  EXPECT_THAT(Read(),
+              StatusIs(absl::StatusCode::kResourceExhausted, HasSubstr("more than 64 levels")));
 }
 
 TEST_F(TagListTest, LongWordsAreNotKept) {

@@ -180,7 +180,13 @@ class PageParser {
     return !AtTag() || Refuse("the list of tags has a tag that is not a string");
   }
 
-  bool Open() { return ++depth_ <= kMaxDepth || Refuse("the list of tags is nested too deeply"); }
+  bool Open() {
+    if (++depth_ > kMaxDepth) {
+      status_ = LimitExceeded(absl::StrCat("more than ", kMaxDepth, " levels"));
+      return false;
+    }
+    return true;
+  }
 
   bool Refuse(absl::string_view why) {
     status_ = Malformed(why);
