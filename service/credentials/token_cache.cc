@@ -12,32 +12,50 @@ namespace {
 // How often a waiting job looks whether it is still wanted.
 constexpr absl::Duration kTick = absl::Milliseconds(20);
 
+// Whether a failed fetch says something about the realm, and not about the job that fetched: one
+// that was cancelled, or whose time was up, leaves the fetching to the next one.
+bool IsRealms(const absl::Status& failure) {
+  return absl::IsUnavailable(failure) || absl::IsUnauthenticated(failure) ||
+         absl::IsPermissionDenied(failure);
+}
+
 }  // namespace
 
 absl::StatusOr<std::string> TokenCache::Get(const std::string& key,
                                             const Cancellation& cancellation, const Fetch& fetch) {
+  const auto fetching = std::make_shared<Fetching>();
   {
     absl::MutexLock lock(&mutex_);
-    for (auto is_free =
-             [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return fetching_.count(key) == 0; };
-         !mutex_.AwaitWithTimeout(absl::Condition(&is_free), kTick);) {
-      if (cancellation.cancelled()) {
-        return absl::CancelledError("nobody wants the token any more");
-      }
-    }
+    RETURN_IF_ERROR(AwaitOther(key, cancellation));
     const auto found = tokens_.find(key);
     if (found != tokens_.end() && found->second.expires > absl::Now()) {
       return found->second.text;
     }
-    fetching_.insert(key);
+    fetching_[key] = fetching;
   }
-  // A job that fails or is cancelled leaves the fetching to the next one that waits.
   absl::StatusOr<Token> token = fetch();
   absl::MutexLock lock(&mutex_);
   fetching_.erase(key);
+  fetching->ended = true;
+  fetching->result = token.status();
   RETURN_IF_ERROR(token.status());
   Keep(key, *token);
   return std::move(token->text);
+}
+
+absl::Status TokenCache::AwaitOther(const std::string& key, const Cancellation& cancellation) {
+  for (auto other = fetching_.find(key); other != fetching_.end(); other = fetching_.find(key)) {
+    const std::shared_ptr<Fetching> fetching = other->second;
+    while (!mutex_.AwaitWithTimeout(absl::Condition(&fetching->ended), kTick)) {
+      if (cancellation.cancelled()) {
+        return absl::CancelledError("nobody wants the token any more");
+      }
+    }
+    if (IsRealms(fetching->result)) {
+      return fetching->result;
+    }
+  }
+  return absl::OkStatus();
 }
 
 void TokenCache::Keep(const std::string& key, const Token& token) {

@@ -73,6 +73,46 @@ TEST_F(TokenCacheTest, FailureIsNotKept) {
   EXPECT_THAT(cache_.Get("k", cancellation_, Fetch("a", absl::Hours(1))), IsOkAndHolds("a"));
 }
 
+// What `threads` of them get where every fetch takes a while and fails so.
+std::vector<absl::Status> FailTogether(TokenCache& cache, int threads, const absl::Status& failure,
+                                       std::atomic<int>& fetched) {
+  const TokenCache::Fetch fail = [&]() -> absl::StatusOr<TokenCache::Token> {
+    ++fetched;
+    absl::SleepFor(absl::Milliseconds(200));
+    return failure;
+  };
+  std::vector<absl::Status> results(threads);
+  std::vector<std::thread> running;
+  for (absl::Status& result : results) {
+    running.emplace_back([&] { result = cache.Get("k", Cancellation(), fail).status(); });
+  }
+  for (std::thread& thread : running) {
+    thread.join();
+  }
+  return results;
+}
+
+TEST_F(TokenCacheTest, RealmThatFailsOneFailsThoseThatWait) {
+  for (const absl::Status& failure :
+       {absl::UnavailableError("stalls"), absl::UnauthenticatedError("no"),
+        absl::PermissionDeniedError("no")}) {
+    fetched_ = 0;
+    for (const absl::Status& result : FailTogether(cache_, 8, failure, fetched_)) {
+      EXPECT_EQ(result, failure);
+    }
+    EXPECT_LT(fetched_, 3);  // one, but for a thread that came late
+  }
+}
+
+TEST_F(TokenCacheTest, JobThatGivesUpLeavesTheFetchingToTheNext) {
+  for (const absl::Status& failure :
+       {absl::CancelledError("gone"), absl::DeadlineExceededError("late")}) {
+    fetched_ = 0;
+    FailTogether(cache_, 4, failure, fetched_);
+    EXPECT_EQ(fetched_, 4);
+  }
+}
+
 TEST_F(TokenCacheTest, WhoWaitsCanBeCancelled) {
   std::atomic<bool> fetching = false;
   std::atomic<bool> go_on = false;
