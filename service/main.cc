@@ -26,6 +26,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/time/clock.h"
 #include "proto/credentials/auth_file_search.h"
+#include "proto/registries/registries_conf.h"
 #include "proto/wire/error.h"
 #include "proto/wire/proto_duration.h"
 #include "proto/wire/status_macros.h"
@@ -42,7 +43,6 @@
 #include "service/jobs/job_runner.h"
 #include "service/policy/network.h"
 #include "service/policy/registry_rules.h"
-#include "service/registries/registries_conf.h"
 #include "service/rpc/get_server_info.h"
 #include "service/rpc/grpc_server.h"
 #include "service/rpc/image_service.h"
@@ -116,12 +116,7 @@ RegistriesConfFiles RegistriesConfFilesOf(const ServerConfig& config, bool is_pr
   if (!is_private) {
     return path.empty() ? RegistriesConfFiles() : RegistriesConfAt(path);
   }
-  RegistriesConfEnvironment environment;
-  environment.home = Variable("HOME");
-  environment.containers_registries_conf = Variable("CONTAINERS_REGISTRIES_CONF");
-  environment.registries_config_path = Variable("REGISTRIES_CONFIG_PATH");
-  environment.exists = [](const std::string& file) { return access(file.c_str(), F_OK) == 0; };
-  return FindRegistriesConf(path, environment);
+  return FindRegistriesConf(path, ProcessRegistriesConfEnvironment());
 }
 
 CredentialSettings CredentialSettingsOf(const ServerConfig& config, bool is_private) {

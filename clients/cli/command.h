@@ -39,6 +39,10 @@ struct CommandContext {
   AuthEnvironment auth_environment = {};
   // Where credential helpers are: PATH.
   std::string helper_path = {};
+  // `credential-helpers` of the user's registries.conf, which is the file at `path` where that is
+  // not empty.
+  std::function<absl::StatusOr<std::vector<std::string>>(const std::string& path)>
+      credential_helpers = {};
 };
 
 struct Command {

@@ -19,6 +19,8 @@ constexpr char kHelp[] =
     "Logs in to a registry, and keeps user name and password for other commands.\n"
     "\n"
     "REGISTRY is HOST[:PORT], or HOST[:PORT]/PATH for credentials of a namespace or repository.\n"
+    "They are kept in a file, or in the first of the credential-helpers of registries.conf that\n"
+    "takes them.\n"
     "\n"
     "Usage:\n"
     "holkas login [command options] REGISTRY\n"

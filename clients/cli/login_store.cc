@@ -18,14 +18,18 @@
 namespace holkas {
 namespace {
 
-// Skopeo's form of several errors, of which there is one.
-absl::Status OneError(const absl::Status& status) {
-  if (status.ok()) {
-    return status;
+// Skopeo's form of several errors; OK for none.
+absl::Status AllOf(const std::vector<absl::Status>& errors) {
+  if (errors.empty()) {
+    return absl::OkStatus();
   }
-  return MakeError(status.code(), ErrorReason(status),
-                   absl::StrCat("1 error occurred:\n\t* ", status.message(), "\n\n"),
-                   ErrorMetadata(status));
+  std::string message = errors.size() == 1 ? "1 error occurred:\n"
+                                           : absl::StrCat(errors.size(), " errors occurred:\n");
+  for (const absl::Status& error : errors) {
+    absl::StrAppend(&message, "\t* ", error.message(), "\n");
+  }
+  return MakeError(errors[0].code(), ErrorReason(errors[0]), absl::StrCat(message, "\n"),
+                   ErrorMetadata(errors[0]));
 }
 
 // The error of stat(2), as Go tells it; OK where `path` is there.
@@ -85,7 +89,11 @@ absl::StatusOr<LoginStore> LoginStore::Open(const FlagSet& flags, CommandContext
   if (!file.chosen) {
     files = AuthFilesToRead(environment);
   }
-  return LoginStore(std::move(file), std::move(files), context);
+  absl::StatusOr<Helpers> helpers = context.credential_helpers(flags.String("registries-conf"));
+  if (helpers.ok() && helpers->empty()) {
+    helpers->push_back(kAuthFileHelper);
+  }
+  return LoginStore(std::move(file), std::move(files), std::move(helpers), context);
 }
 
 absl::Status LoginStore::CheckFile() const {
@@ -106,99 +114,196 @@ absl::Status LoginStore::CheckRuntimeDirectory() const {
                                          "$XDG_RUNTIME_DIR."));
 }
 
+absl::StatusOr<LoginStore::Helpers> LoginStore::HelpersToChange() const {
+  if (file_.docker_compatible) {
+    return Helpers{kAuthFileHelper};
+  }
+  return helpers_;
+}
+
 absl::StatusOr<Credentials> LoginStore::Get(const CredentialKey& key) const {
-  if (absl::Status missing = CheckRuntimeDirectory(); !missing.ok()) {
-    console_.Log(LogLevel::kWarning,
-                 absl::StrCat(missing.message(),
-                              ": Trying to pull image in the event that it is a "
-                              "public image."));
+  constexpr char kDoing[] = "get credentials";
+  if (!helpers_.ok()) {
+    return WithContext(helpers_.status(), kDoing);
   }
-  absl::StatusOr<FoundCredentials> found = FindCredentials(key, {files_.begin(), files_.end()});
-  absl::StatusOr<Credentials> credentials =
-      found.ok() ? AskHelpers(*std::move(found), helper_path_) : found.status();
-  if (!credentials.ok()) {
-    return WithContext(OneError(credentials.status()), "get credentials");
+  std::vector<absl::Status> errors;
+  for (const std::string& helper : *helpers_) {
+    absl::StatusOr<Credentials> found = GetFrom(helper, key);
+    if (!found.ok()) {
+      console_.Log(LogLevel::kDebug,
+                   absl::StrCat("Error looking up credentials for ", key.ToString(),
+                                " in credential helper ", helper, ": ", found.status().message()));
+      errors.push_back(found.status());
+    } else if (!std::holds_alternative<NoCredentials>(*found)) {
+      return found;
+    }
   }
-  return credentials;
+  if (!errors.empty()) {
+    return WithContext(AllOf(errors), kDoing);
+  }
+  return NoCredentials();
+}
+
+absl::StatusOr<Credentials> LoginStore::GetFrom(const std::string& helper,
+                                                const CredentialKey& key) const {
+  if (helper == kAuthFileHelper) {
+    if (absl::Status missing = CheckRuntimeDirectory(); !missing.ok()) {
+      console_.Log(LogLevel::kWarning,
+                   absl::StrCat(missing.message(),
+                                ": Trying to pull image in the event that it is a "
+                                "public image."));
+    }
+  }
+  ASSIGN_OR_RETURN(FoundCredentials found,
+                   FindCredentials(key, CredentialSources(files_, {helper})));
+  return AskHelpers(std::move(found), helper_path_);
 }
 
 absl::StatusOr<std::string> LoginStore::Set(const CredentialKey& key,
                                             const UserPassword& login) const {
-  absl::StatusOr<std::string> place = SetUnexplained(key, login);
-  return place.ok() ? place : OneError(place.status());
+  ASSIGN_OR_RETURN(const std::string name, NameOf(key));
+  ASSIGN_OR_RETURN(const Helpers helpers, HelpersToChange());
+  std::vector<absl::Status> errors;
+  for (const std::string& helper : helpers) {
+    absl::StatusOr<std::string> place = helper == kAuthFileHelper
+                                            ? SetInFile(key, name, login)
+                                            : SetInHelper(helper, key, name, login);
+    if (place.ok()) {
+      return place;
+    }
+    console_.Log(LogLevel::kDebug,
+                 absl::StrCat("Error storing credentials for ", name, " in credential helper ",
+                              helper, ": ", place.status().message()));
+    errors.push_back(place.status());
+  }
+  return AllOf(errors);
 }
 
 absl::StatusOr<bool> LoginStore::Remove(const CredentialKey& key) const {
-  absl::StatusOr<bool> removed = RemoveUnexplained(key);
-  if (!removed.ok()) {
-    return WithContext(OneError(removed.status()),
-                       absl::StrCat("logging out of ", GoQuote(key.ToString())));
+  const std::string doing = absl::StrCat("logging out of ", GoQuote(key.ToString()));
+  const absl::StatusOr<std::string> name = NameOf(key);
+  const absl::StatusOr<Helpers> helpers = HelpersToChange();
+  if (!name.ok() || !helpers.ok()) {
+    return WithContext(name.ok() ? helpers.status() : name.status(), doing);
   }
-  return removed;
+  bool any_removed = false;
+  std::vector<absl::Status> errors;
+  for (const std::string& helper : *helpers) {
+    absl::StatusOr<bool> removed = helper == kAuthFileHelper ? RemoveFromFile(key, *name)
+                                                             : RemoveFromHelper(helper, key, *name);
+    if (!removed.ok()) {
+      errors.push_back(removed.status());
+    } else if (*removed) {
+      any_removed = true;
+    }
+  }
+  if (!errors.empty()) {
+    return WithContext(AllOf(errors), doing);
+  }
+  return any_removed;
 }
 
-absl::Status LoginStore::RemoveAll() const { return OneError(RemoveAllUnexplained()); }
+absl::Status LoginStore::RemoveAll() const {
+  ASSIGN_OR_RETURN(const Helpers helpers, HelpersToChange());
+  std::vector<absl::Status> errors;
+  for (const std::string& helper : helpers) {
+    absl::Status removed =
+        helper == kAuthFileHelper ? RemoveAllFromFile() : RemoveAllFromHelper(helper);
+    if (!removed.ok()) {
+      errors.push_back(std::move(removed));
+    }
+  }
+  return AllOf(errors);
+}
 
-absl::StatusOr<std::string> LoginStore::SetUnexplained(const CredentialKey& key,
-                                                       const UserPassword& login) const {
+absl::StatusOr<std::string> LoginStore::SetInFile(const CredentialKey& key, const std::string& name,
+                                                  const UserPassword& login) const {
   RETURN_IF_ERROR(CheckRuntimeDirectory());
-  ASSIGN_OR_RETURN(std::string name, KeyInFile(key));
   ASSIGN_OR_RETURN(AuthFile file, AuthFile::Read(file_.path, AuthFileFormat::kAuths));
-  std::string helper_name = HelperFor(file, name);
-  if (helper_name.empty()) {
+  std::string helper = HelperFor(file, name);
+  if (helper.empty()) {
     RETURN_IF_ERROR(SetAuth(file_.path, name, login));
     return file_.path;
   }
-  if (key.IsNamespaced()) {
-    return NamespaceRefused(helper_name);
-  }
-  ASSIGN_OR_RETURN(CredentialHelper helper, CredentialHelper::Find(helper_name, helper_path_));
-  RETURN_IF_ERROR(helper.Store(name, login));
+  ASSIGN_OR_RETURN(std::string place, SetInHelper(helper, key, name, login));
   if (file.helpers().count(name) == 0) {
     RETURN_IF_ERROR(SetAuthInStore(file_.path, name));
   }
-  return absl::StrCat("credential helper: ", helper_name);
+  return place;
 }
 
-absl::StatusOr<bool> LoginStore::RemoveUnexplained(const CredentialKey& key) const {
+absl::StatusOr<std::string> LoginStore::SetInHelper(const std::string& helper,
+                                                    const CredentialKey& key,
+                                                    const std::string& name,
+                                                    const UserPassword& login) const {
+  if (key.IsNamespaced()) {
+    return NamespaceRefused(helper);
+  }
+  ASSIGN_OR_RETURN(CredentialHelper program, CredentialHelper::Find(helper, helper_path_));
+  RETURN_IF_ERROR(program.Store(name, login));
+  return absl::StrCat("credential helper: ", helper);
+}
+
+absl::StatusOr<bool> LoginStore::RemoveFromFile(const CredentialKey& key,
+                                                const std::string& name) const {
   RETURN_IF_ERROR(CheckRuntimeDirectory());
-  ASSIGN_OR_RETURN(std::string name, KeyInFile(key));
   ASSIGN_OR_RETURN(AuthFile file, AuthFile::Read(file_.path, AuthFileFormat::kAuths));
   std::string helper = HelperFor(file, name);
   bool in_helper = false;
-  if (!helper.empty() && !key.IsNamespaced()) {
-    ASSIGN_OR_RETURN(in_helper, Erase(helper, name));
+  if (!helper.empty()) {
+    ASSIGN_OR_RETURN(in_helper, RemoveFromHelper(helper, key, name));
   }
   ASSIGN_OR_RETURN(bool in_file, RemoveAuth(file_.path, name));
   return in_helper || in_file;
 }
 
-absl::Status LoginStore::RemoveAllUnexplained() const {
+absl::StatusOr<bool> LoginStore::RemoveFromHelper(const std::string& helper,
+                                                  const CredentialKey& key,
+                                                  const std::string& name) const {
+  if (key.IsNamespaced()) {
+    return false;
+  }
+  return Erase(helper, name);
+}
+
+absl::Status LoginStore::RemoveAllFromFile() const {
   RETURN_IF_ERROR(CheckRuntimeDirectory());
   ASSIGN_OR_RETURN(AuthFile file, AuthFile::Read(file_.path, AuthFileFormat::kAuths));
   std::map<std::string, std::string> helpers = file.helpers();
-  for (const std::string& key : file.Keys()) {
-    helpers.insert({key, HelperFor(file, key)});
+  for (const std::string& name : file.Keys()) {
+    helpers.insert({name, HelperFor(file, name)});
   }
-  for (const auto& [key, helper] : helpers) {
+  for (const auto& [name, helper] : helpers) {
     if (!helper.empty()) {
-      RETURN_IF_ERROR(Erase(helper, key).status());
+      RETURN_IF_ERROR(Erase(helper, name).status());
     }
   }
   return RemoveAllAuths(file_.path, file_.docker_compatible);
 }
 
-absl::StatusOr<bool> LoginStore::Erase(const std::string& helper, const std::string& key) const {
+absl::Status LoginStore::RemoveAllFromHelper(const std::string& helper) const {
+  if (!CredentialHelper::IsInstalled(helper, helper_path_)) {
+    return absl::OkStatus();
+  }
+  ASSIGN_OR_RETURN(CredentialHelper program, CredentialHelper::Find(helper, helper_path_));
+  ASSIGN_OR_RETURN(const std::vector<std::string> names, program.List());
+  for (const std::string& name : names) {
+    RETURN_IF_ERROR(Erase(helper, name).status());
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<bool> LoginStore::Erase(const std::string& helper, const std::string& name) const {
   absl::StatusOr<CredentialHelper> program = CredentialHelper::Find(helper, helper_path_);
-  absl::Status erased = program.ok() ? program->Erase(key) : program.status();
+  absl::Status erased = program.ok() ? program->Erase(name) : program.status();
   if (!erased.ok() && !absl::IsNotFound(erased)) {
-    return WithContext(
-        erased, absl::StrCat("removing credentials for ", key, " from credential helper ", helper));
+    return WithContext(erased, absl::StrCat("removing credentials for ", name,
+                                            " from credential helper ", helper));
   }
   return erased.ok();
 }
 
-absl::StatusOr<std::string> LoginStore::KeyInFile(const CredentialKey& key) const {
+absl::StatusOr<std::string> LoginStore::NameOf(const CredentialKey& key) const {
   const std::string& name = key.ToString();
   if (!file_.docker_compatible) {
     return name;
@@ -212,8 +317,8 @@ absl::StatusOr<std::string> LoginStore::KeyInFile(const CredentialKey& key) cons
   return name == "docker.io" ? std::string(kDockerHubServer) : name;
 }
 
-std::string LoginStore::HelperFor(const AuthFile& file, const std::string& key) const {
-  auto helper = file.helpers().find(key);
+std::string LoginStore::HelperFor(const AuthFile& file, const std::string& name) const {
+  auto helper = file.helpers().find(name);
   if (helper != file.helpers().end()) {
     return helper->second;
   }

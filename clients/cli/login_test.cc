@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "clients/cli/testing/command_line_test.h"
 #include "gmock/gmock.h"
@@ -67,6 +68,41 @@ case $1 in
 esac
 )"));
     ASSERT_EQ(chmod(helper.c_str(), 0755), 0);
+  }
+
+  // A helper that keeps what it is told for each server in a file of its own, in a directory of its
+  // name.
+  void WriteKeeper(const std::string& name) {
+    const std::string store = absl::StrCat(root_, "/", name);
+    std::filesystem::create_directories(store);
+    constexpr char kScript[] = R"sh(
+missing() { echo credentials not found in native keychain; exit 1; }
+case $1 in
+  store) cat > new; mv new "$(sed 's/.*"ServerURL":"\([^"]*\)".*/\1/' new)" ;;
+  erase) read -r server; rm "$server" 2> /dev/null || missing ;;
+  get) read -r server; cat "$server" 2> /dev/null || missing ;;
+  list) echo '{'; ls | sed 's/.*/"&":"x"/' | paste -sd,; echo '}' ;;
+esac
+)sh";
+    std::string helper = Write(absl::StrCat("docker-credential-", name),
+                               absl::StrCat("#!/bin/sh\ncd '", store, "'\n", kScript));
+    ASSERT_EQ(chmod(helper.c_str(), 0755), 0);
+  }
+  void WriteBroken(const std::string& name) {
+    std::string helper =
+        Write(absl::StrCat("docker-credential-", name), "#!/bin/sh\necho SECRET; exit 3\n");
+    ASSERT_EQ(chmod(helper.c_str(), 0755), 0);
+  }
+  // One that can be asked, but keeps nothing.
+  void WriteRefuser(const std::string& name) {
+    std::string helper = Write(absl::StrCat("docker-credential-", name),
+                               "#!/bin/sh\n[ $1 = get ] && echo '{}' || exit 3\n");
+    ASSERT_EQ(chmod(helper.c_str(), 0755), 0);
+  }
+  // What the keepers keep.
+  std::string Kept(const std::string& path) { return Contents(absl::StrCat(root_, "/", path)); }
+  void Keep(const std::string& path, const std::string& user) {
+    Write(path, absl::StrCat(R"({"Username":")", user, R"(","Secret":"right"})"));
   }
 
   std::string root_;
@@ -354,6 +390,159 @@ TEST_F(LoginTest, DockersStoreKeepsWhatDockersFileWouldKeep) {
   EXPECT_EQ(Run({"logout", "--compat-auth-file", file, "--all"}), 0);
   EXPECT_EQ(Contents(root_ + "/erased"), "https://index.docker.io/v1/\n");
   EXPECT_THAT(Contents(file), AllOf(HasSubstr("\"auths\": {}"), HasSubstr("credsStore")));
+}
+
+TEST_F(LoginTest, FirstHelperOfRegistriesConfThatWorksKeepsCredentials) {
+  WriteRefuser("bad");
+  WriteKeeper("one");
+  WriteKeeper("two");
+  credential_helpers_ = {{"bad", "one", "two", "containers-auth.json"}};
+  EXPECT_EQ(Run({"--registries-conf=my.conf", "--server=", "login", "-v", "-u", "me", "-p", "right",
+                 "a.test"}),
+            0);
+  EXPECT_EQ(registries_conf_, "my.conf");
+  EXPECT_EQ(out_, "Used:  credential helper: one\nLogin Succeeded!\n");
+  EXPECT_EQ(err_, "");
+  EXPECT_EQ(Kept("one/a.test"), R"({"Secret":"right","ServerURL":"a.test","Username":"me"})");
+  EXPECT_EQ(Kept("two/a.test"), "");
+  EXPECT_FALSE(std::filesystem::exists(session_));
+}
+
+TEST_F(LoginTest, FileHasItsPlaceAmongTheHelpers) {
+  WriteKeeper("one");
+  credential_helpers_ = {{"containers-auth.json", "one"}};
+  EXPECT_EQ(Run({"login", "-v", "-u", "me", "-p", "right", "a.test"}), 0);
+  EXPECT_EQ(out_, absl::StrCat("Used:  ", session_, "\nLogin Succeeded!\n"));
+  EXPECT_EQ(Contents(session_), kLoggedIn);
+  EXPECT_EQ(Kept("one/a.test"), "");
+}
+
+TEST_F(LoginTest, HelpersThatAllFailAreAllNamed) {
+  WriteBroken("bad");
+  credential_helpers_ = {{"bad", "containers-auth.json", "none"}};
+  EXPECT_EQ(Run({"login", "--get-login", "a.test"}), 1);
+  EXPECT_THAT(err_, EndsWith(Fatal("get credentials: 2 errors occurred:\\n\\t* "
+                                   "docker-credential-bad get: exit status 3\\n\\t* "
+                                   "docker-credential-none: executable file not found in "
+                                   "$PATH\\n\\n")));
+  WriteRefuser("bad");
+  credential_helpers_ = {{"bad", "bad"}};
+  EXPECT_EQ(Run({"login", "-u", "me", "-p", "right", "a.test"}), 1);
+  EXPECT_THAT(err_, EndsWith(Fatal("2 errors occurred:\\n\\t* "
+                                   "docker-credential-bad store: exit status 3\\n\\t* "
+                                   "docker-credential-bad store: exit status 3\\n\\n")));
+  EXPECT_EQ(Run({"login", "-u", "me", "-p", "right", "a.test/team"}), 1);
+  EXPECT_THAT(err_, HasSubstr("namespaced key is not supported for credential helper bad"));
+}
+
+TEST_F(LoginTest, NamespaceIsKeptInTheFileBehindAHelper) {
+  WriteKeeper("one");
+  credential_helpers_ = {{"one", "containers-auth.json"}};
+  EXPECT_EQ(Run({"login", "-u", "me", "-p", "right", "a.test/team"}), 0);
+  EXPECT_THAT(Contents(session_), HasSubstr("\"a.test/team\": {"));
+  Keep("one/a.test", "other");
+  EXPECT_EQ(Run({"logout", "a.test/team"}), 0);
+  EXPECT_EQ(Contents(session_), kNobody);
+  EXPECT_NE(Kept("one/a.test"), "");
+}
+
+TEST_F(LoginTest, UserIsThatOfTheFirstHelperThatKnows) {
+  WriteBroken("bad");
+  WriteKeeper("one");
+  WriteKeeper("two");
+  Keep("two/a.test", "two");
+  std::string file = Write("run/containers/auth.json", kLoggedIn);
+  credential_helpers_ = {{"bad", "one", "two", "containers-auth.json"}};
+  EXPECT_EQ(Run({"login", "--get-login", "a.test/team"}), 0);
+  EXPECT_EQ(out_, "two\n");
+  credential_helpers_ = {{"one", "containers-auth.json", "two"}};
+  EXPECT_EQ(Run({"login", "--get-login", "a.test"}), 0);
+  EXPECT_EQ(out_, "me\n");
+  Write("run/containers/auth.json", "{");
+  EXPECT_EQ(Run({"login", "--get-login", "a.test"}), 0);
+  EXPECT_EQ(out_, "two\n");
+  credential_helpers_ = {{"one"}};
+  EXPECT_EQ(Run({"login", "--get-login", "a.test"}), 1);
+  EXPECT_THAT(err_, EndsWith(Fatal("not logged into a.test")));
+}
+
+TEST_F(LoginTest, LogoutForgetsInAllHelpers) {
+  WriteKeeper("one");
+  WriteKeeper("two");
+  WriteKeeper("three");
+  Keep("one/a.test", "x");
+  Keep("one/b.test", "x");
+  Keep("three/a.test", "x");
+  Write("run/containers/auth.json", kLoggedIn);
+  credential_helpers_ = {{"one", "two", "containers-auth.json", "three"}};
+  EXPECT_EQ(Run({"logout", "a.test"}), 0);
+  EXPECT_EQ(out_, "Removed login credentials for a.test\n");
+  EXPECT_EQ(Kept("one/a.test") + Kept("three/a.test"), "");
+  EXPECT_NE(Kept("one/b.test"), "");
+  EXPECT_EQ(Contents(session_), kNobody);
+  EXPECT_EQ(Run({"logout", "a.test"}), 1);
+  EXPECT_THAT(err_, EndsWith(Fatal("not logged into a.test")));
+}
+
+TEST_F(LoginTest, LogoutForgetsBehindAHelperThatFails) {
+  WriteBroken("bad");
+  WriteKeeper("one");
+  Keep("one/a.test", "x");
+  Write("run/containers/auth.json", kLoggedIn);
+  credential_helpers_ = {{"bad", "containers-auth.json", "none", "one"}};
+  EXPECT_EQ(Run({"logout", "a.test"}), 1);
+  EXPECT_THAT(err_, EndsWith(Fatal(R"(logging out of \"a.test\": 2 errors occurred:\n\t* removing )"
+                                   "credentials for a.test from credential helper bad: "
+                                   R"(docker-credential-bad erase: exit status 3\n\t* removing )"
+                                   "credentials for a.test from credential helper none: "
+                                   "docker-credential-none: executable file not found in "
+                                   R"($PATH\n\n)")));
+  EXPECT_EQ(Kept("one/a.test"), "");
+  EXPECT_EQ(Contents(session_), kNobody);
+}
+
+TEST_F(LoginTest, LogoutOfAllForgetsWhatHelpersList) {
+  WriteBroken("bad");
+  WriteKeeper("one");
+  WriteKeeper("two");
+  for (const char* path : {"one/a.test", "one/b.test:5000", "two/a.test"}) {
+    Keep(path, "x");
+  }
+  Write("run/containers/auth.json", kLoggedIn);
+  credential_helpers_ = {{"one", "none", "two", "containers-auth.json"}};
+  EXPECT_EQ(Run({"logout", "--all"}), 0);
+  EXPECT_EQ(out_, "Removed login credentials for all registries\n");
+  EXPECT_EQ(err_, "");
+  EXPECT_EQ(Kept("one/a.test") + Kept("one/b.test:5000") + Kept("two/a.test"), "");
+  EXPECT_EQ(Contents(session_), kNobody);
+  Keep("two/a.test", "x");
+  credential_helpers_ = {{"bad", "two"}};
+  EXPECT_EQ(Run({"logout", "--all"}), 1);
+  EXPECT_THAT(err_, EndsWith(Fatal(R"(1 error occurred:\n\t* docker-credential-bad list: )"
+                                   R"(exit status 3\n\n)")));
+  EXPECT_EQ(Kept("two/a.test"), "");
+}
+
+TEST_F(LoginTest, HelpersOfRegistriesConfHaveNoPartInDockersFile) {
+  WriteKeeper("one");
+  credential_helpers_ = {{"one"}};
+  std::string file = root_ + "/config.json";
+  EXPECT_EQ(Run({"login", "--compat-auth-file", file, "-u", "me", "-p", "right", "a.test"}), 0);
+  EXPECT_EQ(Contents(file), kLoggedIn);
+  EXPECT_EQ(Run({"logout", "--compat-auth-file", file, "a.test"}), 0);
+  EXPECT_EQ(Contents(file), kNobody);
+  EXPECT_EQ(Kept("one/a.test"), "");
+}
+
+TEST_F(LoginTest, RegistriesConfThatCannotBeReadIsAnError) {
+  credential_helpers_ = absl::InvalidArgumentError("loading registries configuration: why");
+  EXPECT_EQ(Run({"login", "--get-login", "a.test"}), 1);
+  EXPECT_THAT(err_, EndsWith(Fatal("get credentials: loading registries configuration: why")));
+  EXPECT_EQ(Run({"logout", "a.test"}), 1);
+  EXPECT_THAT(err_, EndsWith(Fatal(R"(logging out of \"a.test\": loading registries )"
+                                   "configuration: why")));
+  EXPECT_EQ(Run({"logout", "--all"}), 1);
+  EXPECT_THAT(err_, EndsWith(Fatal("loading registries configuration: why")));
 }
 
 TEST_F(LoginTest, LogoutForgetsExactlyOneKey) {

@@ -15,6 +15,7 @@ constexpr char kHelp[] =
     "Forgets the credentials that login keeps for a registry.\n"
     "\n"
     "REGISTRY is HOST[:PORT], or HOST[:PORT]/PATH for those of a namespace or repository.\n"
+    "They are removed from the file and from all credential-helpers of registries.conf.\n"
     "\n"
     "Usage:\n"
     "holkas logout [command options] REGISTRY\n"

@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/status/statusor.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "clients/cli/command.h"
@@ -19,6 +20,9 @@
 #include "clients/cli/console.h"
 #include "clients/cli/run.h"
 #include "proto/credentials/auth_file_search.h"
+#include "proto/registries/registries_conf.h"
+#include "proto/registries/registry_table.h"
+#include "proto/wire/status_macros.h"
 
 namespace holkas {
 namespace {
@@ -42,6 +46,12 @@ void ReapOrphans() {
   }
 }
 
+absl::StatusOr<std::vector<std::string>> CredentialHelpers(const std::string& path) {
+  ASSIGN_OR_RETURN(const RegistryTable table, LoadRegistriesConf(FindRegistriesConf(
+                                                  path, ProcessRegistriesConfEnvironment())));
+  return table.credential_helpers();
+}
+
 int Main(const std::vector<std::string>& arguments) {
   // A reader of standard output that went away must not leave a server behind.
   signal(SIGPIPE, SIG_IGN);
@@ -59,6 +69,7 @@ int Main(const std::vector<std::string>& arguments) {
           },
       .auth_environment = ProcessAuthEnvironment(),
       .helper_path = path == nullptr ? "" : path,
+      .credential_helpers = &CredentialHelpers,
   };
   // Orphans of a private server come to us.
   prctl(PR_SET_CHILD_SUBREAPER, 1);

@@ -216,6 +216,10 @@ absl::StatusOr<CredentialHelper> CredentialHelper::Find(const std::string& name,
   return Unavailable(absl::StrCat(program, ": executable file not found in $PATH"));
 }
 
+bool CredentialHelper::IsInstalled(const std::string& name, absl::string_view path) {
+  return Find(name, path).ok();
+}
+
 absl::StatusOr<Credentials> CredentialHelper::Get(const std::string& server) const {
   ASSIGN_OR_RETURN(Answer answer, Run("get", server));
   WipedAtEnd wiped(answer.text);
@@ -261,6 +265,23 @@ absl::Status CredentialHelper::Erase(const std::string& server) const {
     return absl::NotFoundError(absl::StrCat(name_, ": ", kNotFound));
   }
   return Failed("erase", answer.failure);
+}
+
+absl::StatusOr<std::vector<std::string>> CredentialHelper::List() const {
+  ASSIGN_OR_RETURN(Answer answer, Run("list", "unused"));
+  if (!answer.succeeded) {
+    Wipe(answer.text);
+    return Failed("list", answer.failure);
+  }
+  const json root = json::parse(answer.text, nullptr, /*allow_exceptions=*/false);
+  if (!root.is_object()) {
+    return Failed("list", "its answer is not a JSON object");
+  }
+  std::vector<std::string> servers;
+  for (const auto& [server, user] : root.items()) {
+    servers.push_back(server);
+  }
+  return servers;
 }
 
 absl::StatusOr<CredentialHelper::Answer> CredentialHelper::Run(const char* verb,

@@ -2,6 +2,7 @@
 #define HOLKAS_PROTO_CREDENTIALS_CREDENTIAL_HELPER_H_
 
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -25,6 +26,9 @@ class CredentialHelper {
   static absl::StatusOr<CredentialHelper> Find(const std::string& name, absl::string_view path,
                                                absl::Duration time_limit = absl::Seconds(10));
 
+  // Whether Find finds the helper `name`.
+  static bool IsInstalled(const std::string& name, absl::string_view path);
+
   // The credentials for `server`, NoCredentials where it has none.
   absl::StatusOr<Credentials> Get(const std::string& server) const;
 
@@ -33,6 +37,9 @@ class CredentialHelper {
 
   // Forgets `server`. Errors: NOT_FOUND where it has nothing for it.
   absl::Status Erase(const std::string& server) const;
+
+  // The servers that it has credentials for.
+  absl::StatusOr<std::vector<std::string>> List() const;
 
  private:
   struct Answer {

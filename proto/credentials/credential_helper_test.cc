@@ -22,7 +22,9 @@ namespace holkas {
 namespace {
 
 using testing::AllOf;
+using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::IsEmpty;
 using testing::Not;
 using testing::VariantWith;
 
@@ -168,6 +170,18 @@ TEST_F(CredentialHelperTest, OnlyThreeDescriptorsAreGivenToIt) {
   close(leaked);
 }
 
+TEST_F(CredentialHelperTest, ListGivesTheServersAlone) {
+  CredentialHelper helper = Helper(absl::StrCat(
+      "echo \"$1\" > ", root_, "/verb; echo '{\"a.test\":\"me\",\"https://b.test/v1/\":\"x\"}'"));
+  EXPECT_THAT(helper.List(), IsOkAndHolds(ElementsAre("a.test", "https://b.test/v1/")));
+  EXPECT_EQ(Contents("verb"), "list\n");
+  EXPECT_THAT(Helper("echo '{}'").List(), IsOkAndHolds(IsEmpty()));
+  ExpectUnavailable(Helper("echo SECRET; exit 3").List().status(),
+                    "docker-credential-test list: exit status 3");
+  ExpectUnavailable(Helper("echo '[\"SECRET\"]'").List().status(),
+                    "docker-credential-test list: its answer is not a JSON object");
+}
+
 TEST_F(CredentialHelperTest, NamesThatLeadElsewhereAreRefused) {
   for (const char* name : {"", "../x", "a/b", "a b", "a\n", "a;b", "$x"}) {
     absl::Status status = CredentialHelper::Find(name, path_).status();
@@ -181,6 +195,7 @@ TEST_F(CredentialHelperTest, ProgramIsFoundInAbsoluteDirectoriesAlone) {
   EXPECT_THAT(status, StatusIs(absl::StatusCode::kUnauthenticated,
                                "docker-credential-other: executable file not found in $PATH"));
   EXPECT_EQ(ErrorReason(status), "CREDENTIALS_UNAVAILABLE");
+  EXPECT_FALSE(CredentialHelper::IsInstalled("other", path_));
   // Not a program: no right to execute, a directory.
   std::ofstream(root_ + "/bin/docker-credential-text") << "x";
   std::filesystem::create_directories(root_ + "/bin/docker-credential-directory");
@@ -188,6 +203,7 @@ TEST_F(CredentialHelperTest, ProgramIsFoundInAbsoluteDirectoriesAlone) {
   EXPECT_THAT(CredentialHelper::Find("directory", path_),
               StatusIs(absl::StatusCode::kUnauthenticated));
   Helper("");
+  EXPECT_TRUE(CredentialHelper::IsInstalled("test", path_));
   std::filesystem::current_path(root_ + "/bin");
   EXPECT_THAT(CredentialHelper::Find("test", ":.:relative"),
               StatusIs(absl::StatusCode::kUnauthenticated));

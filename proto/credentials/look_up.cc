@@ -1,8 +1,9 @@
 #include "proto/credentials/look_up.h"
 
+#include <algorithm>
 #include <utility>
 
-#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
 #include "proto/credentials/credential_helper.h"
 #include "proto/wire/error.h"
 #include "proto/wire/status_macros.h"
@@ -29,6 +30,51 @@ absl::StatusOr<Credentials> Ask(const HelperEntry& entry, absl::string_view path
   return NoCredentials();
 }
 
+// All of `errors`, of which there is one at least.
+absl::Status Join(const std::vector<absl::Status>& errors) {
+  absl::Status joined = errors[0];
+  for (size_t i = 1; i < errors.size(); ++i) {
+    joined = MakeError(joined.code(), ErrorReason(joined),
+                       absl::StrCat(joined.message(), "; ", errors[i].message()));
+  }
+  return joined;
+}
+
+using Source = std::vector<CredentialSource>::iterator;
+
+// The first of them that is no file.
+Source BehindFiles(Source source, Source end) {
+  return std::find_if(source, end, [](const CredentialSource& one) {
+    return std::holds_alternative<GeneralHelper>(one);
+  });
+}
+
+// FindCredentials after `errors`.
+absl::StatusOr<FoundCredentials> Find(const CredentialKey& key,
+                                      std::vector<CredentialSource> sources,
+                                      std::vector<absl::Status> errors) {
+  Source source = sources.begin();
+  while (source != sources.end()) {
+    absl::StatusOr<AuthFile::Entry> entry = EntryOf(*source, key);
+    if (!entry.ok()) {
+      errors.push_back(entry.status());
+      source = BehindFiles(source, sources.end());
+      continue;
+    }
+    const bool of_file = std::holds_alternative<AuthFileLocation>(*source++);
+    if (std::holds_alternative<NoCredentials>(*entry)) {
+      continue;
+    }
+    FoundCredentials found = ToFound(*std::move(entry), key, {source, sources.end()});
+    if (auto* question = std::get_if<HelperQuestion>(&found)) {
+      question->of_file = of_file;
+      question->errors = std::move(errors);
+    }
+    return found;
+  }
+  return errors.empty() ? absl::StatusOr<FoundCredentials>(NoCredentials()) : Join(errors);
+}
+
 }  // namespace
 
 FoundCredentials ToFound(AuthFile::Entry entry, const CredentialKey& key,
@@ -47,22 +93,22 @@ FoundCredentials ToFound(AuthFile::Entry entry, const CredentialKey& key,
 
 absl::StatusOr<FoundCredentials> FindCredentials(const CredentialKey& key,
                                                  std::vector<CredentialSource> sources) {
-  for (auto source = sources.begin(); source != sources.end(); ++source) {
-    ASSIGN_OR_RETURN(AuthFile::Entry entry, EntryOf(*source, key));
-    if (!std::holds_alternative<NoCredentials>(entry)) {
-      return ToFound(std::move(entry), key, {source + 1, sources.end()});
-    }
-  }
-  return NoCredentials();
+  return Find(key, std::move(sources), {});
 }
 
 absl::StatusOr<Credentials> AskHelpers(FoundCredentials found, absl::string_view path) {
   while (auto* question = std::get_if<HelperQuestion>(&found)) {
-    ASSIGN_OR_RETURN(Credentials credentials, Ask(question->helper, path));
-    if (!std::holds_alternative<NoCredentials>(credentials)) {
+    absl::StatusOr<Credentials> credentials = Ask(question->helper, path);
+    if (credentials.ok() && !std::holds_alternative<NoCredentials>(*credentials)) {
       return credentials;
     }
-    ASSIGN_OR_RETURN(found, FindCredentials(question->key, std::move(question->later)));
+    std::vector<CredentialSource>& later = question->later;
+    if (!credentials.ok()) {
+      question->errors.push_back(credentials.status());
+      later.erase(later.begin(),
+                  question->of_file ? BehindFiles(later.begin(), later.end()) : later.begin());
+    }
+    ASSIGN_OR_RETURN(found, Find(question->key, std::move(later), std::move(question->errors)));
   }
   if (auto* basic = std::get_if<UserPassword>(&found)) {
     return std::move(*basic);

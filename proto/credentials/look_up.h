@@ -5,6 +5,7 @@
 #include <variant>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "proto/credentials/auth_file.h"
@@ -16,12 +17,20 @@ namespace holkas {
 
 // Looks credentials up in one source after the other. The first one that has some wins; helpers are
 // asked in a second step, since they are programs and may take their time.
+//
+// As with Skopeo, a file that cannot be used, or whose helper fails, ends the search in the files
+// right behind it, and a general helper that fails ends nothing: what comes after may still have
+// credentials. Where nothing has, what failed is the error.
 
 // A helper to ask, and where to go on should it know nothing.
 struct HelperQuestion {
   HelperEntry helper;
   CredentialKey key;
-  std::vector<CredentialSource> later;
+  std::vector<CredentialSource> later = {};
+  // Whether a file names the helper.
+  bool of_file = true;
+  // What failed before.
+  std::vector<absl::Status> errors = {};
 };
 
 using FoundCredentials = std::variant<NoCredentials, UserPassword, IdentityToken, HelperQuestion>;
@@ -31,8 +40,7 @@ FoundCredentials ToFound(AuthFile::Entry entry, const CredentialKey& key,
                          std::vector<CredentialSource> later);
 
 // What the files of `sources` say of `key`, up to the first helper. Reads files, runs nothing.
-// Errors: UNAUTHENTICATED (CREDENTIALS_UNAVAILABLE) for a file that is malformed or cannot be read;
-// the later ones are not looked at.
+// Errors: UNAUTHENTICATED (CREDENTIALS_UNAVAILABLE) for a file that is malformed or cannot be read.
 absl::StatusOr<FoundCredentials> FindCredentials(const CredentialKey& key,
                                                  std::vector<CredentialSource> sources);
 

@@ -89,6 +89,35 @@ TEST_F(LookUpTest, RequiredHelperThatFailsIsAnError) {
   EXPECT_THAT(LookUp(), StatusIs(absl::StatusCode::kUnauthenticated, HasSubstr("exit status 7")));
 }
 
+TEST_F(LookUpTest, SearchGoesOnBehindAGeneralHelperThatFails) {
+  sources_.push_back(GeneralHelper{"one"});
+  AddFile(R"({"auths": {"a.test": {"auth": "bWU6cHc="}}})");
+  WriteHelper("one", "exit 7");
+  EXPECT_THAT(LookUp(), IsOkAndHolds(VariantWith<UserPassword>(UserPassword{"me", "pw"})));
+  EXPECT_THAT(LookUp("b.test"),
+              StatusIs(absl::StatusCode::kUnauthenticated, HasSubstr("exit status 7")));
+}
+
+TEST_F(LookUpTest, GeneralHelpersAreAskedBehindFilesThatCannotBeUsed) {
+  AddFile("{");
+  AddFile(R"({"auths": {"a.test": {"auth": "bWU6cHc="}}})");
+  sources_.push_back(GeneralHelper{"one"});
+  EXPECT_THAT(LookUp(), StatusIs(absl::StatusCode::kUnauthenticated,
+                                 HasSubstr("it is not JSON; docker-credential-one: executable")));
+  WriteHelper("one", R"(echo '{"Username":"one","Secret":"s"}')");
+  EXPECT_THAT(LookUp(), IsOkAndHolds(VariantWith<UserPassword>(UserPassword{"one", "s"})));
+}
+
+TEST_F(LookUpTest, HelperOfAFileThatFailsEndsTheSearchInFilesAlone) {
+  AddFile(R"({"credHelpers": {"a.test": "one"}})");
+  AddFile(R"({"auths": {"a.test": {"auth": "bWU6cHc="}}})");
+  EXPECT_THAT(LookUp(), StatusIs(absl::StatusCode::kUnauthenticated,
+                                 HasSubstr("docker-credential-one: executable")));
+  sources_.push_back(GeneralHelper{"two"});
+  WriteHelper("two", R"(echo '{"Username":"two","Secret":"s"}')");
+  EXPECT_THAT(LookUp(), IsOkAndHolds(VariantWith<UserPassword>(UserPassword{"two", "s"})));
+}
+
 TEST_F(LookUpTest, StoreThatFailsIsAnErrorOnlyWhereItShouldKnow) {
   AddFile(R"({"auths": {"b.test": {}}, "credsStore": "all"})");
   AddFile(R"({"auths": {"a.test": {"auth": "bWU6cHc="}, "b.test": {"auth": "bWU6cHc="}}})");

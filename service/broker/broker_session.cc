@@ -15,6 +15,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/clock.h"
+#include "proto/broker/job_frames.h"
 #include "proto/wire/error.h"
 #include "proto/wire/printable.h"
 #include "service/broker/call_table.h"
@@ -35,7 +36,8 @@ constexpr int kMaxFramesPerTick = 500;
 constexpr size_t kMaxOutstandingCalls = 64;
 // Replies to so many calls fit into the socket: a worker that makes one wait does not read them.
 constexpr absl::Duration kReplyLimit = absl::Milliseconds(40);
-constexpr absl::Duration kSendJobLimit = absl::Seconds(1);
+// A job of several frames waits for the worker to have confined itself.
+constexpr absl::Duration kSendJobLimit = absl::Seconds(5);
 constexpr size_t kMaxReplyMessageBytes = 512;
 // How many tasks of one job run at once.
 constexpr int kMaxNetworkTasks = 16;
@@ -133,13 +135,11 @@ JobOutcome BrokerSession::State::Run() {
 }
 
 void BrokerSession::State::SendJob() {
-  broker::ServiceFrame frame;
-  *frame.mutable_job() = options_.job;
-  absl::Status sent = channel_.Send(frame, {}, absl::Now() + kSendJobLimit);
+  absl::Status sent = holkas::SendJob(channel_, options_.job, absl::Now() + kSendJobLimit);
   if (absl::IsUnavailable(sent) || absl::IsDeadlineExceeded(sent)) {
     End(MakeError(absl::StatusCode::kInternal, "WORKER_DIED", "the worker died at once"), true);
   } else if (!sent.ok()) {
-    End(WithContext(sent, "send the job to its worker"), false);
+    End(std::move(sent), false);
   }
 }
 

@@ -18,6 +18,7 @@
 #include "absl/time/clock.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "proto/broker/job_frames.h"
 #include "proto/wire/error.h"
 #include "proto/wire/status_matchers.h"
 #include "service/broker/broker_session_fixture.h"
@@ -53,6 +54,34 @@ TEST_F(BrokerSessionTest, CopyOfAnHonestWorkerSucceeds) {
   EXPECT_EQ(ReadTestFile(layout_ + "/index.json"), "list");
   ASSERT_EQ(events_.size(), 1u);
   EXPECT_EQ(events_[0].result().manifest_digest(), "sha256:1\\x1b[31m");
+}
+
+TEST_F(BrokerSessionTest, JobWithManyCertificatesArrivesWhole) {
+  BrokerSession::Options options = InspectJob();
+  broker::RegistryImage& image = *options.job.mutable_source()->mutable_registry();
+  for (int i = 0; i < 20; ++i) {
+    image.add_mirrors()->mutable_certificates()->set_ca_pem(std::string(48 << 10, 'x'));
+  }
+  const std::string sent = options.job.SerializeAsString();
+  TestSession session(std::move(options));
+  EXPECT_EQ(session.job().SerializeAsString(), sent);
+  session.Ready();
+  session.Finish();
+  EXPECT_OK(session.Outcome().status);
+}
+
+TEST_F(BrokerSessionTest, TooLargeJobIsNotBegun) {
+  BrokerSession::Options options = InspectJob();
+  options.job.mutable_source()->mutable_registry()->mutable_certificates()->set_ca_pem(
+      std::string(kMaxJobBytes, 'x'));
+  TestSession session(std::move(options));
+  const JobOutcome& outcome = session.Outcome();
+  EXPECT_THAT(outcome.status,
+              StatusIs(absl::StatusCode::kResourceExhausted,
+                       HasSubstr("the certificates of all its registries and mirrors")));
+  EXPECT_EQ(ErrorReason(outcome.status), "LIMIT_EXCEEDED");
+  EXPECT_FALSE(outcome.worker_is_suspect);
+  EXPECT_TRUE(killed_);
 }
 
 TEST_F(BrokerSessionTest, CopyToADirectorySucceeds) {
@@ -342,14 +371,6 @@ TEST_F(BrokerSessionTest, DeadlineAndTimeLimitEndTheJob) {
   TestSession slow(std::move(options));
   EXPECT_THAT(slow.Outcome().status,
               StatusIs(absl::StatusCode::kDeadlineExceeded, HasSubstr("limit of 20ms")));
-}
-
-TEST_F(BrokerSessionTest, JobThatDoesNotFitIntoAFrameIsRefused) {
-  BrokerSession::Options options = CopyJob();
-  options.job.set_user_agent(std::string(70000, 'x'));
-  TestSession session(std::move(options));
-  EXPECT_THAT(session.Outcome().status, StatusIs(absl::StatusCode::kResourceExhausted));
-  EXPECT_FALSE(session.Outcome().worker_is_suspect);
 }
 
 TEST_F(BrokerSessionTest, FloodOfNotesIsSlowedDownAndNoneIsLost) {

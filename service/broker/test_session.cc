@@ -5,7 +5,9 @@
 #include <cstring>
 #include <utility>
 
+#include "absl/status/statusor.h"
 #include "gtest/gtest.h"
+#include "proto/broker/job_frames.h"
 #include "proto/wire/digest.h"
 #include "proto/wire/status_matchers.h"
 #include "service/broker/test_files.h"
@@ -21,8 +23,10 @@ TestSession::TestSession(BrokerSession::Options options) {
     outcome_ = session.Run();
     shutdown(service_->fd(), SHUT_RDWR);
   });
-  broker::ServiceFrame job;
-  worker_->Receive(job).IgnoreError();  // fails where the session refused to begin
+  // Fails where the session refused to begin.
+  if (absl::StatusOr<broker::JobSpec> job = ReceiveJob(*worker_); job.ok()) {
+    job_ = *std::move(job);
+  }
 }
 
 TestSession::~TestSession() {

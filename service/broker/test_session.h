@@ -23,6 +23,8 @@ class TestSession {
   explicit TestSession(BrokerSession::Options options);
   ~TestSession();
 
+  // The job that it has been sent; none where the session refused to begin.
+  const broker::JobSpec& job() const { return job_; }
   // Says Ready.
   void Ready();
   // Sends a frame as it is.
@@ -48,6 +50,7 @@ class TestSession {
  private:
   std::unique_ptr<FrameChannel> service_;
   std::unique_ptr<FrameChannel> worker_;
+  broker::JobSpec job_;
   uint32_t last_call_id_ = 0;
   JobOutcome outcome_;
   std::thread thread_;

@@ -8,10 +8,10 @@
 #include "absl/status/statusor.h"
 #include "broker/broker.pb.h"
 #include "holkas/v1/image.pb.h"
+#include "proto/registries/registries_conf.h"
 #include "proto/wire/image_reference.h"
 #include "service/credentials/credential_store.h"
 #include "service/credentials/job_identity.h"
-#include "service/registries/registries_conf.h"
 
 namespace holkas {
 

@@ -8,10 +8,10 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "proto/registries/registries_conf.h"
+#include "proto/registries/registry_table.h"
 #include "proto/wire/error.h"
 #include "proto/wire/status_macros.h"
-#include "service/registries/registries_conf.h"
-#include "service/registries/registry_table.h"
 
 namespace holkas {
 namespace {

@@ -1,6 +1,8 @@
 """registries.conf through the command line and a real registry: mirrors, locations, blocks."""
 
 import json
+import re
+import subprocess
 
 import pytest
 
@@ -103,3 +105,31 @@ def test_malformed_file_is_named(configure, tmp_path):
   result = configure("[[registry]\n", "inspect", "docker://registry.invalid/app")
   assert result.code == 1
   assert "registries.conf:1" in result.stderr
+
+
+@pytest.mark.parametrize("count, fits", [(2, True), (20, True), (22, False)])
+def test_certificates_of_many_mirrors(programs, copied, registry, tmp_path, count, fits):
+  """Each mirror has as many certificates as one may have; the first one has the image."""
+  subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
+                  "-nodes", "-days", "2", "-subj", "/CN=ca", "-keyout", tmp_path / "key.pem",
+                  "-out", tmp_path / "ca.pem"], check=True, stderr=subprocess.DEVNULL)
+  certificate = (tmp_path / "ca.pem").read_text()
+  certificates = certificate * ((48 << 10) // len(certificate))
+  mirrors = [copied] + ["127.0.0.1:%d/app" % port for port in range(1, count)]
+  for mirror in mirrors:
+    directory = tmp_path / ".config/containers/certs.d" / mirror.split("/")[0]
+    directory.mkdir(parents=True)
+    (directory / "ca.crt").write_text(certificates.ljust((48 << 10) - 1, "#") + "\n")
+  conf = tmp_path / "registries.conf"
+  conf.write_text('[[registry]]\nlocation = "registry.invalid/app"\n' + "".join(
+      '[[registry.mirror]]\nlocation = "%s"\ninsecure = true\n' % mirror for mirror in mirrors))
+  mark = registry.mark()
+  result = programs.holkas("--registries-conf", conf, "inspect", "docker://registry.invalid/app:1",
+                           env={"HOME": str(tmp_path)})
+  if fits:
+    assert json.loads(result.ok().stdout)["RepoTags"] == ["1"]
+    assert registry.requests(mark)
+  else:
+    assert result.code == 1
+    assert re.search("certificates of all its registries and mirrors has [0-9]+ bytes, at most 1048576",
+                     result.stderr)

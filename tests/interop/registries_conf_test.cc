@@ -1,7 +1,7 @@
 // Asks the installed Skopeo where a registries.conf leads it, and compares. Its debug log names
 // each place that it tries. No place is reached: all are behind a proxy that does not exist.
 
-#include "service/registries/registries_conf.h"
+#include "proto/registries/registries_conf.h"
 
 #include <sys/wait.h>
 #include <unistd.h>
@@ -16,9 +16,9 @@
 #include "absl/strings/str_replace.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "proto/registries/registry_table.h"
 #include "proto/wire/image_reference.h"
 #include "proto/wire/status_matchers.h"
-#include "service/registries/registry_table.h"
 
 namespace holkas {
 namespace {

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "proto/broker/job_frames.h"
 #include "proto/wire/frame_channel.h"
 #include "proto/wire/unique_fd.h"
 #include "worker/confine/syscall_policy.h"
@@ -35,14 +36,14 @@ void RunWorkerProcess(const ConfinePlan& plan, const JobTable& jobs, int channel
   broker::WorkerFrame ready;
   ready.mutable_ready()->set_tier(plan.tier);
   ready.mutable_ready()->set_landlock_abi(plan.landlock.abi);
-  broker::ServiceFrame frame;
-  if (!channel.Send(ready).ok() || !channel.Receive(frame).ok()) {
+  if (!channel.Send(ready).ok()) {
     _exit(0);  // holkasd does not want it any more
   }
-  if (!frame.has_job()) {
-    _exit(kExitSandboxFailed);
+  const absl::StatusOr<broker::JobSpec> job = ReceiveJob(channel);
+  if (!job.ok()) {
+    _exit(absl::IsInvalidArgument(job.status()) ? kExitSandboxFailed : 0);
   }
-  RunJob(jobs, frame.job(), channel, **pool);
+  RunJob(jobs, *job, channel, **pool);
   _exit(0);
 }
 

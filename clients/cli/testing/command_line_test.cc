@@ -53,6 +53,11 @@ int CommandLineTest::Run(const std::vector<std::string>& arguments) {
       .input_fd = in.get(),
       .auth_environment = auth_environment_,
       .helper_path = helper_path_,
+      .credential_helpers =
+          [this](const std::string& path) {
+            registries_conf_ = path;
+            return credential_helpers_;
+          },
   };
   int exit_code = RunCommandLine(arguments, context);
   out_ = Contents(out.get());

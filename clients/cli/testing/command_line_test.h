@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/status/statusor.h"
 #include "clients/cli/testing/fake_image_service.h"
 #include "gtest/gtest.h"
 #include "proto/credentials/auth_file_search.h"
@@ -28,6 +29,9 @@ class CommandLineTest : public testing::Test {
   std::string input_;
   AuthEnvironment auth_environment_;
   std::string helper_path_ = "/usr/bin:/bin";
+  // `credential-helpers`, and the path of the registries.conf that was wanted last.
+  absl::StatusOr<std::vector<std::string>> credential_helpers_ = std::vector<std::string>();
+  std::string registries_conf_;
 
   FakeImageService service_;
   std::unique_ptr<grpc::Server> server_;

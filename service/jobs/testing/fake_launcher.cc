@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "absl/synchronization/notification.h"
+#include "proto/broker/job_frames.h"
 #include "proto/wire/error.h"
 
 namespace holkas {
@@ -16,14 +17,14 @@ FakeWorkerSide::FakeWorkerSide(UniqueFd socket)
     : channel_(std::move(socket), FrameChannel::AcceptFds::kYes) {}
 
 broker::JobSpec FakeWorkerSide::Begin() {
-  broker::ServiceFrame first;
-  if (!channel_.Receive(first).ok()) {
+  absl::StatusOr<broker::JobSpec> job = ReceiveJob(channel_);
+  if (!job.ok()) {
     return broker::JobSpec();
   }
   broker::WorkerFrame ready;
   ready.mutable_ready()->set_tier(v1::SANDBOX_TIER_FULL);
   Send(ready);
-  return first.job();
+  return *std::move(job);
 }
 
 // The service may be gone: that is for the test to see.

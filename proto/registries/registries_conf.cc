@@ -1,4 +1,4 @@
-#include "service/registries/registries_conf.h"
+#include "proto/registries/registries_conf.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -6,16 +6,17 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdlib>
 #include <filesystem>
 #include <system_error>
 #include <utility>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "proto/registries/parse_registries_conf.h"
 #include "proto/wire/error.h"
 #include "proto/wire/status_macros.h"
 #include "proto/wire/unique_fd.h"
-#include "service/registries/parse_registries_conf.h"
 
 namespace holkas {
 namespace {
@@ -28,6 +29,11 @@ constexpr char kDirectorySuffix[] = ".d";
 constexpr size_t kMaxFileBytes = 1 << 20;
 // Files of all directories together.
 constexpr size_t kMaxDropIns = 1000;
+
+std::string Variable(const char* name) {
+  const char* value = getenv(name);
+  return value == nullptr ? "" : value;
+}
 
 absl::StatusOr<std::string> ReadFile(const std::string& path) {
   UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
@@ -121,6 +127,12 @@ std::string LookOf(const RegistriesConfFiles& files) {
 }
 
 }  // namespace
+
+RegistriesConfEnvironment ProcessRegistriesConfEnvironment() {
+  return {Variable("HOME"), Variable("CONTAINERS_REGISTRIES_CONF"),
+          Variable("REGISTRIES_CONFIG_PATH"),
+          [](const std::string& file) { return access(file.c_str(), F_OK) == 0; }};
+}
 
 RegistriesConfFiles FindRegistriesConf(const std::string& path,
                                        const RegistriesConfEnvironment& environment) {

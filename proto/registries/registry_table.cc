@@ -1,4 +1,4 @@
-#include "service/registries/registry_table.h"
+#include "proto/registries/registry_table.h"
 
 #include <algorithm>
 #include <optional>

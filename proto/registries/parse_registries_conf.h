@@ -1,5 +1,5 @@
-#ifndef HOLKAS_SERVICE_REGISTRIES_PARSE_REGISTRIES_CONF_H_
-#define HOLKAS_SERVICE_REGISTRIES_PARSE_REGISTRIES_CONF_H_
+#ifndef HOLKAS_PROTO_REGISTRIES_PARSE_REGISTRIES_CONF_H_
+#define HOLKAS_PROTO_REGISTRIES_PARSE_REGISTRIES_CONF_H_
 
 #include <optional>
 #include <string>
@@ -7,7 +7,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
-#include "service/registries/registry_table.h"
+#include "proto/registries/registry_table.h"
 
 namespace holkas {
 
@@ -37,4 +37,4 @@ absl::StatusOr<ParsedRegistriesConf> ParseRegistriesConf(absl::string_view text,
 
 }  // namespace holkas
 
-#endif  // HOLKAS_SERVICE_REGISTRIES_PARSE_REGISTRIES_CONF_H_
+#endif  // HOLKAS_PROTO_REGISTRIES_PARSE_REGISTRIES_CONF_H_

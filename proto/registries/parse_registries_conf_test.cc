@@ -1,4 +1,4 @@
-#include "service/registries/parse_registries_conf.h"
+#include "proto/registries/parse_registries_conf.h"
 
 #include <optional>
 #include <utility>

@@ -1,4 +1,4 @@
-#include "service/registries/registry_table.h"
+#include "proto/registries/registry_table.h"
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"

@@ -1,5 +1,5 @@
-#ifndef HOLKAS_SERVICE_REGISTRIES_REGISTRIES_CONF_H_
-#define HOLKAS_SERVICE_REGISTRIES_REGISTRIES_CONF_H_
+#ifndef HOLKAS_PROTO_REGISTRIES_REGISTRIES_CONF_H_
+#define HOLKAS_PROTO_REGISTRIES_REGISTRIES_CONF_H_
 
 #include <functional>
 #include <memory>
@@ -10,7 +10,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
-#include "service/registries/registry_table.h"
+#include "proto/registries/registry_table.h"
 
 namespace holkas {
 
@@ -33,6 +33,9 @@ struct RegistriesConfEnvironment {
   // Whether there is a file of that path.
   std::function<bool(const std::string& path)> exists;
 };
+
+// That of this process.
+RegistriesConfEnvironment ProcessRegistriesConfEnvironment();
 
 // The files that Skopeo reads: the one at `path` where it is not empty, else the one that a
 // variable names, else the user's, else the system's. The directories of the user and of the system
@@ -75,4 +78,4 @@ class RegistriesConf {
 
 }  // namespace holkas
 
-#endif  // HOLKAS_SERVICE_REGISTRIES_REGISTRIES_CONF_H_
+#endif  // HOLKAS_PROTO_REGISTRIES_REGISTRIES_CONF_H_

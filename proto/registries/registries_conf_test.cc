@@ -1,5 +1,6 @@
-#include "service/registries/registries_conf.h"
+#include "proto/registries/registries_conf.h"
 
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 
@@ -215,6 +216,18 @@ TEST_F(FindRegistriesConfTest, WithoutAHomeThereIsNoUsersFile) {
   const RegistriesConfFiles files = FindRegistriesConf("", environment_);
   EXPECT_EQ(files.main, kSystemFile);
   EXPECT_THAT(files.drop_in_directories, ElementsAre(kSystemDirectory));
+}
+
+TEST_F(RegistriesConfTest, ProcessHasTheVariablesAndSeesFiles) {
+  setenv("HOME", "/home/x", 1);
+  setenv("CONTAINERS_REGISTRIES_CONF", "/a", 1);
+  setenv("REGISTRIES_CONFIG_PATH", "/b", 1);
+  const RegistriesConfEnvironment environment = ProcessRegistriesConfEnvironment();
+  EXPECT_EQ(environment.home, "/home/x");
+  EXPECT_EQ(environment.containers_registries_conf, "/a");
+  EXPECT_EQ(environment.registries_config_path, "/b");
+  EXPECT_TRUE(environment.exists(Write("r.conf", "")));
+  EXPECT_FALSE(environment.exists(Path("none")));
 }
 
 }  // namespace
