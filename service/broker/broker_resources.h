@@ -4,6 +4,7 @@
 #include "service/broker/egress.h"
 #include "service/broker/layout_lock.h"
 #include "service/broker/resolver.h"
+#include "service/broker/tls_stream.h"
 #include "service/broker/work_pool.h"
 
 namespace holkas {
@@ -15,6 +16,7 @@ struct BrokerResources {
   // Threads that read, hash and wait for the disk.
   WorkPool disk{16};
   Resolver resolver;
+  TlsContext proxy_tls;
   LayoutLocks layout_locks;
   Egress egress;
 };

@@ -384,6 +384,7 @@ JobOutcome BrokerSession::State::CleanUp() {
   cancellation_.Cancel();
   network_.Stop();
   disk_.Stop();
+  calls_.EndRelays();
   calls_.Undo();
   if (outcome_.status.ok()) {
     outcome_.result = calls_.TakeResult();

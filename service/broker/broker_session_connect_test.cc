@@ -16,6 +16,8 @@
 #include "proto/wire/error.h"
 #include "proto/wire/status_matchers.h"
 #include "service/broker/broker_session_fixture.h"
+#include "service/broker/proxy_settings.h"
+#include "service/broker/test_tls.h"
 
 namespace holkas {
 namespace {
@@ -117,6 +119,38 @@ TEST_F(BrokerSessionTest, ConnectionsAndRedirectHostsAreLimited) {
     EXPECT_EQ(reply.code(), i <= 8 ? static_cast<int>(absl::StatusCode::kUnavailable) : kExhausted)
         << i << reply.message();
   }
+}
+
+TEST_F(BrokerSessionTest, TunnelThroughAProxyOverTlsEndsWithTheJob) {
+  const TestCertificate certificate("IP:127.0.0.1");
+  certificate.Trust();
+  TestServer proxy(
+      [](TestPeer& peer) {
+        peer.ReceiveUntil("\r\n\r\n");
+        peer.Send("HTTP/1.1 200 OK\r\n\r\nhello.");
+        peer.ReceiveAll();
+      },
+      &certificate);
+  const std::string url = absl::StrCat("https://127.0.0.1:", proxy.port());
+  BrokerSession::Options options = InspectJob();
+  options.grants.source_registry = RegistryGrant{"registry.example", {443}};
+  resources_.egress.proxies = ProxySettings(
+      [&url](const char* name) { return absl::string_view(name) == "HTTPS_PROXY" ? url : ""; });
+  TestSession session(std::move(options));
+  session.Ready();
+  std::vector<UniqueFd> fds;
+  const broker::Reply reply =
+      session.Call(ConnectFrame(broker::PURPOSE_REGISTRY, "registry.example", 443), &fds);
+  ASSERT_EQ(reply.code(), 0) << reply.message();
+  TestPeer worker(fds.at(0).get());
+  EXPECT_EQ(worker.ReceiveUntil("."), "hello.");
+  EXPECT_TRUE(worker.Send("world"));
+  cancelled_ = true;
+  EXPECT_THAT(session.Outcome().status, StatusIs(absl::StatusCode::kCancelled));
+  // The worker holds its end still.
+  EXPECT_EQ(worker.Receive(), "");
+  EXPECT_FALSE(worker.Send("anything"));
+  proxy.Join();
 }
 
 }  // namespace

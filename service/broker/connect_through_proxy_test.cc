@@ -20,6 +20,9 @@
 #include "proto/wire/error.h"
 #include "proto/wire/status_matchers.h"
 #include "service/broker/endpoint.h"
+#include "service/broker/test_tls.h"
+#include "service/broker/tls_relays.h"
+#include "service/broker/tls_stream.h"
 
 namespace holkas {
 namespace {
@@ -98,7 +101,16 @@ class ConnectThroughProxyTest : public testing::Test {
  protected:
   absl::StatusOr<UniqueFd> Connect(const Proxy& proxy, const std::string& host = "registry.test",
                                    absl::Duration limit = absl::Seconds(10)) {
-    return ConnectThroughProxy(proxy, host, 443, resolver_, absl::Now() + limit, cancellation_);
+    return ConnectThroughProxy(proxy, host, 443, resolver_, relays_, absl::Now() + limit,
+                               cancellation_);
+  }
+  static Proxy ProxyAt(const TestServer& server, Proxy::Kind kind,
+                       const std::string& host = "proxy.test") {
+    Proxy proxy;
+    proxy.kind = kind;
+    proxy.host = host;
+    proxy.port = server.port();
+    return proxy;
   }
 
   // Knows no names: those of registries are not asked for.
@@ -110,6 +122,8 @@ class ConnectThroughProxyTest : public testing::Test {
                      }};
   std::atomic<int> look_ups_ = 0;
   Cancellation cancellation_;
+  TlsContext tls_;
+  TlsRelays relays_{tls_};
 };
 
 TEST_F(ConnectThroughProxyTest, SocketIsTheTunnelFromItsFirstByte) {
@@ -243,6 +257,141 @@ TEST_F(ConnectThroughProxyTest, WhatIsNoHostIsNotAskedFor) {
     EXPECT_THAT(Connect(proxy.proxy(), host), StatusIs(StatusCode::kPermissionDenied));
   }
   EXPECT_EQ(proxy.request(), "");
+}
+
+TEST_F(ConnectThroughProxyTest, SocksGivesTheTunnelFromItsFirstByte) {
+  std::string asked;
+  TestServer server([&](TestPeer& peer) {
+    peer.Receive();
+    peer.Send(absl::string_view("\x05\x00", 2));
+    asked = peer.Receive();
+    peer.Send(absl::string_view("\x05\x00\x00\x01\0\0\0\0\0\0", 10));
+    peer.Send("first bytes.");
+  });
+  ASSERT_OK_AND_ASSIGN(const UniqueFd socket, Connect(ProxyAt(server, Proxy::Kind::kSocks5)));
+  EXPECT_EQ(TestPeer(socket.get()).ReceiveUntil("."), "first bytes.");
+  EXPECT_THAT(asked, HasSubstr("registry.test"));
+  EXPECT_EQ(fcntl(socket.get(), F_GETFL) & O_NONBLOCK, 0);
+  EXPECT_EQ(look_ups_, 1);
+  EXPECT_EQ(relays_.size(), 0);
+}
+
+TEST_F(ConnectThroughProxyTest, SocksRefusalNamesTheProxyAndNotItsUser) {
+  TestServer server([&](TestPeer& peer) {
+    peer.Receive();
+    peer.Send(absl::string_view("\x05\x02", 2));
+    peer.Receive();
+    peer.Send("\x01\x01");
+  });
+  Proxy proxy = ProxyAt(server, Proxy::Kind::kSocks5);
+  proxy.user = "me-canary";
+  proxy.password = "s3cret";
+  const absl::Status error = Connect(proxy).status();
+  EXPECT_THAT(error, StatusIs(StatusCode::kUnavailable,
+                              absl::StrCat("proxyconnect tcp: proxy proxy.test:", server.port(),
+                                           ": socks: username/password authentication failed")));
+}
+
+class ConnectThroughTlsProxyTest : public ConnectThroughProxyTest {
+ protected:
+  ConnectThroughTlsProxyTest() { certificate_.Trust(); }
+
+  const TestCertificate certificate_{"DNS:proxy.test"};
+};
+
+TEST_F(ConnectThroughTlsProxyTest, TunnelIsWithinTls) {
+  std::string request;
+  std::string worker_said;
+  TestServer server(
+      [&](TestPeer& peer) {
+        request = peer.ReceiveUntil("\r\n\r\n");
+        // In one record: the worker gets what is behind the head.
+        peer.Send(absl::StrCat(kAccepted, "first "));
+        peer.Send("bytes.");
+        worker_said = peer.ReceiveUntil(".");
+      },
+      &certificate_);
+  Proxy proxy = ProxyAt(server, Proxy::Kind::kHttps);
+  proxy.authorization = "Basic bWU6c2VjcmV0";
+  ASSERT_OK_AND_ASSIGN(const UniqueFd socket, Connect(proxy));
+  TestPeer worker(socket.get());
+  EXPECT_EQ(worker.ReceiveUntil("."), "first bytes.");
+  worker.Send("hello.");
+  server.Join();
+  EXPECT_EQ(request,
+            "CONNECT registry.test:443 HTTP/1.1\r\nHost: registry.test:443\r\n"
+            "Proxy-Authorization: Basic bWU6c2VjcmV0\r\n\r\n");
+  EXPECT_EQ(worker_said, "hello.");
+  EXPECT_EQ(fcntl(socket.get(), F_GETFL) & O_NONBLOCK, 0);
+}
+
+TEST_F(ConnectThroughTlsProxyTest, HeadMayComeInManyRecords) {
+  TestServer server(
+      [](TestPeer& peer) {
+        peer.ReceiveUntil("\r\n\r\n");
+        for (const char c : absl::StrCat(kAccepted, "tunnel.")) {
+          peer.Send(absl::string_view(&c, 1));
+        }
+      },
+      &certificate_);
+  ASSERT_OK_AND_ASSIGN(const UniqueFd socket, Connect(ProxyAt(server, Proxy::Kind::kHttps)));
+  EXPECT_EQ(TestPeer(socket.get()).ReceiveUntil("."), "tunnel.");
+}
+
+TEST_F(ConnectThroughTlsProxyTest, ProxyThatIsSomebodyElseHearsNothing) {
+  bool was_played = false;
+  TestServer server([&](TestPeer&) { was_played = true; }, &certificate_);
+  Proxy proxy = ProxyAt(server, Proxy::Kind::kHttps, "127.0.0.1");
+  proxy.authorization = "Basic bWU6c2VjcmV0";
+  const absl::Status error = Connect(proxy).status();
+  EXPECT_THAT(error, StatusIs(StatusCode::kUnavailable,
+                              absl::StrCat("proxyconnect tcp: proxy 127.0.0.1:", server.port(),
+                                           ": tls: failed to verify certificate: IP address "
+                                           "mismatch")));
+  EXPECT_EQ(ErrorReason(error), "REGISTRY_UNAVAILABLE");
+  server.Join();
+  EXPECT_FALSE(was_played);
+}
+
+TEST_F(ConnectThroughTlsProxyTest, RefusalIsToldWithoutWhatTheProxyWasShown) {
+  TestServer server(
+      [](TestPeer& peer) {
+        peer.ReceiveUntil("\r\n\r\n");
+        peer.Send("HTTP/1.1 407 not with bWU6c2VjcmV0\r\n\r\n");
+      },
+      &certificate_);
+  Proxy proxy = ProxyAt(server, Proxy::Kind::kHttps);
+  proxy.authorization = "Basic bWU6c2VjcmV0";
+  EXPECT_THAT(Connect(proxy), StatusIs(StatusCode::kUnavailable, HasSubstr("407 not with ***")));
+  EXPECT_EQ(relays_.size(), 0);
+}
+
+TEST_F(ConnectThroughTlsProxyTest, SilenceEndsWithTheTime) {
+  // Of the handshake; of the answer.
+  TestServer mute([](TestPeer&) {});
+  EXPECT_THAT(Connect(ProxyAt(mute, Proxy::Kind::kHttps), "registry.test", absl::Milliseconds(50)),
+              StatusIs(StatusCode::kUnavailable, HasSubstr("i/o timeout")));
+  TestServer busy([](TestPeer& peer) { peer.ReceiveUntil("\r\n\r\n"); }, &certificate_);
+  EXPECT_THAT(Connect(ProxyAt(busy, Proxy::Kind::kHttps), "registry.test", absl::Milliseconds(200)),
+              StatusIs(StatusCode::kUnavailable, HasSubstr("i/o timeout")));
+}
+
+TEST_F(ConnectThroughTlsProxyTest, CancellationEndsTheWaiting) {
+  TestServer mute([](TestPeer&) {});
+  std::thread canceller([this] { cancellation_.Cancel(); });
+  EXPECT_THAT(Connect(ProxyAt(mute, Proxy::Kind::kHttps)), StatusIs(StatusCode::kCancelled));
+  canceller.join();
+}
+
+TEST_F(ConnectThroughTlsProxyTest, LongHeadIsRefused) {
+  TestServer server(
+      [](TestPeer& peer) {
+        peer.ReceiveUntil("\r\n\r\n");
+        peer.Send(absl::StrCat("HTTP/1.1 200 OK\r\nX: ", std::string(17 << 10, 'x')));
+      },
+      &certificate_);
+  EXPECT_THAT(Connect(ProxyAt(server, Proxy::Kind::kHttps)),
+              StatusIs(StatusCode::kUnavailable, HasSubstr("larger than 16384 bytes")));
 }
 
 }  // namespace

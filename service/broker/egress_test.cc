@@ -412,14 +412,16 @@ TEST_F(EgressTest, NameServerThatChangesItsMindChangesNothing) {
 }
 
 TEST_F(EgressTest, NoSpellingIsAskedOfAProxy) {
-  const std::string proxy = absl::StrCat("http://127.0.0.1:", canary_.port());
-  resources_.egress.proxies = ProxySettings([&proxy](const char* name) {
-    const std::string variable = name;
-    return variable == "HTTPS_PROXY" || variable == "HTTP_PROXY" ? proxy : "";
-  });
-  for (const std::string& host : kSpellings) {
-    for (const Way way : kWays) {
-      ExpectDenied(way, host);
+  for (const char* scheme : {"http", "https", "socks5"}) {
+    const std::string proxy = absl::StrCat(scheme, "://127.0.0.1:", canary_.port());
+    resources_.egress.proxies = ProxySettings([&proxy](const char* name) {
+      const std::string variable = name;
+      return variable == "HTTPS_PROXY" || variable == "HTTP_PROXY" ? proxy : "";
+    });
+    for (const std::string& host : kSpellings) {
+      for (const Way way : kWays) {
+        ExpectDenied(way, host);
+      }
     }
   }
   EXPECT_EQ(canary_.Count(), 0);

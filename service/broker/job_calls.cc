@@ -84,7 +84,8 @@ JobCalls::JobCalls(const Grants& grants, const broker::JobSpec& job, BrokerResou
       writer_(grants.destination_path.has_value()
                   ? NewImageWriter(*grants.destination_path, grants.max_open_files,
                                    resources.layout_locks)
-                  : nullptr) {}
+                  : nullptr),
+      relays_(resources.proxy_tls) {}
 
 absl::Status JobCalls::Check() { return writer_ == nullptr ? absl::OkStatus() : writer_->Check(); }
 
@@ -273,7 +274,7 @@ absl::StatusOr<Answer> JobCalls::Connect(const broker::WorkerFrame& frame) {
                    proxy == nullptr
                        ? ConnectDirectly(target, deadline)
                        : ConnectThroughProxy(*proxy, target.host, target.port, resources_.resolver,
-                                             deadline, cancellation_));
+                                             relays_, deadline, cancellation_));
   answer.fds.push_back(std::move(socket));
   return answer;
 }

@@ -18,6 +18,7 @@
 #include "service/broker/broker_resources.h"
 #include "service/broker/cancellation.h"
 #include "service/broker/image_writer.h"
+#include "service/broker/tls_relays.h"
 #include "service/policy/grants.h"
 
 namespace holkas {
@@ -54,6 +55,8 @@ class JobCalls {
 
   // Ends the writing: what was not published is removed. No call may follow or be under way.
   void Undo() { writer_.reset(); }
+  // Ends the connections that the service carries for the worker; no new ones are made.
+  void EndRelays() { relays_.Stop(); }
 
   // Notes: no reply.
   absl::StatusOr<Answer> Ready(const broker::WorkerFrame& frame);
@@ -126,6 +129,8 @@ class JobCalls {
   absl::Mutex mutex_;
   int connections_ ABSL_GUARDED_BY(mutex_) = 0;
   std::set<std::string> redirect_hosts_ ABSL_GUARDED_BY(mutex_);
+
+  TlsRelays relays_;
 };
 
 }  // namespace holkas

@@ -18,6 +18,21 @@ namespace {
 constexpr size_t kMaxHostBytes = 253;
 // Of user and password; a request head has room for no more.
 constexpr size_t kMaxUserBytes = 2048;
+// RFC 1929, of each.
+constexpr size_t kMaxSocksUserBytes = 255;
+
+struct Scheme {
+  absl::string_view name;
+  Proxy::Kind kind;
+  uint16_t port;
+};
+constexpr Scheme kSchemes[] = {
+    {"http", Proxy::Kind::kHttp, 80},
+    {"https", Proxy::Kind::kHttps, 443},
+    {"socks5", Proxy::Kind::kSocks5, 1080},
+    // The same: names are looked up by the proxy in any case.
+    {"socks5h", Proxy::Kind::kSocks5, 1080},
+};
 
 struct HostPort {
   std::string host;
@@ -84,16 +99,33 @@ bool IsHost(absl::string_view host) {
          });
 }
 
-// `Basic ...` for `user[:password]`.
-std::optional<std::string> BasicAuthorization(absl::string_view user_info) {
+// Takes `user[:password]`; false where it is malformed, or no proxy of this kind could be told.
+bool SetUser(absl::string_view user_info, Proxy& proxy) {
   const size_t colon = user_info.find(':');
   const std::optional<std::string> user = PercentDecode(user_info.substr(0, colon));
   const std::optional<std::string> password = PercentDecode(
       colon == absl::string_view::npos ? absl::string_view() : user_info.substr(colon + 1));
   if (!user.has_value() || !password.has_value() || user_info.size() > kMaxUserBytes) {
-    return std::nullopt;
+    return false;
   }
-  return absl::StrCat("Basic ", absl::Base64Escape(absl::StrCat(*user, ":", *password)));
+  if (proxy.kind != Proxy::Kind::kSocks5) {
+    proxy.authorization =
+        absl::StrCat("Basic ", absl::Base64Escape(absl::StrCat(*user, ":", *password)));
+    return true;
+  }
+  proxy.user = *user;
+  proxy.password = *password;
+  return user->size() <= kMaxSocksUserBytes && password->size() <= kMaxSocksUserBytes &&
+         (!user->empty() || password->empty());
+}
+
+std::optional<Scheme> FindScheme(absl::string_view name) {
+  for (const Scheme& scheme : kSchemes) {
+    if (absl::EqualsIgnoreCase(scheme.name, name)) {
+      return scheme;
+    }
+  }
+  return std::nullopt;
 }
 
 // The first of both that is not empty.
@@ -130,27 +162,17 @@ ProxySettings::Setting ProxySettings::ParseProxy(absl::string_view variable,
   if (text.empty()) {
     return setting;
   }
-  const size_t scheme_end = text.find("://");
-  if (scheme_end != absl::string_view::npos) {
-    const std::string scheme = absl::AsciiStrToLower(text.substr(0, scheme_end));
-    text.remove_prefix(scheme_end + 3);
-    if (scheme == "https" || scheme == "socks5" || scheme == "socks5h") {
-      setting.error = MakeError(absl::StatusCode::kUnimplemented, "OPTION_UNIMPLEMENTED",
-                                absl::StrCat(variable, ": proxies of the kind ", scheme,
-                                             ":// are not supported, only http://"));
-      return setting;
-    }
-    if (scheme != "http") {
-      text = "";
-    }
+  std::optional<Scheme> scheme = kSchemes[0];
+  if (const size_t end = text.find("://"); end != absl::string_view::npos) {
+    scheme = FindScheme(text.substr(0, end));
+    text.remove_prefix(end + 3);
   }
   text = text.substr(0, text.find_first_of("/?#"));
+  bool valid = scheme.has_value();
   Proxy proxy;
-  bool valid = true;
+  proxy.kind = valid ? scheme->kind : Proxy::Kind::kHttp;
   if (const size_t at = text.rfind('@'); at != absl::string_view::npos) {
-    const std::optional<std::string> authorization = BasicAuthorization(text.substr(0, at));
-    valid = authorization.has_value();
-    proxy.authorization = authorization.value_or("");
+    valid = SetUser(text.substr(0, at), proxy) && valid;
     text.remove_prefix(at + 1);
   }
   const std::optional<HostPort> host_port = SplitHostPort(text);
@@ -160,7 +182,7 @@ ProxySettings::Setting ProxySettings::ParseProxy(absl::string_view variable,
     return setting;
   }
   proxy.host = host_port->host;
-  proxy.port = host_port->port.value_or(80);
+  proxy.port = host_port->port.value_or(scheme->port);
   setting.proxy = std::move(proxy);
   return setting;
 }

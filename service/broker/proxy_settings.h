@@ -14,12 +14,19 @@
 
 namespace holkas {
 
-// An HTTP proxy.
+// Who makes tunnels for others.
 struct Proxy {
+  // How one speaks to it: HTTP, HTTP within TLS, SOCKS 5.
+  enum class Kind { kHttp, kHttps, kSocks5 };
+
+  Kind kind = Kind::kHttp;
   std::string host;  // lower case, without brackets
   uint16_t port = 80;
-  // The value of Proxy-Authorization; empty: none. A secret.
+  // HTTP: the value of Proxy-Authorization; empty: none. A secret.
   std::string authorization;
+  // SOCKS: 255 bytes each at most; an empty user: none. Secrets.
+  std::string user;
+  std::string password;
 };
 
 // What a connection is to carry, as far as it is known before anything was said.
@@ -37,8 +44,7 @@ class ProxySettings {
 
   // The proxy through which `host` (in lower case, without brackets) is to be reached; null: none.
   // What may be either goes where HTTPS would, else where HTTP would.
-  // Errors: UNIMPLEMENTED (OPTION_UNIMPLEMENTED) for a proxy that is not http://, and
-  // FAILED_PRECONDITION (INVALID_CONFIG) for what is no proxy; neither repeats the variable's
+  // Errors: FAILED_PRECONDITION (INVALID_CONFIG) for what is no proxy, without the variable's
   // value, which can hold a password.
   absl::StatusOr<const Proxy*> ProxyFor(Carried carried, absl::string_view host,
                                         uint16_t port) const;

@@ -106,27 +106,67 @@ TEST(ProxySettings, UserAndPasswordAreDecoded) {
             absl::StrCat("Basic ", absl::Base64Escape("m@e:se:cr et")));
 }
 
-TEST(ProxySettings, OtherKindsOfProxiesAreNotSupported) {
-  for (const char* text :
-       {"https://me:secret@proxy.test", "socks5://proxy.test:1080", "SOCKS5H://proxy.test"}) {
-    const absl::Status status =
-        Route(Settings({{"https_proxy", text}}), Carried::kHttps, "a.test").status();
-    EXPECT_THAT(status, StatusIs(StatusCode::kUnimplemented, HasSubstr("https_proxy: proxies of")))
-        << text;
-    EXPECT_EQ(ErrorReason(status), "OPTION_UNIMPLEMENTED");
-    EXPECT_THAT(status.message(), Not(HasSubstr("secret")));
+TEST(ProxySettings, SchemeSaysHowOneSpeaksToTheProxy) {
+  const struct {
+    const char* text;
+    Proxy::Kind kind;
+    uint16_t port;
+  } kRows[] = {
+      {"proxy.test", Proxy::Kind::kHttp, 80},
+      {"http://proxy.test", Proxy::Kind::kHttp, 80},
+      {"https://proxy.test", Proxy::Kind::kHttps, 443},
+      {"HTTPS://proxy.test:8443/", Proxy::Kind::kHttps, 8443},
+      {"socks5://proxy.test", Proxy::Kind::kSocks5, 1080},
+      {"socks5h://proxy.test", Proxy::Kind::kSocks5, 1080},
+      {"SOCKS5H://[fd00::1]:9050", Proxy::Kind::kSocks5, 9050},
+  };
+  for (const auto& row : kRows) {
+    const ProxySettings settings = Settings({{"HTTPS_PROXY", row.text}});
+    ASSERT_OK_AND_ASSIGN(const Proxy* proxy, settings.ProxyFor(Carried::kHttps, "a.test", 443));
+    EXPECT_EQ(proxy->kind, row.kind) << row.text;
+    EXPECT_EQ(proxy->port, row.port) << row.text;
+  }
+}
+
+TEST(ProxySettings, SocksHasItsUserAndPasswordAsTheyAre) {
+  const auto proxy = [](const std::string& text) {
+    const ProxySettings settings = Settings({{"HTTPS_PROXY", text}});
+    return **settings.ProxyFor(Carried::kHttps, "a.test", 443);
+  };
+  EXPECT_EQ(proxy("socks5://m%40e:se%3Acret@proxy.test").user, "m@e");
+  EXPECT_EQ(proxy("socks5://m%40e:se%3Acret@proxy.test").password, "se:cret");
+  EXPECT_EQ(proxy("socks5://me@proxy.test").password, "");
+  EXPECT_EQ(proxy("socks5://me:secret@proxy.test").authorization, "");
+  EXPECT_EQ(proxy("socks5://@proxy.test").user, "");
+  EXPECT_EQ(proxy("https://me:secret@proxy.test").authorization, "Basic bWU6c2VjcmV0");
+  EXPECT_EQ(proxy("https://me:secret@proxy.test").user, "");
+  const std::string longest(255, 'x');
+  EXPECT_EQ(proxy("socks5://" + longest + ":" + longest + "@proxy.test").password, longest);
+}
+
+TEST(ProxySettings, SocksHasNoRoomForMoreThanThat) {
+  const std::string longer(256, 'x');
+  for (const std::string& user : {longer, "me:" + longer, std::string(":secret")}) {
+    EXPECT_THAT(
+        Route(Settings({{"HTTPS_PROXY", "socks5://" + user + "@proxy.test"}}), Carried::kHttps,
+              "a.test"),
+        StatusIs(StatusCode::kFailedPrecondition, "HTTPS_PROXY: is not the URL of a proxy"));
+    EXPECT_OK(Route(Settings({{"HTTPS_PROXY", "https://" + user + "@proxy.test"}}), Carried::kHttps,
+                    "a.test"));
   }
 }
 
 TEST(ProxySettings, WhatIsNoProxyIsAnErrorWhereItWouldBeUsed) {
   for (const char* text :
-       {"http://", "ftp://me:secret@proxy.test", "http://proxy.test:0", "http://proxy.test:port",
-        "http://me:secret%zz@proxy.test", "http://pro xy", "http://[fd00::1", "me:secret@",
-        "http://a\r\nb", "[::1]x", "http://me:secret%4@proxy.test"}) {
+       {"http://", "ftp://me:secret@proxy.test", "socks4://me:secret@proxy.test", "socks5://",
+        "http://proxy.test:0", "http://proxy.test:port", "http://me:secret%zz@proxy.test",
+        "http://pro xy", "http://[fd00::1", "me:secret@", "http://a\r\nb", "[::1]x",
+        "http://me:secret%4@proxy.test"}) {
     const ProxySettings settings = Settings({{"HTTPS_PROXY", text}, {"NO_PROXY", "direct.test"}});
     const absl::Status status = Route(settings, Carried::kHttps, "a.test").status();
     EXPECT_THAT(status, StatusIs(StatusCode::kFailedPrecondition, HasSubstr("HTTPS_PROXY: ")))
         << text;
+    EXPECT_EQ(ErrorReason(status), "INVALID_CONFIG");
     EXPECT_THAT(status.message(), Not(HasSubstr("secret")));
     EXPECT_THAT(Route(settings, Carried::kHttps, "direct.test"), IsOkAndHolds("direct"));
     EXPECT_THAT(Route(settings, Carried::kHttp, "a.test"), IsOkAndHolds("direct"));

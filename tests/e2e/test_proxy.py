@@ -91,9 +91,9 @@ def test_proxy_that_is_not_there_is_told(programs, image):
 
 
 def test_other_kinds_of_proxies_are_refused(programs, image):
-  result = programs.inspect(image, env={"HTTPS_PROXY": "socks5://me:s3cr3t@127.0.0.1:1080"})
+  result = programs.inspect(image, env={"HTTPS_PROXY": "socks4://me:s3cr3t@127.0.0.1:1080"})
   assert result.code == 1
-  assert "HTTPS_PROXY: proxies of the kind socks5:// are not supported" in result.stderr
+  assert "HTTPS_PROXY: is not the URL of a proxy" in result.stderr
   assert "s3cr3t" not in result.stderr
 
 
