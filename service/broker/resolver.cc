@@ -34,7 +34,7 @@ absl::Status Unavailable(const std::string& host, absl::string_view why) {
 }
 
 // Whether it is an address with a dot behind it: the C library takes that for a name, and no name
-// ends in a number (RFC 3696, 2). Asking for it costs what a dead name server costs.
+// ends in a number (RFC 3696, 2).
 bool IsDottedNumber(absl::string_view host) {
   if (!absl::ConsumeSuffix(&host, ".")) {
     return false;
@@ -133,7 +133,8 @@ absl::StatusOr<std::vector<Endpoint>> Resolver::Resolve(const std::string& host,
     return std::vector<Endpoint>{literal};
   }
   if (IsDottedNumber(host)) {
-    return Unavailable(host, "no such host");
+    return MakeError(absl::StatusCode::kPermissionDenied, "ADDRESS_DENIED",
+                     absl::StrCat("connect to ", host, ": not a host"));
   }
   absl::Time deadline = absl::Now() + limit;
   while (!state_->Begin()) {

@@ -27,8 +27,9 @@ class Resolver {
   ~Resolver();
 
   // The addresses of `host`, in the order in which they should be tried (RFC 6724); at least one.
-  // Errors, all with a message as of Go's net package: UNAVAILABLE (REGISTRY_UNAVAILABLE) where
-  // there is none or the time is up; CANCELLED.
+  // Errors: UNAVAILABLE (REGISTRY_UNAVAILABLE), with a message as of Go's net package, where there
+  // is none or the time is up; PERMISSION_DENIED (ADDRESS_DENIED) for an address with a dot behind
+  // it, which no waiting makes a name; CANCELLED.
   absl::StatusOr<std::vector<Endpoint>> Resolve(const std::string& host, uint16_t port,
                                                 absl::Duration limit,
                                                 const Cancellation& cancellation);

@@ -55,7 +55,7 @@ class Socks5HandshakeTest : public testing::Test {
     }
     ProxyConnection connection("proxy.test:1080", std::move(own), absl::Now() + limit,
                                cancellation_);
-    const absl::Status status = Socks5Handshake(connection, proxy_, host, kPort);
+    absl::Status status = Socks5Handshake(connection, proxy_, host, kPort);
     tunnel_ = connection.TakeSocket();
     return status;
   }
@@ -170,7 +170,7 @@ TEST_F(Socks5HandshakeTest, TunnelBeginsBehindTheAddress) {
   for (const std::string& address : std::vector<std::string>{
            Bytes("\x01") + "AAAA", Bytes("\x04") + std::string(16, 'A'), Bytes("\x03\x00"),
            Bytes("\x03\x01") + "A", Bytes("\x03\xff") + std::string(255, 'A')}) {
-    ASSERT_OK(Shake(kNoUser + accepted + address + "PP" + "first bytes"));
+    ASSERT_OK(Shake(absl::StrCat(kNoUser, accepted, address, "PP", "first bytes")));
     EXPECT_EQ(left(), "first bytes");
   }
 }
@@ -189,7 +189,8 @@ TEST_F(Socks5HandshakeTest, WhatIsNoSocks5IsAnError) {
 TEST_F(Socks5HandshakeTest, EveryShortAnswerIsAnError) {
   proxy_.user = "me";
   const std::string named = Bytes("\x05\x00\x00\x03\x04host\x04\x38");
-  for (const std::string& whole : {kUser + kUserTaken + kConnected, kNoUser + named}) {
+  for (const std::string& whole :
+       {absl::StrCat(kUser, kUserTaken, kConnected), absl::StrCat(kNoUser, named)}) {
     for (size_t size = 0; size < whole.size(); ++size) {
       ExpectFailure(Shake(whole.substr(0, size)), "unexpected EOF");
     }

@@ -64,7 +64,7 @@ def test_copy_outlives_an_outage(programs, shared_server, scripted, registry):
   results = []
   with BreakingProxy(scripted.address) as from_proxy, \
       BreakingProxy(registry.address) as to_proxy:
-    for delay in soak([0.1], [i / 8 for i in range(8)]):
+    for delay in soak([0.1], [0.1 + i / 10 for i in range(8)]):
       to = "docker://%s/%s:x" % (to_proxy.address, registry.repository().split("/")[-1])
       thread = threading.Thread(target=lambda: results.append(programs.copy(
           source.replace(scripted.address, from_proxy.address), to, server=shared_server,
