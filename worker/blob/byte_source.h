@@ -3,7 +3,9 @@
 
 #include <cstddef>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 
 namespace holkas {
@@ -18,6 +20,16 @@ class ByteSource {
   // Reads at least one and at most buffer.size() bytes into `buffer`, blocking
   // for them. 0 at the end. After an error the source cannot be used further.
   virtual absl::StatusOr<size_t> Read(absl::Span<char> buffer) = 0;
+
+  // The same for who only passes the bytes on: they are in `buffer`, or in memory of the source's
+  // own. Both stay as they are until the next call or the source's destruction. Empty at the end.
+  virtual absl::StatusOr<absl::string_view> ReadPiece(absl::Span<char> buffer) {
+    const absl::StatusOr<size_t> count = Read(buffer);
+    if (!count.ok()) {
+      return count.status();
+    }
+    return absl::string_view(buffer.data(), *count);
+  }
 };
 
 }  // namespace holkas

@@ -1,6 +1,7 @@
 #include "worker/blob/size_checked_source.h"
 
 #include <algorithm>
+#include <cstring>
 #include <string>
 #include <utility>
 
@@ -24,23 +25,36 @@ SizeCheckedSource::SizeCheckedSource(std::unique_ptr<ByteSource> source, const D
     : source_(std::move(source)), digest_(digest), size_bytes_(size_bytes) {}
 
 absl::StatusOr<size_t> SizeCheckedSource::Read(absl::Span<char> buffer) {
-  if (at_end_ || buffer.empty()) {
-    return 0;
+  ASSIGN_OR_RETURN(const absl::string_view piece, ReadPiece(buffer));
+  if (piece.data() != buffer.data()) {
+    std::memcpy(buffer.data(), piece.data(), piece.size());
   }
-  size_t count = 0;
+  return piece.size();
+}
+
+absl::StatusOr<absl::string_view> SizeCheckedSource::ReadPiece(absl::Span<char> buffer) {
+  absl::string_view piece(buffer.data(), 0);
+  if (at_end_ || buffer.empty()) {
+    return piece;
+  }
   if (read_bytes_ < size_bytes_) {
     const int64_t wanted =
         std::min<int64_t>(static_cast<int64_t>(buffer.size()), size_bytes_ - read_bytes_);
-    ASSIGN_OR_RETURN(count, source_->Read(buffer.first(static_cast<size_t>(wanted))));
-    if (count == 0) {
+    ASSIGN_OR_RETURN(piece, source_->ReadPiece(buffer.first(static_cast<size_t>(wanted))));
+    if (piece.empty()) {
       return SizeError(digest_, absl::StrCat(read_bytes_), size_bytes_);
     }
-    read_bytes_ += static_cast<int64_t>(count);
+    read_bytes_ += static_cast<int64_t>(piece.size());
   }
   if (read_bytes_ == size_bytes_) {
+    // To look for the end is another call, after which only the buffer is as it was.
+    if (piece.data() != buffer.data()) {
+      std::memcpy(buffer.data(), piece.data(), piece.size());
+      piece = absl::string_view(buffer.data(), piece.size());
+    }
     RETURN_IF_ERROR(CheckEnd());
   }
-  return count;
+  return piece;
 }
 
 absl::Status SizeCheckedSource::CheckEnd() {

@@ -6,6 +6,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 #include "proto/wire/digest.h"
 #include "worker/blob/byte_source.h"
@@ -26,6 +27,7 @@ class SizeCheckedSource : public ByteSource {
   // source has fewer or more bytes. One byte beyond the size is read and never
   // handed out.
   absl::StatusOr<size_t> Read(absl::Span<char> buffer) override;
+  absl::StatusOr<absl::string_view> ReadPiece(absl::Span<char> buffer) override;
 
   // Whether the source's end was seen, at the right size.
   bool at_end() const { return at_end_; }

@@ -18,11 +18,20 @@ VerifyingSource::VerifyingSource(std::unique_ptr<ByteSource> source, const Diges
 absl::StatusOr<size_t> VerifyingSource::Read(absl::Span<char> buffer) {
   digester_.Await();
   ASSIGN_OR_RETURN(const size_t count, source_.Read(buffer));
-  digester_.Begin(absl::string_view(buffer.data(), count));
-  if (source_.at_end() && !checked_) {
-    RETURN_IF_ERROR(CheckDigest());
-  }
+  RETURN_IF_ERROR(Hash(absl::string_view(buffer.data(), count)));
   return count;
+}
+
+absl::StatusOr<absl::string_view> VerifyingSource::ReadPiece(absl::Span<char> buffer) {
+  digester_.Await();
+  ASSIGN_OR_RETURN(const absl::string_view piece, source_.ReadPiece(buffer));
+  RETURN_IF_ERROR(Hash(piece));
+  return piece;
+}
+
+absl::Status VerifyingSource::Hash(absl::string_view piece) {
+  digester_.Begin(piece);
+  return source_.at_end() && !checked_ ? CheckDigest() : absl::OkStatus();
 }
 
 absl::Status VerifyingSource::CheckDigest() {

@@ -6,6 +6,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 #include "proto/wire/digest.h"
 #include "proto/wire/digester.h"
@@ -24,15 +25,17 @@ class VerifyingSource : public ByteSource {
  public:
   // Takes over `source`, the bytes of the blob that a manifest gives the digest
   // and the size of. With a `pairing` what was read is hashed while its reader
-  // uses it: a buffer stays as it is until the next Read or the destruction.
+  // uses it: a buffer stays as it is until the next call or the destruction.
   VerifyingSource(std::unique_ptr<ByteSource> source, const Digest& digest, int64_t size_bytes,
                   Sha256Pairing* pairing = nullptr);
 
   // Errors, beside those of the source: DATA_LOSS (CONTENT_MISMATCH) where the
   // size or the digest differs. Bytes beyond the size are never handed out.
   absl::StatusOr<size_t> Read(absl::Span<char> buffer) override;
+  absl::StatusOr<absl::string_view> ReadPiece(absl::Span<char> buffer) override;
 
  private:
+  absl::Status Hash(absl::string_view piece);
   absl::Status CheckDigest();
 
   SizeCheckedSource source_;

@@ -13,8 +13,6 @@
 namespace holkas {
 namespace {
 
-// How much libcurl receives at once.
-constexpr long kReceiveBufferBytes = 128 << 10;  // NOLINT(google-runtime-int): libcurl's type
 // A piece of a body (worker/blob/copy_bytes.h) with what frames it as a chunk: sent as one.
 constexpr long kSendBufferBytes = 132 << 10;  // NOLINT(google-runtime-int): libcurl's type
 // A registry and where it redirects to.
@@ -127,7 +125,8 @@ void HttpClient::SetConnectionOptions(const HttpRequest& request) {
   curl_easy_setopt(easy_, CURLOPT_NETRC, static_cast<long>(CURL_NETRC_IGNORED));
   curl_easy_setopt(easy_, CURLOPT_CONNECTTIMEOUT_MS,
                    static_cast<long>(absl::ToInt64Milliseconds(request.handshake_timeout)));
-  curl_easy_setopt(easy_, CURLOPT_BUFFERSIZE, kReceiveBufferBytes);
+  curl_easy_setopt(easy_, CURLOPT_BUFFERSIZE,
+                   static_cast<long>(kReceiveBufferBytes));  // NOLINT(google-runtime-int)
   curl_easy_setopt(easy_, CURLOPT_UPLOAD_BUFFERSIZE, kSendBufferBytes);
   curl_easy_setopt(easy_, CURLOPT_USERAGENT, options_.user_agent.c_str());
   if (!IsIpLiteral(origin.host)) {

@@ -147,6 +147,39 @@ TEST_F(HttpClientTest, SmallReadsGetEveryByteInOrder) {
   EXPECT_EQ(got, body);
 }
 
+TEST_F(HttpClientTest, PiecesAreEveryByteInOrder) {
+  std::string body;
+  for (int i = 0; body.size() < (4 << 20); ++i) {
+    absl::StrAppend(&body, i, " ");
+  }
+  for (const Framing framing : {Framing::kLength, Framing::kChunked, Framing::kClose}) {
+    Serve(ScriptedReply{.body = body, .framing = framing});
+    exchange_ = *client_->Start(Get());
+    ASSERT_OK(exchange_->AwaitResponse().status());
+    std::string buffer(kReceiveBufferBytes, '\0');
+    std::string got;
+    int64_t lent_bytes = 0;
+    while (true) {
+      ASSERT_OK_AND_ASSIGN(const absl::string_view piece,
+                           exchange_->ReadPiece(absl::MakeSpan(buffer)));
+      if (piece.empty()) {
+        break;
+      }
+      EXPECT_LE(piece.size(), buffer.size());
+      absl::StrAppend(&got, piece);
+      lent_bytes += piece.data() == buffer.data() ? 0 : static_cast<int64_t>(piece.size());
+      // A reader that is slower than the socket finds much in it.
+      absl::SleepFor(absl::Milliseconds(1));
+    }
+    EXPECT_EQ(got, body);
+    EXPECT_TRUE(exchange_->complete());
+    if (framing != Framing::kChunked) {
+      EXPECT_GT(lent_bytes, 0);
+    }
+    exchange_.reset();
+  }
+}
+
 TEST_F(HttpClientTest, HeadHasLengthAndNoBody) {
   Serve(ScriptedReply{.body = "12345"});
   HttpRequest request = Get();

@@ -19,6 +19,9 @@ namespace {
 
 // What a message quotes of libcurl, which quotes the peer.
 constexpr size_t kMaxQuotedBytes = 256;
+// Where the socket gave less at once last time, pieces are gathered in the caller's buffer: handed
+// on one by one they would cost a system call each.
+constexpr size_t kLeastLentBytes = 64 << 10;
 // libcurl has timers of its own; waiting is cut into pieces of at most this.
 constexpr absl::Duration kLongestWait = absl::Seconds(1);
 
@@ -180,6 +183,7 @@ size_t HttpExchange::TakeHeaderLine(absl::string_view line) {
     long status = 0;  // NOLINT(google-runtime-int): libcurl's type
     curl_easy_getinfo(easy_, CURLINFO_RESPONSE_CODE, &status);
     response_.status = static_cast<int>(status);
+    pieces_on_demand_ = absl::StartsWith(line, "HTTP/1.");
   } else if (text.empty()) {
     head_complete_ = response_.status >= 200;
     watch_.Restart();
@@ -197,13 +201,51 @@ size_t HttpExchange::TakeBody(absl::string_view data) {
     return CURL_WRITEFUNC_PAUSE;
   }
   watch_.Moved(static_cast<int64_t>(data.size()));
+  const bool goes_on = data.data() == run_.data() + run_.size();
+  run_ = goes_on ? absl::string_view(run_.data(), run_.size() + data.size()) : data;
+  if (Lend(data)) {
+    return data.size();
+  }
   const size_t direct = std::min(data.size(), wanted_.size());
   if (direct > 0) {
     std::memcpy(wanted_.data(), data.data(), direct);
     wanted_.remove_prefix(direct);
+    may_lend_ = false;
   }
   beyond_.append(data.data() + direct, data.size() - direct);
+  // libcurl goes on as long as the socket has something. What the caller's buffer has no room for
+  // would be copied twice more, so what comes next waits for the next buffer. A pause of HTTP/2 is
+  // a frame to the peer and costs more than it saves.
+  largest_run_ = std::max(largest_run_, run_.size());
+  if (pieces_on_demand_ && wanted_.size() < largest_run_) {
+    PauseReceiving();
+  }
   return data.size();
+}
+
+bool HttpExchange::Lend(absl::string_view data) {
+  if (!may_lend_) {
+    return false;
+  }
+  if (lent_.empty()) {
+    lent_ = run_ = data;
+    wanted_ = {};
+    PauseReceiving();
+    return true;
+  }
+  if (run_.data() != lent_.data()) {
+    return false;
+  }
+  lent_ = run_;
+  largest_run_ = std::max(largest_run_, run_.size());
+  return true;
+}
+
+void HttpExchange::PauseReceiving() {
+  if (!receiving_paused_) {
+    receiving_paused_ = true;
+    curl_easy_pause(easy_, CURLPAUSE_RECV | (sending_paused_ ? CURLPAUSE_SEND : 0));
+  }
 }
 
 absl::Status HttpExchange::Write(absl::string_view data) {
@@ -256,36 +298,54 @@ absl::StatusOr<const HttpResponse*> HttpExchange::AwaitResponse() {
 absl::Status HttpExchange::Prefetch() {
   absl::Status status = done_ ? error_ : absl::OkStatus();
   while (status.ok() && !done_ && beyond_.size() < kMaxBufferedBytes) {
+    Resume();
     status = Step();
   }
   return status;
 }
 
 absl::StatusOr<size_t> HttpExchange::Read(absl::Span<char> buffer) {
+  ASSIGN_OR_RETURN(const absl::string_view piece, Receive(buffer, /*may_lend=*/false));
+  return piece.size();
+}
+
+absl::StatusOr<absl::string_view> HttpExchange::ReadPiece(absl::Span<char> buffer) {
+  return Receive(buffer, /*may_lend=*/true);
+}
+
+absl::StatusOr<absl::string_view> HttpExchange::Receive(absl::Span<char> buffer, bool may_lend) {
   if (buffer.empty()) {
-    return 0;
+    return absl::string_view();
   }
   if (beyond_taken_ < beyond_.size()) {
     const size_t count = std::min(buffer.size(), beyond_.size() - beyond_taken_);
     std::memcpy(buffer.data(), beyond_.data() + beyond_taken_, count);
     beyond_taken_ += count;
-    return count;
+    return absl::string_view(buffer.data(), count);
   }
   beyond_.clear();
   beyond_taken_ = 0;
+  lent_ = {};
   wanted_ = buffer;
+  // What libcurl kept during the pause, it gives now and frees.
   Resume();
+  may_lend_ = may_lend && pieces_on_demand_ && wanted_.size() == buffer.size() &&
+              buffer.size() >= kReceiveBufferBytes && run_.size() >= kLeastLentBytes;
   absl::Status status = done_ ? error_ : absl::OkStatus();
   while (status.ok() && wanted_.size() == buffer.size() && !done_) {
     status = Step();
   }
+  may_lend_ = false;
   const size_t count = buffer.size() - wanted_.size();
   wanted_ = {};
+  if (!lent_.empty()) {
+    return lent_;
+  }
   // Bytes that came before an error are given first.
   if (count == 0) {
     RETURN_IF_ERROR(status);
   }
-  return count;
+  return absl::string_view(buffer.data(), count);
 }
 
 absl::StatusOr<std::string> HttpExchange::ReadAll(size_t max_bytes) {

@@ -23,6 +23,8 @@ inline constexpr size_t kMaxHeadBytes = 64 << 10;
 inline constexpr int kMaxResponses = 100;
 // No line of a trailer has more bytes, its end counted: libcurl's own bound.
 inline constexpr size_t kMaxTrailerLineBytes = 4095;
+// How much libcurl receives at once.
+inline constexpr size_t kReceiveBufferBytes = 128 << 10;
 // What is received beyond what the caller asked for; then receiving pauses.
 inline constexpr size_t kMaxBufferedBytes = 256 << 10;
 
@@ -75,6 +77,8 @@ class HttpExchange {
   absl::Status Prefetch();
   // After AwaitResponse: some bytes of the response's body, 0 at its end.
   absl::StatusOr<size_t> Read(absl::Span<char> buffer);
+  // The same, in `buffer` or in memory of libcurl's, where they stay until the next call.
+  absl::StatusOr<absl::string_view> ReadPiece(absl::Span<char> buffer);
   // After AwaitResponse: the (rest of the) body.
   // Errors: RESOURCE_EXHAUSTED (LIMIT_EXCEEDED) where it is longer than `max_bytes`.
   absl::StatusOr<std::string> ReadAll(size_t max_bytes);
@@ -91,6 +95,7 @@ class HttpExchange {
 
   size_t TakeHeaderLine(absl::string_view line);
   size_t TakeBody(absl::string_view data);
+  absl::StatusOr<absl::string_view> Receive(absl::Span<char> buffer, bool may_lend);
   curl_socket_t OpenSocket();
 
   // Takes one step: moves bytes, or waits for the peer.
@@ -98,6 +103,9 @@ class HttpExchange {
   void CollectResult();
   absl::Status ErrorOf(CURLcode code);
   absl::Status Fail(HttpFailure failure, absl::Status error);
+  // Whether the caller gets `data` where it is.
+  bool Lend(absl::string_view data);
+  void PauseReceiving();
   void Resume();
 
   CURLM* const multi_;
@@ -112,8 +120,14 @@ class HttpExchange {
   int responses_ = 0;
 
   absl::Span<char> wanted_;  // the rest of the caller's buffer during Read
+  bool may_lend_ = false;    // what libcurl gives now stays as it is while receiving pauses
+  absl::string_view lent_;   // what it gave so, in place of the caller's buffer
   std::string beyond_;       // what came beyond it
   size_t beyond_taken_ = 0;
+  bool pieces_on_demand_ = false;  // receiving pauses where the caller has no room
+  // What libcurl received at once, as far as it gave it: it gives 16 KiB at a time.
+  absl::string_view run_;
+  size_t largest_run_ = 0;
   bool receiving_paused_ = false;
 
   absl::string_view to_send_;

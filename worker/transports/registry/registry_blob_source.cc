@@ -51,18 +51,28 @@ absl::Status RegistryBlobSource::CheckLength(const HttpResponse& head) const {
 }
 
 absl::StatusOr<size_t> RegistryBlobSource::Read(absl::Span<char> buffer) {
+  ASSIGN_OR_RETURN(const absl::string_view piece, ReadOn(buffer, /*may_lend=*/false));
+  return piece.size();
+}
+
+absl::StatusOr<absl::string_view> RegistryBlobSource::ReadPiece(absl::Span<char> buffer) {
+  return ReadOn(buffer, /*may_lend=*/true);
+}
+
+absl::StatusOr<absl::string_view> RegistryBlobSource::ReadOn(absl::Span<char> buffer,
+                                                             bool may_lend) {
   while (true) {
-    absl::StatusOr<size_t> count = ReadOnce(buffer);
-    const HttpFailure failure = Break(count);
+    const absl::StatusOr<absl::string_view> piece = ReadOnce(buffer, may_lend);
+    const HttpFailure failure = Break(piece);
     if (failure == HttpFailure::kNone) {
-      read_bytes_ += count.ok() ? static_cast<int64_t>(*count) : 0;
-      return count.ok() ? count : WithContext(count.status(), Context());
+      read_bytes_ += piece.ok() ? static_cast<int64_t>(piece->size()) : 0;
+      return piece.ok() ? piece : WithContext(piece.status(), Context());
     }
     if (read_bytes_ == blob_.size_bytes) {
-      return 0;  // what is missing is the end of the message, not of the blob
+      return absl::string_view();  // what is missing is the message's end, not the blob's
     }
-    if (count.ok() && restarts_ == kMaxRestarts) {
-      return count;  // the registry has no more: who reads says that it is too little
+    if (piece.ok() && restarts_ == kMaxRestarts) {
+      return piece;  // the registry has no more: who reads says that it is too little
     }
     const absl::StatusOr<bool> resumed = Resume(failure);
     if (!resumed.ok()) {
@@ -70,30 +80,36 @@ absl::StatusOr<size_t> RegistryBlobSource::Read(absl::Span<char> buffer) {
     }
     if (!*resumed) {
       // Without an error it is for who reads to say that this was too short.
-      return count.ok() ? count : WithContext(count.status(), Context());
+      return piece.ok() ? piece : WithContext(piece.status(), Context());
     }
   }
 }
 
-absl::StatusOr<size_t> RegistryBlobSource::ReadOnce(absl::Span<char> buffer) {
+absl::StatusOr<absl::string_view> RegistryBlobSource::ReadOnce(absl::Span<char> buffer,
+                                                               bool may_lend) {
   while (skip_bytes_ > 0) {
     const size_t wanted = std::min<size_t>(buffer.size(), static_cast<size_t>(skip_bytes_));
     ASSIGN_OR_RETURN(const size_t count, answer_->exchange().Read(buffer.first(wanted)));
     if (count == 0) {
-      return 0;
+      return absl::string_view();
     }
     skip_bytes_ -= static_cast<int64_t>(count);
   }
-  return answer_->exchange().Read(buffer);
+  if (may_lend) {
+    return answer_->exchange().ReadPiece(buffer);
+  }
+  ASSIGN_OR_RETURN(const size_t count, answer_->exchange().Read(buffer));
+  return absl::string_view(buffer.data(), count);
 }
 
-HttpFailure RegistryBlobSource::Break(const absl::StatusOr<size_t>& count) const {
+HttpFailure RegistryBlobSource::Break(const absl::StatusOr<absl::string_view>& piece) const {
   if (blob_.size_bytes < 0) {
     return HttpFailure::kNone;  // nobody knows where it ends
   }
-  if (count.ok()) {
+  if (piece.ok()) {
     // A body without a length ends with the connection, however that ended.
-    return *count == 0 && read_bytes_ < blob_.size_bytes ? HttpFailure::kReset : HttpFailure::kNone;
+    return piece->empty() && read_bytes_ < blob_.size_bytes ? HttpFailure::kReset
+                                                            : HttpFailure::kNone;
   }
   const HttpFailure failure = answer_->exchange().failure();
   return failure == HttpFailure::kReset || failure == HttpFailure::kStall ? failure

@@ -26,6 +26,7 @@ class RegistryBlobSource : public ByteSource {
                                                           const Descriptor& blob);
 
   absl::StatusOr<size_t> Read(absl::Span<char> buffer) override;
+  absl::StatusOr<absl::string_view> ReadPiece(absl::Span<char> buffer) override;
 
  private:
   RegistryBlobSource(RegistryClient& client, const Descriptor& blob)
@@ -39,8 +40,10 @@ class RegistryBlobSource : public ByteSource {
   absl::Status CheckRange(const HttpResponse& head) const;
   absl::Status CannotContinue(absl::string_view why) const;
   // What failed, if the answer broke off before the blob's end; kNone otherwise.
-  HttpFailure Break(const absl::StatusOr<size_t>& count) const;
-  absl::StatusOr<size_t> ReadOnce(absl::Span<char> buffer);
+  HttpFailure Break(const absl::StatusOr<absl::string_view>& piece) const;
+  // Without `may_lend` what is read is in `buffer`.
+  absl::StatusOr<absl::string_view> ReadOn(absl::Span<char> buffer, bool may_lend);
+  absl::StatusOr<absl::string_view> ReadOnce(absl::Span<char> buffer, bool may_lend);
   std::string Context() const;
 
   RegistryClient& client_;
