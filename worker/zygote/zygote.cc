@@ -33,6 +33,7 @@
 #include "worker/confine/syscall_policy.h"
 #include "worker/http/certificate_store.h"
 #include "worker/http/rehearse_tls.h"
+#include "worker/zygote/huge_text.h"
 #include "worker/zygote/namespaces.h"
 #include "worker/zygote/preload.h"
 #include "worker/zygote/uid_pool.h"
@@ -44,6 +45,10 @@ namespace {
 
 using zygote::ZygoteEvent;
 using zygote::ZygoteRequest;
+
+// A zygote that launched as many workers is a server's, for which faster launches are worth a copy
+// of its code.
+constexpr int kLaunchesBeforeHugeText = 32;
 
 UniqueFd OpenPidfdOfSelf() {
   return UniqueFd(static_cast<int>(syscall(__NR_pidfd_open, getpid(), 0)));
@@ -94,6 +99,7 @@ class Zygote {
   UniqueFd certificates_;
   UniqueFd child_signals_;
   std::map<pid_t, uint64_t> workers_;  // launch ids
+  int64_t launches_ = 0;
 };
 
 void Zygote::Tell(const ZygoteEvent& event, absl::Span<const int> fds) {
@@ -256,6 +262,9 @@ bool Zygote::HandleRequest() {
     LoadSystemCertificateStore(certificates_.get()).IgnoreError();
     certificates_.reset();
     RehearseTls().IgnoreError();  // only makes workers faster
+  }
+  if (++launches_ == kLaunchesBeforeHugeText) {
+    MoveTextToHugePages().IgnoreError();  // only makes workers faster
   }
   Launch(request, std::move((*fds)[0]));
   return true;
