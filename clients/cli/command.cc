@@ -107,13 +107,13 @@ absl::Status WithClient(const FlagSet& flags, CommandContext& context,
   ASSIGN_OR_RETURN(const std::vector<std::string> arguments,
                    PrivateServerArguments(flags, address));
   // The watch calls the client, so it goes first; it holds signals back, so it comes first too.
-  std::unique_ptr<Connection> connection;
   SignalWatch signals;
-  ASSIGN_OR_RETURN(connection, context.connect(address, arguments));
-  signals.Watch([&connection] { connection->client().Cancel(); },
-                [&connection] { connection->Kill(); });
-  absl::Status status = connection->Explain(call(connection->client()));
-  connection->Close();
+  ASSIGN_OR_RETURN(context.connection, context.connect(address, arguments));
+  Connection& connection = *context.connection;
+  signals.Watch([&connection] { connection.client().Cancel(); },
+                [&connection] { connection.Kill(); });
+  absl::Status status = connection.Explain(call(connection.client()));
+  connection.Close();
   if (signals.caught() != 0 && !status.ok()) {
     return Interrupted(signals.caught());
   }

@@ -43,6 +43,9 @@ struct CommandContext {
   // not empty.
   std::function<absl::StatusOr<std::vector<std::string>>(const std::string& path)>
       credential_helpers = {};
+  // What `connect` made last. It is kept when its call is over and its server has ended: gRPC takes
+  // milliseconds to end its threads, which a program that is about to end need not wait for.
+  std::unique_ptr<Connection> connection = nullptr;
 };
 
 struct Command {
@@ -81,8 +84,9 @@ holkas::v1::RetryPolicy RetryPolicyOf(const FlagSet& flags);
 // The address of the server that flags or environment name; empty: a private one does the work.
 std::string ServerAddress(const FlagSet& flags, const CommandContext& context);
 
-// Calls `call` with a client connected as flags and context say, and ends the connection. A signal
-// that comes meanwhile cancels the call. Errors: those of the connection and of `call`, explained.
+// Calls `call` with a client connected as flags and context say, and ends a private server. A
+// signal that comes meanwhile cancels the call. Errors: those of the connection and of `call`,
+// explained.
 absl::Status WithClient(const FlagSet& flags, CommandContext& context,
                         const std::function<absl::Status(ImageClient& client)>& call);
 

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <array>
 #include <climits>
+#include <cstdio>
 #include <cstdlib>
 #include <string>
 #include <vector>
@@ -52,7 +53,8 @@ absl::StatusOr<std::vector<std::string>> CredentialHelpers(const std::string& pa
   return table.credential_helpers();
 }
 
-int Main(const std::vector<std::string>& arguments) {
+// Ends the process within: what is left of gRPC ends with it.
+[[noreturn]] void Main(const std::vector<std::string>& arguments) {
   // A reader of standard output that went away must not leave a server behind.
   signal(SIGPIPE, SIG_IGN);
   Console console(STDOUT_FILENO, STDERR_FILENO);
@@ -75,12 +77,13 @@ int Main(const std::vector<std::string>& arguments) {
   prctl(PR_SET_CHILD_SUBREAPER, 1);
   int exit_code = RunCommandLine(arguments, context);
   ReapOrphans();
-  return exit_code;
+  fflush(nullptr);
+  _exit(exit_code);
 }
 
 }  // namespace
 }  // namespace holkas
 
 int main(int argc, char** argv) {
-  return holkas::Main(std::vector<std::string>(argv + std::min(argc, 1), argv + argc));
+  holkas::Main(std::vector<std::string>(argv + std::min(argc, 1), argv + argc));
 }

@@ -383,6 +383,11 @@ TEST_F(RunTest, ServerComesFromTheFlagElseFromTheEnvironment) {
   EXPECT_EQ(address_, "unix:/from/flag");
 }
 
+TEST_F(RunTest, NobodyWaitsForTheEndOfTheConnection) {
+  EXPECT_EQ(Run({"inspect", "docker://fake.example/app"}), 0);
+  EXPECT_TRUE(kept_connection_);
+}
+
 TEST_F(RunTest, RegistriesConfGoesToThePrivateServerAlone) {
   EXPECT_EQ(Run({"--registries-conf=my.conf", "--server=", "inspect", "docker://fake.example/app"}),
             0);

@@ -170,20 +170,24 @@ absl::Status ParseHost(absl::string_view text, RegistryReference& reference) {
     }
     reference.port = static_cast<uint16_t>(number);
   }
-  reference.host = absl::AsciiStrToLower(host);
+  reference.host = std::string(host);
   return absl::OkStatus();
 }
 
-// Splits what the user wrote into host and the rest, as Docker does: the part before the first '/'
-// is a host only where it looks like one.
-std::pair<absl::string_view, std::string> SplitHost(absl::string_view text) {
+// Splits what the user wrote into host, in lower case, and the rest, as Docker does: the part
+// before the first '/' is a host only where it looks like one. Docker tells `Docker.io` from
+// `docker.io`, which are one host.
+std::pair<std::string, std::string> SplitHost(absl::string_view text) {
   size_t slash = text.find('/');
-  absl::string_view host = kDockerHub;
+  std::string host(kDockerHub);
   absl::string_view rest = text;
   if (slash != absl::string_view::npos) {
     absl::string_view first = text.substr(0, slash);
     if (first.find_first_of(".:") != absl::string_view::npos || first == "localhost") {
-      host = first == kDockerHubOldName ? kDockerHub : first;
+      host = absl::AsciiStrToLower(first);
+      if (host == kDockerHubOldName) {
+        host = std::string(kDockerHub);
+      }
       rest = text.substr(slash + 1);
     }
   }

@@ -33,14 +33,17 @@ absl::Status Unavailable(const std::string& host, absl::string_view why) {
                    absl::StrCat("dial tcp: lookup ", host, ": ", why));
 }
 
-// Whether it is an address with a dot behind it: the C library takes that for a name, and no name
-// ends in a number (RFC 3696, 2).
+// Whether it is an address with a dot behind it, in whatever spelling: the C library takes that for
+// a name, and no name ends in a number (RFC 3696, 2).
 bool IsDottedNumber(absl::string_view host) {
   if (!absl::ConsumeSuffix(&host, ".")) {
     return false;
   }
   const size_t dot = host.rfind('.');
-  const absl::string_view last = dot == absl::string_view::npos ? host : host.substr(dot + 1);
+  absl::string_view last = dot == absl::string_view::npos ? host : host.substr(dot + 1);
+  if (absl::ConsumePrefix(&last, "0x") || absl::ConsumePrefix(&last, "0X")) {
+    return std::all_of(last.begin(), last.end(), absl::ascii_isxdigit);
+  }
   return !last.empty() && std::all_of(last.begin(), last.end(), absl::ascii_isdigit);
 }
 

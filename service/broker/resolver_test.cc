@@ -37,13 +37,14 @@ TEST(Resolver, AddressWithADotBehindItIsNoName) {
     return absl::InternalError("asked");
   });
   Cancellation never;
-  for (const char* host : {"127.0.0.1.", "127.1.", "2130706433.", "a.0."}) {
+  for (const char* host :
+       {"127.0.0.1.", "127.1.", "2130706433.", "a.0.", "0x7f000001.", "0x7f.1.", "127.0XA."}) {
     EXPECT_THAT(resolver.Resolve(host, 443, absl::Seconds(1), never).status(),
                 StatusIs(absl::StatusCode::kPermissionDenied,
                          absl::StrCat("connect to ", host, ": not a host")));
   }
   EXPECT_EQ(asked, 0);
-  for (const char* host : {"a.", "0.a.", "a0.", "127.1", "."}) {
+  for (const char* host : {"a.", "0.a.", "a0.", "127.1", ".", "0x7g.", "x0."}) {
     EXPECT_THAT(resolver.Resolve(host, 443, absl::Seconds(1), never).status(),
                 StatusIs(absl::StatusCode::kInternal, "asked"));
   }

@@ -32,6 +32,10 @@ URLS = [
     "http://0:{v4}/x",
     "http://0.0.0.0:{v4}/x",
     "http://127.0.0.1.:{v4}/x",
+    "http://127.1.:{v4}/x",
+    "http://2130706433.:{v4}/x",
+    "http://0x7f000001.:{v4}/x",
+    "http://0x7f.1.:{v4}/x",
     "http://127.0.0.2:{v4}/x",
     "http://localhost:{v4}/x",
     "http://LOCALHOST:{v4}/x",
@@ -180,6 +184,20 @@ def test_mirror_leads_nobody_inside(programs, scripted, untouched, tmp_path):
 def test_denial_tells_the_reason(programs, shared_server, scripted, untouched, tmp_path):
   result = Leads.manifest(scripted, untouched(URLS[0]))(programs, shared_server, tmp_path)
   assert "connect to 127.0.0.1: a loopback address" in result.stderr
+
+
+@pytest.mark.parametrize("lead, asked", [("blob", ("GET", "/blobs/sha256")),
+                                         ("manifest", ("GET", "/manifests/")),
+                                         ("second_hop", ("GET", "/elsewhere/")),
+                                         ("upload", ("POST", "/blobs/uploads/"))])
+def test_what_only_looks_like_an_address_is_no_outage(programs, shared_server, scripted, untouched,
+                                                      tmp_path, lead, asked):
+  run = LEADS[lead](scripted, untouched("http://127.0.0.1.:{v4}/x"))
+  result = run(programs, shared_server, tmp_path / "to")
+  assert result.code == 1
+  assert "connect to 127.0.0.1.: not a host name" in result.stderr
+  # At most two blobs are on their way, and each asks for a mount before it is uploaded.
+  assert 1 <= len(scripted.asked(*asked)) <= 4
 
 
 # What a caller can name, as Docker writes references.

@@ -8,6 +8,7 @@ namespace holkas {
 
 const char* const kFuzzSeeds[] = {
     "docker://busybox",
+    "docker://Docker.io/busybox",
     "docker://quay.io/podman/stable:v1.2",
     "docker://localhost:5000/a/b_c--d.e@sha256:"
     "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",

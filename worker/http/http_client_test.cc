@@ -118,6 +118,17 @@ TEST_F(HttpClientTest, ConnectsToAnAddressAsToAName) {
   EXPECT_EQ(server_->requests().at(1).headers.at("host"), "[::1]:5000");
 }
 
+// libcurl looks up by itself what it has no address for.
+TEST_F(HttpClientTest, BrokerIsAskedForWhatOnlyLooksLikeAnAddress) {
+  Serve(ScriptedReply{.body = "x"});
+  for (const std::string host : {"127.0.0.1.", "127.1.", "2130706433.", "0x7f000001.", "0x7f.1.",
+                                 "0.", "1.2.3.4.5", "256.0.0.1", "4294967296", "1..2", "host."}) {
+    broker_.Route(host, 5000, server_->port());
+    ASSERT_THAT(Fetch({.url = Url(Origin{false, host, 5000}, "/")}), IsOkAndHolds("x")) << host;
+    EXPECT_EQ(broker_.connections().back().host, host);
+  }
+}
+
 TEST_F(HttpClientTest, ReadsBodiesOfEachFraming) {
   const std::string body(3'000'000, 'b');
   for (const Framing framing : {Framing::kLength, Framing::kChunked, Framing::kClose}) {

@@ -15,6 +15,8 @@ namespace {
 
 // A registry that is not there is found out within seconds.
 constexpr int kFewAttempts = 4;
+// Who hangs up on a hello and never answered one more likely speaks no TLS than restarts.
+constexpr int kFirstHandshakes = 2;
 // Together they take about a minute: a registry that restarts is waited for.
 constexpr int kManyAttempts = 8;
 // Each may take all of kMaxRetryAfter.
@@ -49,8 +51,9 @@ int MaxAttempts(HttpFailure failure, bool proven) {
   switch (failure) {
     case HttpFailure::kConnect:
     case HttpFailure::kReset:
-    case HttpFailure::kTlsReset:
       return proven ? kManyAttempts : kFewAttempts;
+    case HttpFailure::kTlsReset:
+      return proven ? kManyAttempts : kFirstHandshakes;
     case HttpFailure::kNone:
     case HttpFailure::kDenied:
     case HttpFailure::kTls:

@@ -18,10 +18,11 @@ TEST(Retry, TriesAgainWhatMayPass) {
   for (const int status : {200, 202, 301, 400, 401, 403, 404, 405, 413, 416, 501}) {
     EXPECT_EQ(MaxAttempts(status, true), 1) << status;
   }
-  for (const HttpFailure failure :
-       {HttpFailure::kConnect, HttpFailure::kReset, HttpFailure::kTlsReset}) {
+  for (const HttpFailure failure : {HttpFailure::kConnect, HttpFailure::kReset}) {
     EXPECT_EQ(MaxAttempts(failure, false), 4);
   }
+  EXPECT_EQ(MaxAttempts(HttpFailure::kTlsReset, false), 2);
+  EXPECT_EQ(MaxAttempts(HttpFailure::kTlsReset, true), MaxAttempts(HttpFailure::kReset, true));
   for (const HttpFailure failure :
        {HttpFailure::kNone, HttpFailure::kDenied, HttpFailure::kTls, HttpFailure::kCertificate,
         HttpFailure::kStall, HttpFailure::kMalformed, HttpFailure::kLimit}) {

@@ -60,6 +60,7 @@ int CommandLineTest::Run(const std::vector<std::string>& arguments) {
           },
   };
   int exit_code = RunCommandLine(arguments, context);
+  kept_connection_ = context.connection != nullptr;
   out_ = Contents(out.get());
   err_ = Contents(err.get());
   return exit_code;

@@ -38,6 +38,8 @@ class CommandLineTest : public testing::Test {
   // The server that the command line wanted last: its address, and the arguments of a private one.
   std::string address_;
   std::vector<std::string> arguments_;
+  // Whether the connection was there still when the command was over.
+  bool kept_connection_ = false;
   std::string out_;
   std::string err_;
 };

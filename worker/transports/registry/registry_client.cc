@@ -18,6 +18,9 @@ constexpr absl::Duration kProbeHandshakeTimeout = absl::Seconds(2);
 // enough, with a new one.
 constexpr int kMaxAuthorizationRounds = 3;
 
+constexpr absl::string_view kPerhapsPlainHttp =
+    " (perhaps it speaks plain HTTP, which --tls-verify=false or registries.insecure allows)";
+
 absl::Status Unavailable(absl::string_view message) {
   return MakeError(absl::StatusCode::kUnavailable, "REGISTRY_UNAVAILABLE", message);
 }
@@ -97,7 +100,9 @@ absl::StatusOr<std::unique_ptr<RegistryAnswer>> RegistryClient::Send(
 // A registry has proven itself by an answer that is no trouble of its own.
 int RegistryClient::MaxAttempts(const Attempt& failed) {
   if (!failed.answer.ok()) {
-    return holkas::MaxAttempts(failed.failure, proven_);
+    // An answer of whatever status shows that the registry speaks TLS.
+    const bool proven = failed.failure == HttpFailure::kTlsReset ? answered_ : proven_;
+    return holkas::MaxAttempts(failed.failure, proven);
   }
   const int attempts = holkas::MaxAttempts((*failed.answer)->head().status, proven_);
   if (attempts == 1) {
@@ -212,7 +217,12 @@ RegistryClient::Attempt RegistryClient::TryVersion(const RegistryRequest& reques
     status = (*answer)->exchange().Prefetch();
   }
   if (!status.ok()) {
-    return {WithUrl(status, request, url), (*answer)->exchange().failure()};
+    const HttpFailure failure = (*answer)->exchange().failure();
+    if (MaySpeakPlainHttp(failure, status, url.origin())) {
+      status = Unavailable(
+          absl::StrCat(absl::StripTrailingAsciiWhitespace(status.message()), kPerhapsPlainHttp));
+    }
+    return {WithUrl(status, request, url), failure};
   }
   return {std::move(answer), HttpFailure::kNone};
 }
@@ -286,6 +296,15 @@ bool RegistryClient::IsOwnOrigin(const Origin& origin) const {
   const bool https = origin.https;
   return (https ? scheme_ != Scheme::kHttp : scheme_ != Scheme::kHttps) &&
          origin == OriginOf(options_.image, https);
+}
+
+bool RegistryClient::MaySpeakPlainHttp(HttpFailure failure, const absl::Status& status,
+                                       const Origin& origin) const {
+  // OpenSSL's words for bytes that are no TLS.
+  const bool no_tls =
+      failure == HttpFailure::kTls && absl::StrContains(status.message(), "wrong version number");
+  return (no_tls || failure == HttpFailure::kTlsReset) && !answered_ &&
+         !options_.image.plain_http_allowed() && IsOwnOrigin(origin);
 }
 
 absl::StatusOr<Url> RegistryClient::ResolveLocation(const RegistryAnswer& answer) const {

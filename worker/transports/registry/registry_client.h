@@ -144,6 +144,9 @@ class RegistryClient {
   absl::StatusOr<std::unique_ptr<RegistryAnswer>> Start(const HttpRequest& http, const Url& url);
   HttpRequest MakeHttpRequest(const RegistryRequest& request, const Url& url) const;
   Url UrlFor(const RegistryRequest& request, bool https) const;
+  // Whether the registry did as one without TLS does, where plain HTTP may not be tried.
+  bool MaySpeakPlainHttp(HttpFailure failure, const absl::Status& status,
+                         const Origin& origin) const;
   bool IsOwnOrigin(const Origin& origin) const;
   int MaxAttempts(const Attempt& failed);
   absl::Duration DelayBefore(const Attempt& failed, int attempt) const;
