@@ -27,6 +27,7 @@
 #include "absl/time/clock.h"
 #include "proto/credentials/auth_file_search.h"
 #include "proto/registries/registries_conf.h"
+#include "proto/wire/daemon_host.h"
 #include "proto/wire/error.h"
 #include "proto/wire/proto_duration.h"
 #include "proto/wire/status_macros.h"
@@ -48,6 +49,7 @@
 #include "service/rpc/image_service.h"
 #include "service/sandbox/spare_launcher.h"
 #include "service/sandbox/zygote_launcher.h"
+#include "service/storage/find_store.h"
 #include "service/telemetry/grpc_log.h"
 #include "service/telemetry/logger.h"
 #include "service/wake_ups.h"
@@ -140,7 +142,7 @@ RealmSettings RealmSettingsOf(const ServerConfig& config, bool is_private) {
   return settings;
 }
 
-// Patterns and networks of a configuration are well formed: it was checked.
+// Patterns, daemons and networks of a configuration are well formed: it was checked.
 RegistryRules RegistryRulesOf(const ServerConfig& config, bool is_private) {
   RegistryRules rules;
   rules.any = is_private;
@@ -150,6 +152,14 @@ RegistryRules RegistryRulesOf(const ServerConfig& config, bool is_private) {
   rules.insecure.insert(config.registries().insecure().begin(),
                         config.registries().insecure().end());
   return rules;
+}
+
+std::vector<DaemonHost> DockerDaemonsOf(const ServerConfig& config) {
+  std::vector<DaemonHost> daemons;
+  for (const std::string& text : config.access().docker_daemons()) {
+    daemons.push_back(*DaemonHost::Parse(text));
+  }
+  return daemons;
 }
 
 Egress EgressOf(const ServerConfig& config) {
@@ -329,11 +339,13 @@ absl::Status Serve(const Flags& flags, const ServerConfig& config, Logger& logge
   parts.registries = RegistrySettingsOf(config);
   parts.registries.registries_conf = &registries_conf;
   parts.registries.credentials = CredentialSettingsOf(config, is_private);
+  parts.registries.storage = ProcessStorageEnvironment();
   AuthorizationResources authorization;
   authorization.credentials = parts.registries.credentials;
   authorization.realms = RealmSettingsOf(config, is_private);
   parts.local_paths = LocalPathSettingsOf(config, is_private);
   parts.registry_rules = RegistryRulesOf(config, is_private);
+  parts.docker_daemons = DockerDaemonsOf(config);
   parts.timeouts = TimeoutsOf(config, is_private);
   ConnectionTable connections(limits.max_connections(), limits.max_connections_per_user());
   ImageService service(parts, connections);

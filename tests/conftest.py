@@ -116,7 +116,7 @@ def pushed(registry, image_layout):
   return name
 
 
-def skopeo(command, *arguments):
+def skopeo(command, *arguments, **more):
   if shutil.which("skopeo") is None:
     pytest.skip("skopeo is not installed")
-  return run(["skopeo", "--insecure-policy", command, *arguments])
+  return run(["skopeo", "--insecure-policy", command, *arguments], **more)

@@ -24,6 +24,11 @@ absl::Status FetchToken(const JobTable& jobs, const broker::JobSpec& job, FrameC
   return SendResult(channel, response.SerializeAsString());
 }
 
+absl::Status UnwrapKey(const JobTable& jobs, const broker::JobSpec& job, FrameChannel& channel) {
+  ASSIGN_OR_RETURN(const broker::LayerKey key, jobs.unwrap_key(job.unwrap()));
+  return SendResult(channel, key.SerializeAsString());
+}
+
 absl::Status CheckCredentials(const JobTable& jobs, const broker::JobSpec& job,
                               FrameChannel& channel) {
   const std::unique_ptr<Broker> broker = NewBrokerClient(channel);
@@ -73,6 +78,11 @@ absl::Status Dispatch(const JobTable& jobs, const broker::JobSpec& job, FrameCha
     case broker::JobSpec::kToken:
       if (jobs.fetch_token != nullptr) {
         return FetchToken(jobs, job, channel);
+      }
+      break;
+    case broker::JobSpec::kUnwrap:
+      if (jobs.unwrap_key != nullptr) {
+        return UnwrapKey(jobs, job, channel);
       }
       break;
     case broker::JobSpec::kDelete:

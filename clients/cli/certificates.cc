@@ -14,6 +14,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/strings/strip.h"
 #include "clients/cli/go_text.h"
+#include "proto/wire/error.h"
 #include "proto/wire/status_macros.h"
 #include "proto/wire/unique_fd.h"
 
@@ -83,7 +84,34 @@ absl::Status ReadClientCertificate(const std::string& directory, const std::stri
   return absl::OkStatus();
 }
 
+absl::Status CheckSize(const TlsCertificates& certificates, const std::string& directory) {
+  const size_t bytes = certificates.ca_pem().size() + certificates.client_certificate_pem().size() +
+                       certificates.client_key_pem().size();
+  return bytes <= kMaxBytes
+             ? absl::OkStatus()
+             : absl::InvalidArgumentError(absl::StrCat("certificates in ", directory,
+                                                       ": more than ", kMaxBytes, " bytes"));
+}
+
 }  // namespace
+
+absl::StatusOr<TlsCertificates> ReadDaemonCertificates(const std::string& directory) {
+  constexpr absl::string_view kNoPair = "Could not load X509 key pair";
+  TlsCertificates certificates;
+  const std::string ca = absl::StrCat(directory, "/ca.pem");
+  absl::StatusOr<std::string> pem = ReadFile(ca);
+  RETURN_IF_ERROR(
+      WithContext(pem.status(), absl::StrCat("could not read CA certificate \"", ca, "\"")));
+  certificates.set_ca_pem(*std::move(pem));
+  pem = ReadFile(absl::StrCat(directory, "/cert.pem"));
+  RETURN_IF_ERROR(WithContext(pem.status(), kNoPair));
+  certificates.set_client_certificate_pem(*std::move(pem));
+  pem = ReadFile(absl::StrCat(directory, "/key.pem"));
+  RETURN_IF_ERROR(WithContext(pem.status(), kNoPair));
+  certificates.set_client_key_pem(*std::move(pem));
+  RETURN_IF_ERROR(CheckSize(certificates, directory));
+  return certificates;
+}
 
 absl::StatusOr<TlsCertificates> ReadCertificates(const std::string& directory) {
   TlsCertificates certificates;
@@ -108,13 +136,7 @@ absl::StatusOr<TlsCertificates> ReadCertificates(const std::string& directory) {
             absl::StrCat("missing client certificate ", certificate, " for key ", name));
       }
     }
-    const size_t bytes = certificates.ca_pem().size() +
-                         certificates.client_certificate_pem().size() +
-                         certificates.client_key_pem().size();
-    if (bytes > kMaxBytes) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("certificates in ", directory, ": more than ", kMaxBytes, " bytes"));
-    }
+    RETURN_IF_ERROR(CheckSize(certificates, directory));
   }
   return certificates;
 }

@@ -15,6 +15,11 @@ namespace holkas {
 // than one client certificate or more bytes than a request may hold; those of reading files.
 absl::StatusOr<holkas::v1::TlsCertificates> ReadCertificates(const std::string& directory);
 
+// Reads a directory as Skopeo's --cert-dir for a Docker daemon: `ca.pem`, and `cert.pem` with
+// `key.pem`, all of which must be there. Errors: INVALID_ARGUMENT for more bytes than a request may
+// hold; those of reading files, in the words of Docker's clients.
+absl::StatusOr<holkas::v1::TlsCertificates> ReadDaemonCertificates(const std::string& directory);
+
 }  // namespace holkas
 
 #endif  // HOLKAS_CLIENTS_CLI_CERTIFICATES_H_

@@ -70,5 +70,29 @@ TEST(ReadCertificates, WhatCannotBeReadIsNamed) {
   EXPECT_THAT(ReadCertificates(directory).status().message(), HasSubstr("read " + directory));
 }
 
+TEST(ReadDaemonCertificates, ThreeFilesMakeThem) {
+  const std::string directory =
+      Directory({{"ca.pem", "CA"}, {"cert.pem", "CERT"}, {"key.pem", "KEY"}, {"other", "x"}});
+  ASSERT_OK_AND_ASSIGN(const holkas::v1::TlsCertificates certificates,
+                       ReadDaemonCertificates(directory));
+  EXPECT_EQ(certificates.ca_pem(), "CA");
+  EXPECT_EQ(certificates.client_certificate_pem(), "CERT");
+  EXPECT_EQ(certificates.client_key_pem(), "KEY");
+}
+
+TEST(ReadDaemonCertificates, EachIsNeeded) {
+  std::string directory = Directory({});
+  EXPECT_EQ(ReadDaemonCertificates(directory).status().message(),
+            "could not read CA certificate \"" + directory + "/ca.pem\": open " + directory +
+                "/ca.pem: no such file or directory");
+  directory = Directory({{"ca.pem", "x"}, {"cert.pem", "x"}});
+  EXPECT_EQ(
+      ReadDaemonCertificates(directory).status().message(),
+      "Could not load X509 key pair: open " + directory + "/key.pem: no such file or directory");
+  EXPECT_THAT(ReadDaemonCertificates(Directory(
+                  {{"ca.pem", std::string(48 << 10, 'x')}, {"cert.pem", "x"}, {"key.pem", "x"}})),
+              StatusIs(StatusCode::kInvalidArgument, HasSubstr("more than 49152 bytes")));
+}
+
 }  // namespace
 }  // namespace holkas

@@ -12,6 +12,7 @@
 #include "clients/cli/copy_progress.h"
 #include "clients/cli/error_context.h"
 #include "clients/cli/go_text.h"
+#include "clients/cli/spooled_input.h"
 #include "proto/wire/proto_duration.h"
 #include "proto/wire/status_macros.h"
 #include "proto/wire/unique_fd.h"
@@ -27,8 +28,12 @@ using holkas::v1::Retrying;
 constexpr char kHelp[] =
     "Copies an image from one place to another.\n"
     "\n"
-    "SOURCE and DESTINATION are docker://HOST/REPOSITORY[:TAG|@DIGEST], oci:PATH[:NAME] or\n"
-    "dir:PATH.\n"
+    "SOURCE and DESTINATION are docker://HOST/REPOSITORY[:TAG|@DIGEST], oci:PATH[:NAME], "
+    "dir:PATH,\n"
+    "docker-archive:FILE[:NAME:TAG], oci-archive:FILE[:NAME], docker-daemon:NAME:TAG or\n"
+    "containers-storage:[[DRIVER@]ROOT[+RUNROOT]]NAME[:TAG]. SOURCE may be "
+    "tarball:PATH[:PATH...],\n"
+    "too; - is standard input.\n"
     "\n"
     "Usage:\n"
     "holkas copy [command options] SOURCE DESTINATION\n"
@@ -70,6 +75,8 @@ absl::Status RunCopy(const FlagSet& flags, const std::vector<std::string>& argum
   std::unique_ptr<CopyProgress> progress = MakeCopyProgress(
       order.progress, {CopiesWholeIndex(order.request), order.request.remove_signatures()},
       context.console);
+  SpooledInput input;
+  RETURN_IF_ERROR(input.Resolve(*order.request.mutable_source(), context.input_fd));
   CopyResult result;
   RETURN_IF_ERROR(WithClient(flags, context, [&](ImageClient& client) {
     absl::Status status = client.Copy(order.request, deadline, [&](const CopyResponse& event) {

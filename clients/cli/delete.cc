@@ -20,7 +20,8 @@ using holkas::v1::DeleteRequest;
 constexpr char kHelp[] =
     "Deletes an image from a registry, and with it every tag that stands for it.\n"
     "\n"
-    "IMAGE is docker://HOST/REPOSITORY[:TAG|@DIGEST].\n"
+    "IMAGE is docker://HOST/REPOSITORY[:TAG|@DIGEST] or\n"
+    "containers-storage:[[DRIVER@]ROOT[+RUNROOT]]NAME[:TAG].\n"
     "\n"
     "Usage:\n"
     "holkas delete [command options] IMAGE\n"

@@ -16,8 +16,8 @@ absl::Status WithInspectContext(const absl::Status& status, const std::string& i
 // Of a deletion of `image`, as the user typed it.
 absl::Status WithDeleteContext(const absl::Status& status, const std::string& image);
 
-// Of a list of tags.
-absl::Status WithListTagsContext(const absl::Status& status);
+// Of a list of tags of `repository`, as the user typed it.
+absl::Status WithListTagsContext(const absl::Status& status, const std::string& repository);
 
 // Of a copy, with its images as the user typed them.
 absl::Status WithCopyContext(const absl::Status& status, const std::string& source,

@@ -42,10 +42,69 @@ TEST(WithDeleteContext, MissingImageIsToldInSkopeosWords) {
 
 TEST(WithListTagsContext, RegistrysFailuresHaveTheStep) {
   EXPECT_THAT(
-      WithListTagsContext(MakeError(StatusCode::kUnavailable, "REGISTRY_UNAVAILABLE", "refused")),
+      WithListTagsContext(MakeError(StatusCode::kUnavailable, "REGISTRY_UNAVAILABLE", "refused"),
+                          "docker://a"),
       StatusIs(StatusCode::kUnavailable, "Error listing repository tags: refused"));
-  EXPECT_THAT(WithListTagsContext(absl::UnavailableError("no server")),
+  EXPECT_THAT(WithListTagsContext(absl::UnavailableError("no server"), "docker://a"),
               StatusIs(StatusCode::kUnavailable, "no server"));
+}
+
+// The texts of Skopeo 1.9.3.
+TEST(WithListTagsContext, ArchivesHaveTheirPath) {
+  EXPECT_THAT(WithListTagsContext(absl::NotFoundError("open archive: no such file or directory"),
+                                  "docker-archive:nope"),
+              StatusIs(StatusCode::kNotFound,
+                       "opening file \"nope\": open nope: no such file or directory"));
+}
+
+TEST(WithInspectContext, ArchivesHaveTheirPath) {
+  absl::Status missing =
+      MakeError(StatusCode::kPermissionDenied, "PATH_DENIED", "open archive: permission denied");
+  EXPECT_THAT(WithInspectContext(missing, "docker-archive:x"),
+              StatusIs(StatusCode::kPermissionDenied,
+                       "Error parsing image name \"docker-archive:x\": opening file \"x\": open x: "
+                       "permission denied"));
+  EXPECT_THAT(WithInspectContext(missing, "oci-archive:x"),
+              StatusIs(StatusCode::kPermissionDenied,
+                       "Error parsing image name \"oci-archive:x\": creating temp directory: open "
+                       "x: permission denied"));
+  EXPECT_THAT(
+      WithInspectContext(MakeError(StatusCode::kNotFound, "TAG_UNKNOWN",
+                                   "Tag \"docker.io/library/x:latest\" not found"),
+                         "docker-archive:a:x"),
+      StatusIs(StatusCode::kNotFound,
+               "Error retrieving manifest for image: Tag \"docker.io/library/x:latest\" not "
+               "found"));
+  EXPECT_THAT(
+      WithInspectContext(MakeError(StatusCode::kFailedPrecondition, "INVALID_ARCHIVE",
+                                   "loading tar component manifest.json: file does not exist"),
+                         "docker-archive:a"),
+      StatusIs(
+          StatusCode::kFailedPrecondition,
+          "Error parsing image name \"docker-archive:a\": loading tar component manifest.json: "
+          "file does not exist"));
+}
+
+TEST(WithCopyContext, ArchivesHaveTheStep) {
+  EXPECT_THAT(WithCopyContext(absl::NotFoundError("open archive: no such file or directory"),
+                              "docker-archive:nope", "dir:x"),
+              StatusIs(StatusCode::kNotFound,
+                       "initializing source docker-archive:nope: opening file \"nope\": open nope: "
+                       "no such file or directory"));
+  EXPECT_THAT(
+      WithCopyContext(MakeError(StatusCode::kNotFound, "TAG_UNKNOWN", "Tag \"x\" not found"),
+                      "docker-archive:a:nope", "dir:x"),
+      StatusIs(StatusCode::kNotFound,
+               "determining manifest MIME type for docker-archive:a:docker.io/library/nope:latest: "
+               "Tag \"x\" not found"));
+  EXPECT_THAT(
+      WithCopyContext(MakeError(StatusCode::kFailedPrecondition, "DESTINATION_CONFLICT",
+                                "docker-archive doesn't support modifying existing images"),
+                      "dir:a", "docker-archive:b.tar:a:b"),
+      StatusIs(
+          StatusCode::kFailedPrecondition,
+          "initializing destination docker-archive:b.tar:docker.io/library/a:b: docker-archive "
+          "doesn't support modifying existing images"));
 }
 
 TEST(WithInspectContext, OtherFailuresStandAlone) {
@@ -78,6 +137,44 @@ TEST(WithCopyContext, FilesHaveTheirDirectoryAndStep) {
               StatusIs(StatusCode::kFailedPrecondition,
                        "initializing destination dir:/tmp: not a containers image directory, "
                        "don't want to overwrite"));
+}
+
+TEST(WithCopyContext, TellsWhoseDaemonItIs) {
+  const absl::Status none = MakeError(StatusCode::kNotFound, "TAG_UNKNOWN",
+                                      "loading image from docker engine: Error response from "
+                                      "daemon: reference does not exist");
+  EXPECT_EQ(WithCopyContext(none, "docker-daemon:docker.io/library/a:1", "dir:/b").message(),
+            absl::StrCat("initializing source docker-daemon:a:1: ", none.message()));
+  EXPECT_EQ(WithInspectContext(none, "docker-daemon:a:1").message(),
+            absl::StrCat("Error parsing image name \"docker-daemon:a:1\": ", none.message()));
+  const absl::Status host = MakeError(StatusCode::kInvalidArgument, "INVALID_FIELD",
+                                      "initializing docker engine client: unable to parse docker "
+                                      "host `x`");
+  EXPECT_EQ(WithCopyContext(host, "dir:/b", "docker-daemon:a:1").message(),
+            absl::StrCat("initializing destination docker-daemon:a:1: ", host.message()));
+}
+
+TEST(WithCopyContext, NamesTheFileOfATarballAsTheUserDid) {
+  const absl::Status first = absl::NotFoundError("open archive: no such file or directory");
+  const absl::Status third = absl::NotFoundError("open archive 2: no such file or directory");
+  const absl::Status fifth = absl::NotFoundError("open archive 4: no such file or directory");
+  const std::string name = "tarball:a:/b:c";
+  EXPECT_THAT(
+      WithInspectContext(first, name),
+      StatusIs(StatusCode::kNotFound,
+               "Error parsing image name \"tarball:a:/b:c\": error opening \"a\": open a: no "
+               "such file or directory"));
+  EXPECT_THAT(
+      WithCopyContext(third, name, "dir:/x"),
+      StatusIs(StatusCode::kNotFound,
+               "Invalid source name tarball:a:/b:c: error opening \"c\": open c: no such file "
+               "or directory"));
+  EXPECT_EQ(WithCopyContext(fifth, name, "dir:/x"), fifth);
+  EXPECT_EQ(WithInspectContext(first, "docker://a/b"), first);
+  EXPECT_THAT(WithInspectContext(first, "oci-archive:a"),
+              StatusIs(StatusCode::kNotFound,
+                       "Error parsing image name \"oci-archive:a\": creating temp directory: open "
+                       "a: no such file or directory"));
 }
 
 TEST(WithCopyContext, NamesTheSourceInFull) {

@@ -5,6 +5,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "clients/cli/go_text.h"
 #include "proto/wire/status_macros.h"
 
@@ -24,6 +25,7 @@ absl::Status CheckValue(FlagType type, absl::string_view value) {
     case FlagType::kDuration:
       return ParseGoDuration(value).status();
     case FlagType::kString:
+    case FlagType::kStrings:
       return absl::OkStatus();
   }
   return absl::OkStatus();
@@ -44,6 +46,8 @@ absl::string_view ValueName(const Flag& flag) {
       return "duration";
     case FlagType::kString:
       return "string";
+    case FlagType::kStrings:
+      return "strings";
   }
   return "";
 }
@@ -172,7 +176,10 @@ absl::Status FlagSet::Set(const Flag& flag, absl::string_view value) {
     return Invalid(absl::StrCat("invalid argument ", GoQuote(value), " for \"", shown,
                                 "\" flag: ", checked.message()));
   }
-  values_[flag.alias_of.empty() ? flag.name : flag.alias_of] = std::string(value);
+  const std::string& name = flag.alias_of.empty() ? flag.name : flag.alias_of;
+  values_[name] = flag.type == FlagType::kStrings && IsSet(name)
+                      ? absl::StrCat(values_[name], ",", value)
+                      : std::string(value);
   return absl::OkStatus();
 }
 
@@ -194,6 +201,10 @@ bool FlagSet::IsSet(absl::string_view name) const { return values_.count(std::st
 std::string FlagSet::String(absl::string_view name) const {
   auto value = values_.find(std::string(name));
   return value == values_.end() ? std::string() : value->second;
+}
+
+std::vector<std::string> FlagSet::Strings(absl::string_view name) const {
+  return absl::StrSplit(String(name), ',', absl::SkipEmpty());
 }
 
 bool FlagSet::Bool(absl::string_view name) const {

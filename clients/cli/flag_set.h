@@ -19,7 +19,8 @@ namespace holkas {
 // CLI11 has neither: there a bool takes the next argument as its value or none at all, the last of
 // a repeated flag does not win, and no error has pflag's text.
 
-enum class FlagType { kBool, kInt, kUint, kString, kDuration };
+// kStrings: pflag's stringSlice, several values between commas or in repeated flags.
+enum class FlagType { kBool, kInt, kUint, kString, kStrings, kDuration };
 
 enum class FlagUse {
   kShown,
@@ -66,6 +67,7 @@ class FlagSet {
   int64_t Int(absl::string_view name) const;
   uint64_t Uint(absl::string_view name) const;
   std::string String(absl::string_view name) const;
+  std::vector<std::string> Strings(absl::string_view name) const;
   absl::Duration Duration(absl::string_view name) const;
 
   // The shown flags, one line for each, sorted by name and in columns.

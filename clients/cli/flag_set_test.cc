@@ -19,6 +19,7 @@ FlagSet Flags() {
       {"file", 'f', FlagType::kString, "PATH", "a file"},
       {"times", '\0', FlagType::kInt, "", "how often"},
       {"copies", '\0', FlagType::kUint, "", "how many"},
+      {"tag", '\0', FlagType::kStrings, "", "a tag"},
       {"wait", '\0', FlagType::kDuration, "", "how long"},
       {"secret", '\0', FlagType::kBool, "", "not shown", FlagUse::kHidden, "all"},
       {"sign-by", 's', FlagType::kString, "KEY", "sign", FlagUse::kNotBuilt},
@@ -40,6 +41,13 @@ TEST(FlagSet, TakesValuesInEveryForm) {
   EXPECT_EQ(flags.Duration("wait"), absl::Minutes(1));
   EXPECT_TRUE(flags.Bool("all"));
   EXPECT_TRUE(flags.Bool("quiet"));
+}
+
+TEST(FlagSet, ListsGrowWithEachFlagAndComma) {
+  FlagSet flags = Flags();
+  ASSERT_OK(flags.Parse({"--tag", "a:1,b:2", "--tag=c"}, /*interspersed=*/true).status());
+  EXPECT_THAT(flags.Strings("tag"), ElementsAre("a:1", "b:2", "c"));
+  EXPECT_THAT(Flags().Strings("tag"), IsEmpty());
 }
 
 TEST(FlagSet, ShortFlagsTakeTheRestOrTheNextArgument) {
@@ -140,6 +148,7 @@ TEST(FlagSet, UsagesShowWhatIsBuiltInColumns) {
             "      --copies uint     how many\n"
             "  -f, --file PATH       a file\n"
             "  -q, --quiet           say nothing\n"
+            "      --tag strings     a tag\n"
             "      --times int       how often\n"
             "      --wait duration   how long\n");
 }

@@ -12,11 +12,16 @@ TEST(ResolveImageName, RelativePathsBecomeAbsolute) {
               IsOkAndHolds("oci:/home/me/layout:app"));
   EXPECT_THAT(ResolveImageName("dir:../x", "/home/me"), IsOkAndHolds("dir:/home/me/../x"));
   EXPECT_THAT(ResolveImageName("dir:x", "/"), IsOkAndHolds("dir:/x"));
+  EXPECT_THAT(ResolveImageName("tarball:a.tar:/b:-:c/-", "/home/me"),
+              IsOkAndHolds("tarball:/home/me/a.tar:/b:-:/home/me/c/-"));
+  EXPECT_THAT(ResolveImageName("docker-archive:x.tar:app:1", "/a"),
+              IsOkAndHolds("docker-archive:/a/x.tar:app:1"));
+  EXPECT_THAT(ResolveImageName("oci-archive:x.tar", "/a"), IsOkAndHolds("oci-archive:/a/x.tar"));
 }
 
 TEST(ResolveImageName, OthersStayAsTheyAre) {
   for (const char* name : {"oci:/layout:app", "dir:/x", "docker://registry.example.com/app:1",
-                           "docker-archive:x.tar:app:1"}) {
+                           "docker-archive:/x.tar:app:1", "sif:x"}) {
     EXPECT_THAT(ResolveImageName(name, "/home/me"), IsOkAndHolds(name));
   }
 }

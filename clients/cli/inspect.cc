@@ -1,15 +1,16 @@
 #include "clients/cli/inspect.h"
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "clients/cli/auth_file_flag.h"
-#include "clients/cli/certificates.h"
+#include "clients/cli/certificate_flag.h"
 #include "clients/cli/error_context.h"
 #include "clients/cli/go_json.h"
 #include "clients/cli/go_text.h"
 #include "clients/cli/image_name.h"
+#include "clients/cli/inspect_format.h"
 #include "clients/cli/inspect_json.h"
 #include "clients/cli/registry_flags.h"
+#include "clients/cli/spooled_input.h"
 #include "proto/wire/error.h"
 #include "proto/wire/status_macros.h"
 
@@ -23,7 +24,10 @@ constexpr char kHelp[] =
     "Shows what an image is: digest, platform, labels, layers and the repository's tags as JSON,\n"
     "or its manifest or configuration.\n"
     "\n"
-    "IMAGE is docker://HOST/REPOSITORY[:TAG|@DIGEST], oci:PATH[:NAME] or dir:PATH.\n"
+    "IMAGE is docker://HOST/REPOSITORY[:TAG|@DIGEST], oci:PATH[:NAME], dir:PATH,\n"
+    "docker-archive:FILE[:NAME:TAG], oci-archive:FILE[:NAME],\n"
+    "containers-storage:[[DRIVER@]ROOT[+RUNROOT]]NAME[:TAG], docker-daemon:NAME:TAG (also\n"
+    "NAME@DIGEST, sha256:ID) or tarball:PATH[:PATH...], where - is standard input.\n"
     "\n"
     "Usage:\n"
     "holkas inspect [command options] IMAGE\n"
@@ -37,7 +41,8 @@ std::vector<Flag> InspectFlags() {
       {"raw", '\0', FlagType::kBool, "", "print the manifest's exact bytes"},
       {"config", '\0', FlagType::kBool, "", "print the configuration; with --raw its exact bytes"},
       {"no-tags", 'n', FlagType::kBool, "", "leave the repository's tags unread"},
-      {"format", 'f', FlagType::kString, "", "", FlagUse::kNotBuilt},
+      {"format", 'f', FlagType::kString, "TEMPLATE",
+       "print what a Go template makes of the fields, or json"},
       {"manifest-digest", '\0', FlagType::kString, "", "", FlagUse::kNotBuilt},
   };
   for (std::vector<Flag> more : {RegistryFlags(""), RetryFlags()}) {
@@ -54,14 +59,20 @@ holkas::v1::InspectView ViewOf(const FlagSet& flags) {
 }
 
 // What goes to standard output, byte for byte.
-std::string Output(const FlagSet& flags, const InspectResponse& image) {
+absl::StatusOr<std::string> Output(const FlagSet& flags, const InspectResponse& image) {
+  const std::string format = flags.String("format");
+  const bool has_template = !format.empty() && !IsJsonFormat(format);
   switch (ViewOf(flags)) {
     case holkas::v1::INSPECT_VIEW_MANIFEST:
       return image.manifest();
     case holkas::v1::INSPECT_VIEW_CONFIG:
-      return flags.Bool("raw") ? image.config() : GoIndent(image.oci_config()) + "\n";
+      if (flags.Bool("raw")) {
+        return image.config();
+      }
+      return has_template ? FormatConfig(format, image.oci_config())
+                          : GoIndent(image.oci_config()) + "\n";
     default:
-      return InspectJson(image) + "\n";
+      return has_template ? FormatImage(format, image) : InspectJson(image) + "\n";
   }
 }
 
@@ -76,14 +87,8 @@ absl::StatusOr<InspectRequest> MakeRequest(const FlagSet& flags, const std::stri
   if (!image.ok()) {
     return WithContext(image.status(), opening);
   }
-  if (flags.IsSet("cert-dir") && absl::StartsWith(name, "docker:")) {
-    absl::StatusOr<holkas::v1::TlsCertificates> certificates =
-        ReadCertificates(flags.String("cert-dir"));
-    if (!certificates.ok()) {
-      return WithContext(certificates.status(), opening);
-    }
-    *request.mutable_registry()->mutable_certificates() = *certificates;
-  }
+  RETURN_IF_ERROR(
+      WithContext(AddCertificates(flags, "cert-dir", name, *request.mutable_registry()), opening));
   absl::Status resolved = ResolveAuthFile(flags, context, *image, *request.mutable_registry());
   if (!resolved.ok()) {
     return WithContext(resolved, opening);
@@ -102,7 +107,12 @@ absl::Status RunInspect(const FlagSet& flags, const std::vector<std::string>& ar
   if (arguments.size() != 1) {
     return absl::InvalidArgumentError("Exactly one argument expected");
   }
+  if (flags.Bool("raw") && !flags.String("format").empty()) {
+    return absl::InvalidArgumentError("raw output does not support format option");
+  }
   ASSIGN_OR_RETURN(InspectRequest request, MakeRequest(flags, arguments[0], context));
+  SpooledInput input;
+  RETURN_IF_ERROR(input.Resolve(*request.mutable_image(), context.input_fd));
   return WithClient(flags, context, [&](ImageClient& client) -> absl::Status {
     absl::StatusOr<InspectResponse> image = client.Inspect(request, deadline);
     if (!image.ok()) {
@@ -111,7 +121,8 @@ absl::Status RunInspect(const FlagSet& flags, const std::vector<std::string>& ar
     for (const std::string& warning : image->warnings()) {
       context.console.Log(LogLevel::kWarning, warning);
     }
-    return context.console.Write(Output(flags, *image));
+    ASSIGN_OR_RETURN(const std::string output, Output(flags, *image));
+    return context.console.Write(output);
   });
 }
 

@@ -13,6 +13,7 @@
 #include "clients/cli/error_context.h"
 #include "clients/cli/go_json.h"
 #include "clients/cli/go_text.h"
+#include "clients/cli/image_name.h"
 #include "clients/cli/registry_flags.h"
 #include "proto/wire/image_reference.h"
 #include "proto/wire/status_macros.h"
@@ -24,15 +25,18 @@ using holkas::v1::ListTagsRequest;
 using holkas::v1::ListTagsResponse;
 
 constexpr char kHelp[] =
-    "Shows the tags of a repository as JSON, in the order of the registry.\n"
+    "Shows the tags of a repository as JSON, in the order of the registry, or the names of the "
+    "images in an archive.\n"
     "\n"
-    "REPOSITORY is docker://HOST/REPOSITORY, without a tag and without a digest.\n"
+    "REPOSITORY is docker://HOST/REPOSITORY, without a tag and without a digest, or "
+    "docker-archive:FILE.\n"
     "\n"
     "Usage:\n"
     "holkas list-tags [command options] REPOSITORY\n"
     "\n"
     "Examples:\n"
-    "holkas list-tags docker://registry.example.com/app\n";
+    "holkas list-tags docker://registry.example.com/app\n"
+    "holkas list-tags docker-archive:app.tar\n";
 
 // What Skopeo knows as the beginning of a name.
 constexpr absl::string_view kTransports[] = {
@@ -71,8 +75,9 @@ absl::Status CheckRepository(const std::string& name) {
         absl::StrCat("docker: image reference ", name, " does not start with docker://"));
   }
   ASSIGN_OR_RETURN(const ImageReference reference, ImageReference::Parse(name));
-  const RegistryReference& repository = *reference.registry();
-  if (repository.tag_given || repository.digest.has_value() || repository.unknown_digest) {
+  const RegistryReference* repository = reference.registry();
+  if (repository != nullptr &&
+      (repository->tag_given || repository->digest.has_value() || repository->unknown_digest)) {
     return absl::InvalidArgumentError("No tag or digest allowed in reference");
   }
   return absl::OkStatus();
@@ -89,7 +94,8 @@ absl::StatusOr<ListTagsRequest> MakeRequest(const FlagSet& flags, const std::str
                      ReadCertificates(flags.String("cert-dir")));
   }
   RETURN_IF_ERROR(ResolveAuthFile(flags, context, name, *request.mutable_registry()));
-  request.set_repository(name);
+  ASSIGN_OR_RETURN(*request.mutable_repository(),
+                   ResolveImageName(name, context.working_directory));
   *request.mutable_retry() = RetryPolicyOf(flags);
   return request;
 }
@@ -97,8 +103,10 @@ absl::StatusOr<ListTagsRequest> MakeRequest(const FlagSet& flags, const std::str
 std::string TagsJson(const std::string& repository, const std::vector<std::string>& tags) {
   GoJsonWriter json;
   json.BeginObject();
-  json.Key("Repository");
-  json.String(repository);
+  if (!repository.empty()) {
+    json.Key("Repository");
+    json.String(repository);
+  }
   json.Key("Tags");
   json.Strings(tags);
   json.EndObject();
@@ -116,11 +124,13 @@ absl::Status RunListTags(const FlagSet& flags, const std::vector<std::string>& a
     std::string repository;
     std::vector<std::string> tags;
     // All of it or nothing: half a document is of no use to who reads it.
-    RETURN_IF_ERROR(
-        WithListTagsContext(client.ListTags(request, deadline, [&](const ListTagsResponse& part) {
-          repository = part.repository();
-          tags.insert(tags.end(), part.tags().begin(), part.tags().end());
-        })));
+    RETURN_IF_ERROR(WithListTagsContext(
+        client.ListTags(request, deadline,
+                        [&](const ListTagsResponse& part) {
+                          repository = part.repository();
+                          tags.insert(tags.end(), part.tags().begin(), part.tags().end());
+                        }),
+        arguments[0]));
     return context.console.Write(TagsJson(repository, tags));
   });
 }

@@ -67,14 +67,16 @@ std::vector<Flag> RegistryFlags(absl::string_view prefix) {
       {name("password"), '\0', FlagType::kString, "", usage("password for ", "registry")},
       {name("no-creds"), '\0', FlagType::kBool, "", usage("access ", "registry anonymously")},
       {name("cert-dir"), '\0', FlagType::kString, "PATH",
-       usage("certificates (*.crt, *.cert, *.key) for ", "registry are in PATH")},
+       usage("certificates (*.crt, *.cert, *.key) for ",
+             "registry are in PATH; ca.pem, cert.pem, key.pem for a Docker daemon")},
       {name("tls-verify"), '\0', FlagType::kBool, "",
        usage("require HTTPS with a verified certificate of ", "registry (default true)")},
       {name("registry-token"), '\0', FlagType::kString, "",
        usage("present this bearer token to ", "registry")},
       {name("authfile"), '\0', FlagType::kString, "PATH",
        usage("look up the credentials for ", "registry in PATH alone")},
-      {name("daemon-host"), '\0', FlagType::kString, "", "", kNotBuilt},
+      {name("daemon-host"), '\0', FlagType::kString, "URL",
+       usage("where ", "Docker daemon listens (default unix:///var/run/docker.sock)")},
       {name("shared-blob-dir"), '\0', FlagType::kString, "", "", kNotBuilt},
   };
 }
@@ -88,6 +90,7 @@ absl::StatusOr<RegistryAccess> RegistryAccessOf(const FlagSet& flags, absl::stri
   if (flags.IsSet(prefix + "tls-verify")) {
     access.set_tls_verification(TlsVerificationOf(flags, prefix + "tls-verify"));
   }
+  access.set_daemon_host(flags.String(prefix + "daemon-host"));
   // A token goes before credentials, as with Skopeo.
   if (flags.IsSet(prefix + "registry-token")) {
     access.set_bearer_token(flags.String(prefix + "registry-token"));

@@ -155,6 +155,48 @@ TEST_F(RunTest, CopySendsWhatItsFlagsSay) {
   EXPECT_EQ(request.destination(), "oci:/home/me/layout:x");
 }
 
+TEST_F(RunTest, CopySaysHowLayersAreCompressed) {
+  EXPECT_EQ(Run({"copy", "--dest-compress-format=zstd", "--dest-compress-level", "7",
+                 "--dest-force-compress-format", "--dest-precompute-digests",
+                 "docker://fake.example/app", "docker://fake.example/b"}),
+            0);
+  EXPECT_EQ(service_.copy_request().compression_format(), holkas::v1::COMPRESSION_FORMAT_ZSTD);
+  EXPECT_EQ(service_.copy_request().compression_level(), 7);
+  EXPECT_TRUE(service_.copy_request().force_compression_format());
+  EXPECT_TRUE(service_.copy_request().precompute_digests());
+  EXPECT_EQ(Run({"copy", "--dest-decompress", "docker://fake.example/app", "dir:out"}), 0);
+  EXPECT_EQ(service_.copy_request().layer_form(), holkas::v1::LAYER_FORM_UNCOMPRESSED);
+  EXPECT_FALSE(service_.copy_request().has_compression_level());
+  EXPECT_EQ(Run({"copy", "--dest-compress", "docker://fake.example/app", "dir:out"}), 0);
+  EXPECT_EQ(service_.copy_request().layer_form(), holkas::v1::LAYER_FORM_COMPRESSED);
+  EXPECT_EQ(Run({"copy", "--dest-oci-accept-uncompressed-layers", "docker://fake.example/app",
+                 "oci:layout:x"}),
+            0);
+  EXPECT_EQ(service_.copy_request().layer_form(), holkas::v1::LAYER_FORM_AS_IS);
+}
+
+TEST_F(RunTest, CopyRefusesCompressionInSkopeosWords) {
+  const auto refused = [this](const std::vector<std::string>& flags, const std::string& why) {
+    std::vector<std::string> args = {"copy", "docker://fake.example/app", "dir:/out"};
+    args.insert(args.end(), flags.begin(), flags.end());
+    EXPECT_EQ(Run(args), 1);
+    EXPECT_THAT(err_, EndsWith(Fatal(std::string(why))));
+  };
+  refused({"--dest-compress-format=lz4"}, R"(cannot find compressor for \"lz4\")");
+  refused({"--dest-compress-format=xz"}, "compression with xz is not built");
+  refused({"--dest-compress", "--dest-decompress"},
+          "initializing destination dir:/out: Cannot compress and decompress at the same time");
+  refused({"--dest-force-compress-format"},
+          "cannot use ForceCompressionFormat with undefined default compression format");
+}
+
+TEST_F(RunTest, CopyWarnsOfFlagsThatAreForDirectoriesAlone) {
+  EXPECT_EQ(Run({"copy", "--dest-decompress", "docker://fake.example/app", "oci:layout:x"}), 0);
+  EXPECT_THAT(err_, HasSubstr("level=warning msg=\"--dest-decompress can only be used if the "
+                              "destination transport is 'dir'\"\n"));
+  EXPECT_EQ(service_.copy_request().layer_form(), holkas::v1::LAYER_FORM_UNSPECIFIED);
+}
+
 TEST_F(RunTest, AliasesOfCredentialsAreTheSameFlag) {
   EXPECT_EQ(Run({"copy", "--src-creds=a:b", "--screds=c:d", "--dcreds=e:f", "--dest-creds=g:h",
                  "docker://fake.example/app", "docker://fake.example/b"}),
@@ -199,7 +241,9 @@ TEST_F(RunTest, ConflictsHaveSkopeosText) {
            {{"--creds="}, "credentials can't be empty"},
            {{"--creds=:b"}, "username can't be empty"},
            {{"more"}, "Exactly one argument expected"},
-           {{"--format=x"}, "--format is not supported by this version of holkas"},
+           {{"--manifest-digest=x"},
+            "--manifest-digest is not supported by this version of holkas"},
+           {{"--raw", "--format=x"}, "raw output does not support format option"},
            {{"--bogus"}, "unknown flag: --bogus"},
        }) {
     std::vector<std::string> arguments = {"inspect", "oci:x"};
@@ -212,6 +256,15 @@ TEST_F(RunTest, ConflictsHaveSkopeosText) {
   EXPECT_THAT(err_, EndsWith(Fatal("Cannot use --all and --multi-arch flags together")));
   EXPECT_EQ(Run({"copy", "--multi-arch=some", "oci:x", "dir:y"}), 1);
   EXPECT_THAT(err_, HasSubstr(R"(unknown multi-arch option \"some\". Choose one of)"));
+  for (const char* list : {"linux/amd64,", "linux/", "/amd64", "linux,arm64", "a/b/c/d", "a/b/"}) {
+    EXPECT_EQ(Run({"copy", absl::StrCat("--multi-arch=", list), "oci:x", "dir:y"}), 1);
+    EXPECT_THAT(err_, HasSubstr("expected OS/ARCHITECTURE or OS/ARCHITECTURE/VARIANT")) << list;
+  }
+  EXPECT_EQ(Run({"copy", "--multi-arch=linux/arm,linux/amd64,linux/arm", "oci:x", "dir:y"}), 1);
+  EXPECT_THAT(err_, HasSubstr(R"(platform \"linux/arm\" is twice in multi-arch option)"));
+  EXPECT_EQ(Run({"copy", "--format=v2", "oci:x", "dir:y"}), 1);
+  EXPECT_THAT(err_, EndsWith(Fatal(R"(unknown format \"v2\". Choose one of the supported formats: )"
+                                   "'oci', 'v2s1', or 'v2s2'")));
 }
 
 TEST_F(RunTest, WrongNumberOfImagesShowsTheHelpOnStandardError) {
@@ -334,7 +387,8 @@ TEST_F(RunTest, ListTagsFailsWithSkopeosText) {
            {{"containers-storage:x"},
             "Unsupported transport 'containers-storage' for tag listing. Only supported: docker, "
             "docker-archive"},
-           {{"docker-archive:x"}, "transport docker-archive: this version does not serve it"},
+           {{"docker-archive:"},
+            "docker-archive reference  isn't of the form <path>[:<reference>]"},
            {{"docker:x"}, "docker: image reference docker:x does not start with docker://"},
            {{"docker://fake.example/UPPER"},
             "invalid reference format: repository name must be lowercase"},

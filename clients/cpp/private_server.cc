@@ -34,8 +34,8 @@ constexpr int kTerminateGraceMs = 1000;
 // As much of the log as is searched for its last line.
 constexpr size_t kMaxLogTail = 4096;
 
-// Of the caller's environment, what holkasd reads to find certificates and credentials, and what
-// the credential helpers that it runs read. No worker sees any of it.
+// Of the caller's environment, what holkasd reads to find certificates, credentials and stores, and
+// what the credential helpers that it runs read. No worker sees any of it.
 constexpr const char* kServerVariables[] = {
     "HOME",
     "XDG_RUNTIME_DIR",
@@ -43,6 +43,11 @@ constexpr const char* kServerVariables[] = {
     "DOCKER_CONFIG",
     "REGISTRY_AUTH_FILE",
     "PATH",
+    // Stores of containers/storage.
+    "XDG_DATA_HOME",
+    "CONTAINERS_STORAGE_CONF",
+    "STORAGE_DRIVER",
+    "STORAGE_OPTS",
     // Registries, and the way to them.
     "CONTAINERS_REGISTRIES_CONF",
     "REGISTRIES_CONFIG_PATH",

@@ -16,7 +16,7 @@ namespace holkas {
 // A frame never has more bytes than this.
 inline constexpr size_t kMaxFrameBytes = 64 << 10;
 // A frame never has more file descriptors than this.
-inline constexpr size_t kMaxFrameFds = 4;
+inline constexpr size_t kMaxFrameFds = 5;
 // A job's result, of several frames, never has more bytes than this.
 inline constexpr size_t kMaxResultBytes = 10 << 20;
 

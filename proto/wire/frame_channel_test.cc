@@ -95,7 +95,7 @@ TEST_F(FrameChannelTest, LargestFrameArrivesAndOneByteMoreIsRefused) {
 }
 
 TEST_F(FrameChannelTest, DescriptorsArriveCloseOnExec) {
-  ASSERT_OK(service_->Send(Text("fds"), {0, 1, 2, 0}));
+  ASSERT_OK(service_->Send(Text("fds"), {0, 1, 2, 0, 0}));
   StringValue frame;
   ASSERT_OK_AND_ASSIGN(std::vector<UniqueFd> fds, worker_->Receive(frame));
   ASSERT_EQ(fds.size(), kMaxFrameFds);
@@ -104,8 +104,8 @@ TEST_F(FrameChannelTest, DescriptorsArriveCloseOnExec) {
   }
 }
 
-TEST_F(FrameChannelTest, MoreThanFourDescriptorsAreNotSent) {
-  EXPECT_THAT(service_->Send(Text("fds"), {0, 0, 0, 0, 0}),
+TEST_F(FrameChannelTest, MoreThanFiveDescriptorsAreNotSent) {
+  EXPECT_THAT(service_->Send(Text("fds"), {0, 0, 0, 0, 0, 0}),
               StatusIs(absl::StatusCode::kResourceExhausted));
 }
 

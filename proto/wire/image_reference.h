@@ -4,7 +4,9 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <variant>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
@@ -21,7 +23,7 @@ struct RegistryReference {
   std::string host;   // lower case, without brackets around IPv6
   uint16_t port = 0;  // 0: the scheme's default
   std::string path;   // `library/busybox`
-  std::string tag;    // `latest` where the user gave neither tag nor digest
+  std::string tag;    // `latest` where the user gave neither tag nor digest; never beside a digest
   bool tag_given = false;
   std::optional<Digest> digest;
   bool unknown_digest = false;  // `@@unknown-digest@@`: written by digest, without a tag
@@ -30,6 +32,8 @@ struct RegistryReference {
   std::string HostPort() const;
   // `host[:port]/path`.
   std::string Repository() const;
+  // `host[:port]/path[:tag][@digest]`.
+  std::string Name() const;
   // The host to connect to: `registry-1.docker.io` for `docker.io`.
   std::string ApiHost() const;
 };
@@ -46,18 +50,93 @@ struct DirReference {
   std::string path;
 };
 
+// `docker-daemon:name:tag`, `docker-daemon:name@digest` or `docker-daemon:sha256:ID`: the name, or
+// the ID, which is the digest of a configuration.
+struct DockerDaemonReference {
+  std::optional<RegistryReference> name;
+  std::optional<Digest> id;
+
+  // As Docker's users write it, without what they may leave out: `busybox:1`, `sha256:...`.
+  std::string Familiar() const;
+};
+
+// `containers-storage:[[driver@]root[+run][:options]]name[:tag][@digest][@id]`, or `@id` alone in
+// the place of the name.
+struct StorageReference {
+  // What the brackets say, each empty where it is to be found out. Roots are absolute paths.
+  std::string driver;
+  std::string graph_root;
+  std::string run_root;
+  std::vector<std::string> options;
+
+  // Normalised as by Docker, with a tag unless there is a digest; unlike an image in a registry it
+  // may have both. Nothing where the image is named by its ID alone.
+  std::optional<RegistryReference> name;
+  // Of 64 lower-case hexadecimal digits, or the first of them, at least three; empty for none.
+  std::string image_id;
+
+  // The name with tag and digest, `docker.io/library/busybox:latest`; empty for none.
+  std::string NameText() const;
+  // NameText and ID, as behind the brackets.
+  std::string ImageText() const;
+};
+
+// `docker-archive:path[:name[:tag]]` or `docker-archive:path:@index`.
+struct DockerArchiveReference {
+  std::string path;
+  // The image's name, with a tag and without a digest.
+  std::optional<RegistryReference> name;
+  std::optional<uint32_t> index;
+};
+
+// `oci-archive:path[:reference]`.
+struct OciArchiveReference {
+  std::string path;
+  std::string reference;
+};
+
+// `tarball:path[:path...]`: an image whose layers are these files. Only read.
+struct TarballReference {
+  // At least one; `-` is the standard input of who named it.
+  std::vector<std::string> paths;
+};
+
+// Parses `[host[:port]/]path[:tag][@digest]`, normalised as Docker does, without a default tag.
+absl::StatusOr<RegistryReference> ParseImageName(absl::string_view text);
+
+// Parses `[host[:port]/]path:tag`, one more name for an image in a docker-archive, normalised as
+// Docker does. Errors have Skopeo's text about its flag --additional-tag.
+absl::StatusOr<RegistryReference> ParseAdditionalTag(absl::string_view text);
+
 class ImageReference {
  public:
-  using Location = std::variant<RegistryReference, OciReference, DirReference>;
+  using Location = std::variant<RegistryReference, OciReference, DirReference, StorageReference,
+                                DockerArchiveReference, OciArchiveReference, DockerDaemonReference,
+                                TarballReference>;
 
   static absl::StatusOr<ImageReference> Parse(absl::string_view text);
+  // One whose store was found.
+  static ImageReference Of(StorageReference reference) {
+    return ImageReference(std::move(reference));
+  }
 
   const Location& location() const { return location_; }
   const RegistryReference* registry() const { return std::get_if<RegistryReference>(&location_); }
   const OciReference* oci() const { return std::get_if<OciReference>(&location_); }
   const DirReference* dir() const { return std::get_if<DirReference>(&location_); }
+  const StorageReference* storage() const { return std::get_if<StorageReference>(&location_); }
+  const DockerArchiveReference* docker_archive() const {
+    return std::get_if<DockerArchiveReference>(&location_);
+  }
+  const OciArchiveReference* oci_archive() const {
+    return std::get_if<OciArchiveReference>(&location_);
+  }
+  const DockerDaemonReference* docker_daemon() const {
+    return std::get_if<DockerDaemonReference>(&location_);
+  }
+  const TarballReference* tarball() const { return std::get_if<TarballReference>(&location_); }
 
-  // `docker`, `oci` or `dir`.
+  // `docker`, `oci`...
   absl::string_view transport() const;
   // The canonical text; Parse of it gives an equal reference.
   std::string ToString() const;

@@ -177,12 +177,17 @@ absl::StatusOr<PayloadFormat> ReadSignatures(const json& root, size_t manifest_b
 }  // namespace
 
 absl::StatusOr<Digest> ManifestDigest(absl::string_view manifest) {
+  ASSIGN_OR_RETURN(const std::string payload, ManifestPayload(manifest));
+  return Digest::Sha256Of(payload);
+}
+
+absl::StatusOr<std::string> ManifestPayload(absl::string_view manifest) {
   const json root = ParseAscii(manifest);
   if (!IsSigned(root)) {
-    return Digest::Sha256Of(manifest);
+    return std::string(manifest);
   }
   ASSIGN_OR_RETURN(const PayloadFormat format, ReadSignatures(root, manifest.size()));
-  return Digest::Sha256Of(absl::StrCat(manifest.substr(0, format.length), format.tail));
+  return absl::StrCat(manifest.substr(0, format.length), format.tail);
 }
 
 }  // namespace holkas

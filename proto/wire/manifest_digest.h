@@ -1,6 +1,8 @@
 #ifndef HOLKAS_PROTO_WIRE_MANIFEST_DIGEST_H_
 #define HOLKAS_PROTO_WIRE_MANIFEST_DIGEST_H_
 
+#include <string>
+
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "proto/wire/digest.h"
@@ -14,6 +16,11 @@ namespace holkas {
 // Errors: FAILED_PRECONDITION (INVALID_MANIFEST) for signatures that do not say what the payload
 // is, with Skopeo's text where that has one.
 absl::StatusOr<Digest> ManifestDigest(absl::string_view manifest);
+
+// The bytes that a manifest's digest is that of. Of a signed one they may say anything else than
+// the manifest itself does: who reads a signed manifest compares the two (worker/image/manifest.h).
+// Errors: as ManifestDigest.
+absl::StatusOr<std::string> ManifestPayload(absl::string_view manifest);
 
 }  // namespace holkas
 

@@ -96,6 +96,7 @@ class BrokerSession::State {
   std::optional<std::pair<uint32_t, const CallRow*>> in_line_;  // the BeginPublish that waits
   absl::Time lock_until_ = absl::InfiniteFuture();
   absl::Time tick_end_;
+  bool tick_begins_ = false;
   int frames_in_tick_ = 0;
 
   absl::Mutex mutex_;
@@ -114,7 +115,9 @@ BrokerSession::State::State(FrameChannel& channel, Options options)
       own_resources_(options_.resources == nullptr ? std::make_unique<BrokerResources>() : nullptr),
       resources_(options_.resources == nullptr ? *own_resources_ : *options_.resources),
       calls_(options_.grants, options_.job, resources_, cancellation_,
-             {options_.on_event, options_.on_log, options_.authorize, options_.on_tags}),
+             {options_.on_event, options_.on_log, options_.authorize, options_.unwrap_key,
+              options_.on_tags},
+             {options_.source_store, options_.destination_store, options_.source_root}),
       network_(resources_.network, kMaxNetworkTasks),
       disk_(resources_.disk, kMaxDiskTasks) {}
 
@@ -145,7 +148,8 @@ void BrokerSession::State::SendJob() {
 
 void BrokerSession::State::Wait() {
   absl::Time now = absl::Now();
-  if (now >= tick_end_) {
+  tick_begins_ = now >= tick_end_;
+  if (tick_begins_) {
     tick_end_ = now + kTick;
     frames_in_tick_ = 0;
   }
@@ -172,6 +176,9 @@ void BrokerSession::State::CheckTime() {
                 : absl::StrCat("the job took longer than the limit of ",
                                absl::FormatDuration(options_.grants.max_run_time))),
         false);
+  }
+  if (absl::Status spool = tick_begins_ ? calls_.CheckSpool() : absl::OkStatus(); !spool.ok()) {
+    End(std::move(spool), false);
   }
   if (!ended_ && absl::Now() >= lock_until_) {
     lock_until_ = absl::InfiniteFuture();

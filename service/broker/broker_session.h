@@ -13,6 +13,7 @@
 #include "service/broker/broker_resources.h"
 #include "service/broker/cancellation.h"
 #include "service/policy/grants.h"
+#include "service/sandbox/store_directories.h"
 
 namespace holkas {
 
@@ -36,6 +37,13 @@ class BrokerSession {
   struct Options {
     Grants grants;
     broker::JobSpec job;
+    // What the worker gets of the stores that are granted; they outlive the session. Null where
+    // there is no such grant.
+    const StoreDirectories* source_store = nullptr;
+    const StoreDirectories* destination_store = nullptr;
+    // The directory of granted files to read, where there is a store too: opened so that nothing
+    // can be changed through it. -1 where there is none; outlives the session.
+    int source_root = -1;
     // When the job must be over.
     absl::Time deadline;
     // Asked at least every 50 ms; true ends the job with CANCELLED.
@@ -56,6 +64,11 @@ class BrokerSession {
     std::function<absl::StatusOr<std::string>(const broker::Authorize& question,
                                               const Cancellation& cancellation)>
         authorize;
+    // Answers the worker's UnwrapKey with the key of a layer; as `authorize`. Null: the job has no
+    // decryption keys.
+    std::function<absl::StatusOr<broker::LayerKey>(const broker::WrappedKeys& wrapped,
+                                                   const Cancellation& cancellation)>
+        unwrap_key;
     // Called where the session ends a job whose worker is alive and did not say a valid Finish,
     // before tasks are waited for: should kill the worker. May be null; then the worker dies when
     // whoever made it kills it.

@@ -121,6 +121,51 @@ TEST_F(BrokerSessionTest, ConnectionsAndRedirectHostsAreLimited) {
   }
 }
 
+TEST_F(BrokerSessionTest, DaemonIsReachedByTheNameThatItHasInTheJob) {
+  TestSession session(DaemonJob());
+  session.Ready();
+  std::vector<UniqueFd> fds;
+  broker::Reply reply = session.Call(ConnectFrame(broker::PURPOSE_DAEMON, "localhost", 80), &fds);
+  ASSERT_EQ(reply.code(), 0) << reply.message();
+  TestPeer worker(fds.at(0).get());
+  UniqueFd accepted = daemon_.Accept();
+  TestPeer daemon(accepted.get());
+  EXPECT_TRUE(worker.Send("a."));
+  EXPECT_EQ(daemon.ReceiveUntil("."), "a.");
+  for (const auto& [host, port] : std::vector<std::pair<std::string, uint32_t>>{
+           {"localhost", 81}, {"127.0.0.1", 80}, {daemon_.path(), 80}, {"", 0}}) {
+    reply = session.Call(ConnectFrame(broker::PURPOSE_DAEMON, host, port));
+    EXPECT_EQ(reply.reason(), "ADDRESS_DENIED") << host << " " << reply.message();
+  }
+  EXPECT_FALSE(daemon_.Accept().valid());
+}
+
+TEST_F(BrokerSessionTest, DaemonOverTcpIsReachedAtWhateverAddress) {
+  BrokerSession::Options options = DaemonJob();
+  options.grants.source_daemon->daemon =
+      *DaemonHost::Parse(absl::StrCat("http://127.0.0.1:", listener_.port()));
+  options.grants.source_daemon->host = "127.0.0.1";
+  options.grants.source_daemon->port = listener_.port();
+  TestSession session(std::move(options));
+  session.Ready();
+  EXPECT_EQ(
+      session.Call(ConnectFrame(broker::PURPOSE_DAEMON, "127.0.0.1", listener_.port())).code(), 0);
+  EXPECT_FALSE(listener_.Untouched());
+}
+
+TEST_F(BrokerSessionTest, DaemonThatIsNotThereIsUnavailableInDockersWords) {
+  BrokerSession::Options options = DaemonJob();
+  options.grants.source_daemon->daemon.unix_path = "/nonexistent/docker.sock";
+  TestSession session(std::move(options));
+  session.Ready();
+  const broker::Reply reply = session.Call(ConnectFrame(broker::PURPOSE_DAEMON, "localhost", 80));
+  EXPECT_EQ(reply.code(), static_cast<int>(absl::StatusCode::kUnavailable));
+  EXPECT_EQ(reply.reason(), "DAEMON_UNAVAILABLE");
+  EXPECT_EQ(reply.message(),
+            "Cannot connect to the Docker daemon at unix:///nonexistent/docker.sock. Is the docker "
+            "daemon running?");
+}
+
 TEST_F(BrokerSessionTest, TunnelThroughAProxyOverTlsEndsWithTheJob) {
   const TestCertificate certificate("IP:127.0.0.1");
   certificate.Trust();

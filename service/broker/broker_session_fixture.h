@@ -2,10 +2,13 @@
 #define HOLKAS_SERVICE_BROKER_BROKER_SESSION_FIXTURE_H_
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 
 #include <atomic>
+#include <cstdlib>
 #include <filesystem>
 #include <functional>
 #include <memory>
@@ -25,6 +28,7 @@
 #include "service/broker/broker_session.h"
 #include "service/broker/test_files.h"
 #include "service/broker/test_session.h"
+#include "service/sandbox/store_directories.h"
 
 namespace holkas {
 
@@ -55,6 +59,28 @@ class TestListener {
  private:
   UniqueFd socket_;
   uint16_t port_ = 0;
+};
+
+// Listens on a unix socket: TEST_TMPDIR is too long for its address.
+class TestUnixListener {
+ public:
+  TestUnixListener() : socket_(socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)) {
+    char directory[] = "/tmp/unix-listener-XXXXXX";
+    path_ = absl::StrCat(mkdtemp(directory), "/socket");
+    sockaddr_un address = {};
+    address.sun_family = AF_UNIX;
+    path_.copy(address.sun_path, path_.size());
+    EXPECT_EQ(bind(socket_.get(), reinterpret_cast<sockaddr*>(&address), sizeof(address)), 0);
+    EXPECT_EQ(listen(socket_.get(), 16), 0);
+  }
+  ~TestUnixListener() { std::filesystem::remove_all(std::filesystem::path(path_).parent_path()); }
+  const std::string& path() const { return path_; }
+  // The end of the next connection; none where nobody has connected.
+  UniqueFd Accept() { return UniqueFd(accept4(socket_.get(), nullptr, nullptr, SOCK_CLOEXEC)); }
+
+ private:
+  UniqueFd socket_;
+  std::string path_;
 };
 
 // A session with a worker that the test plays (TestSession).
@@ -88,6 +114,15 @@ class BrokerSessionTest : public testing::Test {
     options.grants.destination_path = WritePathGrant{ReadPathGrant::Kind::kDir, layout_};
     return options;
   }
+  // A copy from an archive to an archive.
+  BrokerSession::Options ArchiveJob() {
+    BrokerSession::Options options = CopyJob();
+    WriteTestFile(archive_, "archive");
+    options.grants.source_path = ReadPathGrant{ReadPathGrant::Kind::kFile, archive_};
+    options.grants.destination_path = WritePathGrant{ReadPathGrant::Kind::kFile, layout_};
+    options.grants.spool_directory = directory_.path();
+    return options;
+  }
   // An inspection of a registry: no path, no destination.
   BrokerSession::Options InspectJob() {
     BrokerSession::Options options = CopyJob();
@@ -95,6 +130,30 @@ class BrokerSessionTest : public testing::Test {
     options.grants.destination_path.reset();
     options.job.clear_copy();
     options.job.mutable_inspect();
+    return options;
+  }
+  // An inspection of an image in a daemon, which the worker knows as localhost:80.
+  BrokerSession::Options DaemonJob() {
+    BrokerSession::Options options = InspectJob();
+    options.grants.source_registry.reset();
+    DaemonHost daemon;
+    daemon.unix_path = daemon_.path();
+    options.grants.source_daemon = DaemonGrant{daemon, "localhost", 80};
+    return options;
+  }
+
+  // An inspection of an image in a store, whose directories are `graph` and `run`.
+  BrokerSession::Options StoreJob() {
+    for (const auto& [name, fd] :
+         {std::pair("graph", &store_.graph_root), std::pair("run", &store_.run_root)}) {
+      std::filesystem::create_directories(directory_ / name);
+      *fd = UniqueFd(open((directory_ / name).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    }
+    BrokerSession::Options options = InspectJob();
+    options.grants.source_registry.reset();
+    options.grants.source_store =
+        StoreGrant{.graph_root = directory_ / "graph", .run_root = directory_ / "run"};
+    options.source_store = &store_;
     return options;
   }
 
@@ -172,8 +231,11 @@ class BrokerSessionTest : public testing::Test {
 
   TestDirectory directory_;
   std::string source_ = directory_ / "source";
+  std::string archive_ = directory_ / "archive.tar";
   std::string layout_ = directory_ / "layout";
   TestListener listener_;
+  TestUnixListener daemon_;
+  StoreDirectories store_;
   BrokerResources resources_;
   std::atomic<bool> cancelled_ = false;
   std::atomic<bool> killed_ = false;

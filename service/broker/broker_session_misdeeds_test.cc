@@ -29,7 +29,7 @@ using Frame = broker::WorkerFrame;
 // What a worker may not do: a name, the job, and what it does after (or before) Ready.
 struct Misdeed {
   const char* name;
-  enum class Job { kCopy, kDir, kInspect, kList, kDelete } job;
+  enum class Job { kCopy, kDir, kArchive, kInspect, kList, kDelete, kStore, kDaemon } job;
   bool ready;
   std::function<void(TestSession&)> act;
   const char* says;
@@ -41,8 +41,11 @@ TEST_P(MisdeedTest, EndsTheJob) {
   const Misdeed& misdeed = GetParam();
   BrokerSession::Options options = misdeed.job == Misdeed::Job::kCopy      ? CopyJob()
                                    : misdeed.job == Misdeed::Job::kDir     ? DirJob()
+                                   : misdeed.job == Misdeed::Job::kArchive ? ArchiveJob()
                                    : misdeed.job == Misdeed::Job::kInspect ? InspectJob()
                                    : misdeed.job == Misdeed::Job::kList    ? ListJob()
+                                   : misdeed.job == Misdeed::Job::kDaemon  ? DaemonJob()
+                                   : misdeed.job == Misdeed::Job::kStore   ? StoreJob()
                                                                            : DeleteJob();
   TestSession session(std::move(options));
   if (misdeed.ready) {
@@ -69,9 +72,12 @@ std::function<void(TestSession&)> Notes(const std::function<void(Frame&)>& fill)
 
 constexpr auto kCopy = Misdeed::Job::kCopy;
 constexpr auto kDir = Misdeed::Job::kDir;
+constexpr auto kArchive = Misdeed::Job::kArchive;
 constexpr auto kInspect = Misdeed::Job::kInspect;
 constexpr auto kList = Misdeed::Job::kList;
 constexpr auto kDelete = Misdeed::Job::kDelete;
+constexpr auto kDaemon = Misdeed::Job::kDaemon;
+constexpr auto kStore = Misdeed::Job::kStore;
 
 void FillConnect(Frame& f) {
   f.mutable_connect()->set_place(broker::PLACE_SOURCE);
@@ -83,12 +89,19 @@ void FillOpen(Frame& f) {
   f.mutable_open_file()->set_place(broker::PLACE_SOURCE);
   f.mutable_open_file()->set_kind(broker::FILE_KIND_ROOT);
 }
+void FillUnwrap(Frame& f) { f.mutable_unwrap_key()->add_jwe("{}"); }
 void FillHasBlob(Frame& f) { f.mutable_has_blob()->set_digest(kDigest); }
+void FillSpool(Frame& f) { f.mutable_create_spool(); }
 void FillCreate(Frame& f) { f.mutable_create_file()->set_size_bytes(1); }
 void FillCommit(Frame& f) { f.mutable_commit_file()->set_file_id(1); }
 void FillDrop(Frame& f) { f.mutable_drop_file()->set_file_id(1); }
 void FillBegin(Frame& f) { f.mutable_begin_publish(); }
 void FillPublish(Frame& f) { f.mutable_publish(); }
+void FillStorage(Frame& f) { f.mutable_open_storage()->set_place(broker::PLACE_SOURCE); }
+void FillMark(Frame& f) {
+  f.mutable_mark_opaque()->set_place(broker::PLACE_SOURCE);
+  f.mutable_mark_opaque()->set_path("layer");
+}
 void FillEvent(Frame& f) { f.mutable_event()->mutable_image_started(); }
 void FillChunk(Frame& f) { f.mutable_result_chunk()->set_data("x"); }
 void FillTags(Frame& f) { f.mutable_tags()->add_tags("x"); }
@@ -99,13 +112,17 @@ INSTANTIATE_TEST_SUITE_P(
     BeforeReady, MisdeedTest,
     testing::Values(
         Misdeed{"Connect", kCopy, false, Calls(FillConnect), "Connect is not permitted now"},
+        Misdeed{"UnwrapKey", kCopy, false, Calls(FillUnwrap), "UnwrapKey is not permitted now"},
         Misdeed{"OpenFile", kCopy, false, Calls(FillOpen), "OpenFile is not permitted now"},
         Misdeed{"HasBlob", kCopy, false, Calls(FillHasBlob), "HasBlob is not permitted now"},
+        Misdeed{"CreateSpool", kArchive, false, Calls(FillSpool), "CreateSpool is not permitted"},
         Misdeed{"CreateFile", kCopy, false, Calls(FillCreate), "CreateFile is not permitted now"},
         Misdeed{"CommitFile", kCopy, false, Calls(FillCommit), "CommitFile is not permitted now"},
         Misdeed{"DropFile", kCopy, false, Calls(FillDrop), "DropFile is not permitted now"},
         Misdeed{"BeginPublish", kCopy, false, Calls(FillBegin), "BeginPublish is not permitted"},
         Misdeed{"Publish", kCopy, false, Calls(FillPublish), "Publish is not permitted now"},
+        Misdeed{"OpenStorage", kStore, false, Calls(FillStorage), "OpenStorage is not permitted"},
+        Misdeed{"MarkOpaque", kStore, false, Calls(FillMark), "MarkOpaque is not permitted now"},
         Misdeed{"Event", kCopy, false, Notes(FillEvent), "Event is not permitted now"},
         Misdeed{"ResultChunk", kInspect, false, Notes(FillChunk), "ResultChunk is not permitted"},
         Misdeed{"Tags", kList, false, Notes(FillTags), "Tags is not permitted now"},
@@ -122,6 +139,7 @@ INSTANTIATE_TEST_SUITE_P(
                   f.mutable_connect()->set_place(broker::PLACE_DESTINATION);
                 }),
                 "Connect is not granted"},
+        Misdeed{"UnwrapKey", kCopy, true, Calls(FillUnwrap), "UnwrapKey is not granted"},
         Misdeed{"ConnectNowhere", kCopy, true, Calls([](Frame& f) { f.mutable_connect(); }),
                 "Connect is not granted"},
         Misdeed{"ConnectUnknownPlace", kCopy, true, Calls([](Frame& f) {
@@ -129,6 +147,28 @@ INSTANTIATE_TEST_SUITE_P(
                   f.mutable_connect()->set_place(static_cast<broker::Place>(7));
                 }),
                 "Connect is not granted"},
+        Misdeed{"ConnectToNoDaemon", kCopy, true, Calls([](Frame& f) {
+                  FillConnect(f);
+                  f.mutable_connect()->set_purpose(broker::PURPOSE_DAEMON);
+                }),
+                "Connect is not granted"},
+        Misdeed{"ConnectToTheOtherPlacesDaemon", kDaemon, true, Calls([](Frame& f) {
+                  FillConnect(f);
+                  f.mutable_connect()->set_purpose(broker::PURPOSE_DAEMON);
+                  f.mutable_connect()->set_place(broker::PLACE_DESTINATION);
+                }),
+                "Connect is not granted"},
+        Misdeed{"ConnectToADaemonAsARegistry", kDaemon, true, Calls(FillConnect),
+                "Connect is not granted"},
+        Misdeed{"ConnectToWhereADaemonRedirects", kDaemon, true, Calls([](Frame& f) {
+                  FillConnect(f);
+                  f.mutable_connect()->set_purpose(broker::PURPOSE_REDIRECT);
+                }),
+                "Connect is not granted"},
+        Misdeed{"AuthorizeForADaemon", kDaemon, true,
+                Calls([](Frame& f) { f.mutable_authorize()->set_place(broker::PLACE_SOURCE); }),
+                "Authorize is not granted"},
+        Misdeed{"OpenFileOfADaemon", kDaemon, true, Calls(FillOpen), "OpenFile is not granted"},
         Misdeed{"OpenFileOfTheSource", kInspect, true, Calls(FillOpen), "OpenFile is not granted"},
         Misdeed{"OpenFileOfTheDestination", kInspect, true, Calls([](Frame& f) {
                   FillOpen(f);
@@ -138,6 +178,12 @@ INSTANTIATE_TEST_SUITE_P(
         Misdeed{"OpenFileNowhere", kCopy, true, Calls([](Frame& f) { f.mutable_open_file(); }),
                 "OpenFile is not granted"},
         Misdeed{"HasBlob", kInspect, true, Calls(FillHasBlob), "HasBlob is not granted"},
+        Misdeed{"CreateSpool", kCopy, true, Calls(FillSpool), "CreateSpool is not granted"},
+        Misdeed{"HasBlobOfAnArchive", kArchive, true, Calls(FillHasBlob), "HasBlob is not granted"},
+        Misdeed{"CommitFileOfAnArchive", kArchive, true, Calls(FillCommit),
+                "CommitFile is not granted"},
+        Misdeed{"BeginPublishOfAnArchive", kArchive, true, Calls(FillBegin),
+                "BeginPublish is not granted"},
         Misdeed{"CreateFile", kInspect, true, Calls(FillCreate), "CreateFile is not granted"},
         Misdeed{"CommitFile", kInspect, true, Calls(FillCommit), "CommitFile is not granted"},
         Misdeed{"DropFile", kInspect, true, Calls(FillDrop), "DropFile is not granted"},
@@ -145,6 +191,18 @@ INSTANTIATE_TEST_SUITE_P(
         Misdeed{"BeginPublishOfADirectory", kDir, true, Calls(FillBegin),
                 "BeginPublish is not granted"},
         Misdeed{"Publish", kInspect, true, Calls(FillPublish), "Publish is not granted"},
+        Misdeed{"OpenStorage", kCopy, true, Calls(FillStorage), "OpenStorage is not granted"},
+        Misdeed{"OpenStorageElsewhere", kStore, true, Calls([](Frame& f) {
+                  f.mutable_open_storage()->set_place(broker::PLACE_DESTINATION);
+                }),
+                "OpenStorage is not granted"},
+        Misdeed{"OpenStorageNowhere", kStore, true,
+                Calls([](Frame& f) { f.mutable_open_storage(); }), "OpenStorage is not granted"},
+        Misdeed{"OpenFileOfAStore", kStore, true, Calls(FillOpen), "OpenFile is not granted"},
+        Misdeed{"ConnectOfAStore", kStore, true, Calls(FillConnect), "Connect is not granted"},
+        Misdeed{"MarkOpaque", kCopy, true, Calls(FillMark), "MarkOpaque is not granted"},
+        Misdeed{"MarkOpaqueWhereTheWorkerDoes", kStore, true, Calls(FillMark),
+                "MarkOpaque is not granted"},
         Misdeed{"Event", kInspect, true, Notes(FillEvent), "Event is not granted"},
         Misdeed{"EventOfADeletion", kDelete, true, Notes(FillEvent), "Event is not granted"},
         Misdeed{"EventOfAList", kList, true, Notes(FillEvent), "Event is not granted"},
@@ -196,6 +254,28 @@ INSTANTIATE_TEST_SUITE_P(
                   f.mutable_open_file()->set_digest(kDigest);
                 }),
                 "too many"},
+        Misdeed{"VersionOfAnArchive", kArchive, true, Calls([](Frame& f) {
+                  FillOpen(f);
+                  f.mutable_open_file()->set_kind(broker::FILE_KIND_VERSION);
+                }),
+                "a file of an archive"},
+        Misdeed{"FileOfANumberTooHigh", kArchive, true, Calls([](Frame& f) {
+                  FillOpen(f);
+                  f.mutable_open_file()->set_index(1);
+                }),
+                "a file of a number that the source has not"},
+        Misdeed{"NumberedFileOfALayout", kCopy, true, Calls([](Frame& f) {
+                  FillOpen(f);
+                  f.mutable_open_file()->set_index(1);
+                }),
+                "a file of a number that the source has not"},
+        Misdeed{"OpenFileOfAnArchiveToWrite", kArchive, true, Calls([](Frame& f) {
+                  FillOpen(f);
+                  f.mutable_open_file()->set_place(broker::PLACE_DESTINATION);
+                }),
+                "no files to read"},
+        Misdeed{"PublishOfNoArchive", kArchive, true, Calls(FillPublish),
+                "is published that is not being written"},
         Misdeed{"OpenFileOutside", kCopy, true, Calls([](Frame& f) {
                   FillOpen(f);
                   f.mutable_open_file()->set_kind(broker::FILE_KIND_BLOB);
@@ -344,6 +424,30 @@ TEST_F(BrokerSessionTest, DroppedListEndsPublishing) {
   PublishList(session, "list");
   session.Finish();
   EXPECT_OK(session.Outcome().status);
+}
+
+TEST_F(BrokerSessionTest, ArchiveStillOpenAtPublishIsAViolation) {
+  TestSession session(ArchiveJob());
+  session.Ready();
+  std::vector<UniqueFd> fds;
+  Frame publish;
+  publish.mutable_publish()->set_file_id(session.Call(Simple(FillCreate), &fds).file_id());
+  session.Begin(publish);
+  ExpectViolation(session, "still open for writing");
+}
+
+TEST_F(BrokerSessionTest, TooLargeTemporaryFilesEndTheJob) {
+  BrokerSession::Options options = ArchiveJob();
+  options.grants.max_spool_bytes = 100'000;
+  TestSession session(std::move(options));
+  session.Ready();
+  std::vector<UniqueFd> fds;
+  ASSERT_EQ(session.Call(Simple(FillSpool), &fds).code(), 0);
+  const std::string content(200'000, 'x');
+  ASSERT_EQ(write(fds[0].get(), content.data(), content.size()),
+            static_cast<ssize_t>(content.size()));
+  EXPECT_THAT(session.Outcome().status, StatusIs(absl::StatusCode::kResourceExhausted,
+                                                 HasSubstr("bytes of temporary files")));
 }
 
 TEST_F(BrokerSessionTest, FileStillOpenAtCommitIsAViolation) {

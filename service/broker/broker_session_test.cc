@@ -294,6 +294,44 @@ TEST_F(BrokerSessionTest, FilesOfTheSourceAreOpenedAndLinksAndDevicesAreNot) {
   EXPECT_EQ(ReadTestFd(fds.at(0)), "layer");
 }
 
+TEST_F(BrokerSessionTest, StoresDirectoriesAreGivenAsOftenAsTheyAreAskedFor) {
+  TestSession session(StoreJob());
+  session.Ready();
+  for (int i = 0; i < 2; ++i) {
+    std::vector<UniqueFd> fds;
+    const broker::Reply reply = session.Call(
+        Simple([](Frame& f) { f.mutable_open_storage()->set_place(broker::PLACE_SOURCE); }), &fds);
+    ASSERT_EQ(reply.code(), 0) << reply.message();
+    ASSERT_EQ(fds.size(), 2u);
+    struct stat given = {};
+    struct stat there = {};
+    for (const auto& [fd, name] :
+         {std::pair(fds[0].get(), "graph"), std::pair(fds[1].get(), "run")}) {
+      ASSERT_EQ(fstat(fd, &given), 0);
+      ASSERT_EQ(stat((directory_ / name).c_str(), &there), 0);
+      EXPECT_EQ(given.st_ino, there.st_ino) << name;
+    }
+  }
+}
+
+TEST_F(BrokerSessionTest, OpaqueDirectoriesAreMarkedUpToALimit) {
+  BrokerSession::Options options = StoreJob();
+  options.grants.source_store->mark_opaque = true;
+  options.grants.max_opaque_marks = 2;
+  ASSERT_EQ(mkdir((directory_ / "graph/layer").c_str(), 0700), 0);
+  TestSession session(std::move(options));
+  session.Ready();
+  const auto mark = [&session](const std::string& path) {
+    return session.Call(Simple([&path](Frame& f) {
+      f.mutable_mark_opaque()->set_place(broker::PLACE_SOURCE);
+      f.mutable_mark_opaque()->set_path(path);
+    }));
+  };
+  EXPECT_EQ(mark("layer").code(), geteuid() == 0 ? 0 : kPermissionDenied);
+  EXPECT_EQ(mark("../graph").code(), kPermissionDenied);
+  EXPECT_EQ(mark("layer").reason(), "LIMIT_EXCEEDED");
+}
+
 TEST_F(BrokerSessionTest, MessagesDoNotTellTheWorkerThePath) {
   fs::remove_all(source_);
   TestSession session(CopyJob());

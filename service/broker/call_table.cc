@@ -14,23 +14,29 @@ constexpr CallRow kCalls[] = {
     // call, name, permitted, need, once, lane, handler
     {Frame::kReady, "Ready", kStarting, Need::kNothing, kOnce, Lane::kNote, &JobCalls::Ready},
     {Frame::kLog, "Log", kConfined, Need::kNothing, kOften, Lane::kNote, &JobCalls::Log},
-    {Frame::kConnect, "Connect", kRunning, Need::kRegistry, kOften, Lane::kNetwork,
-     &JobCalls::Connect},
+    {Frame::kConnect, "Connect", kRunning, Need::kPeer, kOften, Lane::kNetwork, &JobCalls::Connect},
     {Frame::kAuthorize, "Authorize", kRunning, Need::kAuthorization, kOften, Lane::kNetwork,
      &JobCalls::Authorize},
+    {Frame::kUnwrapKey, "UnwrapKey", kRunning, Need::kDecryptionKeys, kOften, Lane::kNetwork,
+     &JobCalls::UnwrapKey},
     {Frame::kOpenFile, "OpenFile", kRunning, Need::kPath, kOften, Lane::kAtOnce,
      &JobCalls::OpenFile},
-    {Frame::kHasBlob, "HasBlob", kRunning, Need::kDestination, kOften, Lane::kDisk,
-     &JobCalls::HasBlob},
+    {Frame::kCreateSpool, "CreateSpool", kRunning, Need::kSpool, kOften, Lane::kAtOnce,
+     &JobCalls::CreateSpool},
+    {Frame::kHasBlob, "HasBlob", kRunning, Need::kBlobs, kOften, Lane::kDisk, &JobCalls::HasBlob},
     {Frame::kCreateFile, "CreateFile", kRunning, Need::kDestination, kOften, Lane::kAtOnce,
      &JobCalls::CreateFile},
-    {Frame::kCommitFile, "CommitFile", kRunning, Need::kDestination, kOften, Lane::kDisk,
+    {Frame::kCommitFile, "CommitFile", kRunning, Need::kBlobs, kOften, Lane::kDisk,
      &JobCalls::CommitFile},
     {Frame::kDropFile, "DropFile", kRunning | kPublishing, Need::kDestination, kOften,
      Lane::kAtOnce, &JobCalls::DropFile},
     {Frame::kBeginPublish, "BeginPublish", kRunning, Need::kLayout, kOften, Lane::kInLine, nullptr},
     {Frame::kPublish, "Publish", kRunning | kPublishing, Need::kDestination, kOften, Lane::kDisk,
      &JobCalls::Publish},
+    {Frame::kOpenStorage, "OpenStorage", kRunning, Need::kStore, kOften, Lane::kAtOnce,
+     &JobCalls::OpenStorage},
+    {Frame::kMarkOpaque, "MarkOpaque", kRunning, Need::kOpaqueMarks, kOften, Lane::kAtOnce,
+     &JobCalls::MarkOpaque},
     {Frame::kEvent, "Event", kConfined, Need::kEvents, kOften, Lane::kNote, &JobCalls::Event},
     {Frame::kResultChunk, "ResultChunk", kConfined, Need::kResult, kOften, Lane::kNote,
      &JobCalls::ResultChunk},
@@ -54,16 +60,26 @@ bool IsGranted(const CallRow& row, const broker::WorkerFrame& frame, const JobCa
   switch (row.need) {
     case Need::kNothing:
       return true;
-    case Need::kRegistry:
-      return calls.HasRegistry(frame.connect().place());
+    case Need::kPeer:
+      return calls.HasPeer(frame.connect());
     case Need::kAuthorization:
       return calls.HasRegistry(frame.authorize().place());
+    case Need::kDecryptionKeys:
+      return calls.HasDecryptionKeys();
     case Need::kPath:
       return calls.HasPath(frame.open_file().place());
     case Need::kDestination:
       return calls.HasPath(broker::PLACE_DESTINATION);
+    case Need::kBlobs:
+      return calls.HasBlobs();
     case Need::kLayout:
       return calls.HasLayout();
+    case Need::kSpool:
+      return calls.HasSpool();
+    case Need::kStore:
+      return calls.StoreAt(frame.open_storage().place()) != nullptr;
+    case Need::kOpaqueMarks:
+      return calls.MarksOpaqueAt(frame.mark_opaque().place());
     case Need::kEvents:
       return calls.HasEvents();
     case Need::kResult:

@@ -19,14 +19,19 @@ enum Phase : unsigned {
 // What a job must have for a call to be permitted.
 enum class Need {
   kNothing,
-  kRegistry,       // a registry at the call's place
-  kAuthorization,  // a registry at the place of a question for credentials
-  kPath,           // a layout or image directory at the call's place
-  kDestination,    // a layout or image directory to write to
-  kLayout,         // a layout to write to
-  kEvents,         // somebody who is told of progress
-  kResult,         // a response to give
-  kTags,           // tags to list
+  kPeer,            // a registry or a daemon at the call's place, as its purpose says
+  kAuthorization,   // a registry at the place of a question for credentials
+  kDecryptionKeys,  // private keys for its layers
+  kPath,            // a layout, image directory or file at the call's place
+  kDestination,     // a layout, image directory or file to write to
+  kBlobs,           // a layout or image directory to write to
+  kLayout,          // a layout to write to
+  kSpool,           // a directory for temporary files
+  kStore,           // a store at the call's place
+  kOpaqueMarks,     // a store at the call's place whose opaque directories the service marks
+  kEvents,          // somebody who is told of progress
+  kResult,          // a response to give
+  kTags,            // tags to list
 };
 
 // Where a call is served, and whether it is answered.

@@ -30,10 +30,6 @@ std::string RealPath(const std::string& path) {
   return realpath(path.c_str(), resolved) == nullptr ? "" : resolved;
 }
 
-std::string PrefixBeside(const std::string& name) {
-  return absl::StrCat(".", name.substr(0, kMaxNameInPrefix), ".holkas-");
-}
-
 absl::StatusOr<Destination> Missing(const std::string& path) {
   return DestinationConflict(absl::StrCat("lstat ", path, ": no such file or directory"));
 }
@@ -94,16 +90,20 @@ bool Destination::IsMountPoint() const {
          (status.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0;
 }
 
+std::string Destination::StagingPrefix() const {
+  return absl::StrCat(".", name.substr(0, kMaxNameInPrefix), ".holkas-");
+}
+
 absl::StatusOr<std::unique_ptr<StagingDirectory>> Destination::StageBeside() const {
   ASSIGN_OR_RETURN(UniqueFd directory, OpenRoot(parent, "the directory of the destination"));
-  return StagingDirectory::Create(std::move(directory), PrefixBeside(name));
+  return StagingDirectory::Create(std::move(directory), StagingPrefix());
 }
 
 absl::StatusOr<std::unique_ptr<StagingDirectory>> Destination::StageWithin() const {
   // When there was nothing to stage in yet, somebody may have staged beside it and been killed.
   if (absl::StatusOr<UniqueFd> beside = OpenRoot(parent, "the directory of the destination");
       beside.ok()) {
-    SweepStaging(beside->get(), PrefixBeside(name));
+    SweepStaging(beside->get(), StagingPrefix());
   }
   ASSIGN_OR_RETURN(UniqueFd directory, OpenRoot(path(), "the destination"));
   return StagingDirectory::Create(std::move(directory), absl::StrCat(kOwnPrefix, "-"));

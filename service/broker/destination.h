@@ -28,6 +28,9 @@ struct Destination {
   // Whether it is where another file system or directory was mounted: then it cannot be renamed.
   bool IsMountPoint() const;
 
+  // What the names of staging directories and files beside it begin with.
+  std::string StagingPrefix() const;
+
   // A staging directory beside it, or in it.
   absl::StatusOr<std::unique_ptr<StagingDirectory>> StageBeside() const;
   absl::StatusOr<std::unique_ptr<StagingDirectory>> StageWithin() const;

@@ -23,6 +23,26 @@ absl::Status PathDenied(absl::string_view name, absl::string_view why) {
                    absl::StrCat("open ", name, ": ", why));
 }
 
+// Opens for reading what `path`, a descriptor of O_PATH, is, if that is a regular file.
+absl::StatusOr<UniqueFd> Reopen(const UniqueFd& path, absl::string_view name) {
+  struct stat status = {};
+  if (fstat(path.get(), &status) != 0) {
+    return FileError(errno, "stat", name);
+  }
+  if (S_ISDIR(status.st_mode)) {
+    return PathDenied(name, "is a directory");
+  }
+  if (!S_ISREG(status.st_mode)) {
+    return PathDenied(name, "not a regular file");
+  }
+  UniqueFd file(
+      open(absl::StrCat("/proc/self/fd/", path.get()).c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
+  if (!file.valid()) {
+    return FileError(errno, "open", name);
+  }
+  return file;
+}
+
 absl::StatusOr<std::string> DirFileName(broker::FileKind kind, const Digest& digest) {
   if (kind == broker::FILE_KIND_MANIFEST) {
     return absl::StrCat(digest.hex(), ".manifest.json");
@@ -50,6 +70,11 @@ absl::Status FileError(int error_number, absl::string_view operation, absl::stri
 
 absl::StatusOr<std::string> FileName(PathKind path_kind, broker::FileKind kind,
                                      const std::optional<Digest>& digest) {
+  if (path_kind == PathKind::kFile) {
+    return kind == broker::FILE_KIND_ROOT && !digest.has_value()
+               ? absl::StatusOr<std::string>("archive")
+               : Violation("a file of an archive");
+  }
   bool oci = path_kind == PathKind::kOci;
   bool by_digest = kind == broker::FILE_KIND_BLOB || kind == broker::FILE_KIND_MANIFEST;
   if (by_digest != digest.has_value()) {
@@ -89,19 +114,15 @@ absl::StatusOr<UniqueFd> OpenRegularBeneath(int root, const std::string& name) {
     }
     return FileError(errno, "open", name);
   }
-  struct stat status = {};
-  if (fstat(path.get(), &status) != 0) {
-    return FileError(errno, "stat", name);
-  }
-  if (!S_ISREG(status.st_mode)) {
-    return PathDenied(name, "not a regular file");
-  }
-  UniqueFd file(
-      open(absl::StrCat("/proc/self/fd/", path.get()).c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
+  return Reopen(path, name);
+}
+
+absl::StatusOr<UniqueFd> OpenRegularFile(const std::string& path, absl::string_view shown) {
+  const UniqueFd file(open(path.c_str(), O_PATH | O_CLOEXEC));
   if (!file.valid()) {
-    return FileError(errno, "open", name);
+    return FileError(errno, "open", shown);
   }
-  return file;
+  return Reopen(file, shown);
 }
 
 }  // namespace holkas

@@ -16,7 +16,7 @@ namespace holkas {
 
 // Where the files of an image are in an OCI layout or an image directory, and how they are opened
 // for reading: below the directory's root, through no symbolic link, regular files only. The root
-// itself may be named through links, since the caller named it.
+// itself, or an archive, may be named through links, since the caller named it.
 
 using PathKind = ReadPathGrant::Kind;
 
@@ -34,6 +34,10 @@ absl::StatusOr<UniqueFd> OpenRoot(const std::string& path, absl::string_view sho
 // Errors: NOT_FOUND; PERMISSION_DENIED (PATH_DENIED) where it is not a regular file, or a symbolic
 // link is on the way. Messages show `name` alone.
 absl::StatusOr<UniqueFd> OpenRegularBeneath(int root, const std::string& name);
+
+// Opens the regular file `path` for reading, as OpenRegularBeneath; symbolic links may lead to it.
+// Messages show `shown` in its place.
+absl::StatusOr<UniqueFd> OpenRegularFile(const std::string& path, absl::string_view shown);
 
 // The failure of `operation` on a file, as `open index.json: no such file or directory`.
 absl::Status FileError(int error_number, absl::string_view operation, absl::string_view name);

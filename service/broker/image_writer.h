@@ -19,9 +19,10 @@
 
 namespace holkas {
 
-// How one job writes an image to an OCI layout or an image directory (BROKER.md, "Writing"):
-// everything is gathered in a staging directory, and Publish moves it. Until then the destination
-// is as it was, byte by byte; destroying a writer that did not publish leaves nothing behind.
+// How one job writes an image to an OCI layout, an image directory or one file (BROKER.md,
+// "Writing"): everything is gathered in a staging directory, or an unnamed file, and Publish moves
+// it. Until then the destination is as it was, byte by byte; destroying a writer that did not
+// publish leaves nothing behind.
 //
 // Thread-safe, but for BeginPublish, TryLock, and GiveUpLock, which belong to the session's thread.
 class ImageWriter {
@@ -72,6 +73,9 @@ std::unique_ptr<ImageWriter> NewImageWriter(const WritePathGrant& grant, int max
 std::unique_ptr<ImageWriter> NewOciWriter(const std::string& path, int max_open_files,
                                           LayoutLocks& locks);
 std::unique_ptr<ImageWriter> NewDirWriter(const std::string& path, int max_open_files);
+// Of one file at a time, which takes the place of `path` as a whole. It has no other files, and no
+// blobs: its content is the worker's alone. `must_be_new`: as in WritePathGrant.
+std::unique_ptr<ImageWriter> NewFileWriter(const std::string& path, bool must_be_new);
 
 }  // namespace holkas
 

@@ -1,18 +1,24 @@
 #include "service/broker/job_calls.h"
 
+#include <fcntl.h>
+
 #include <algorithm>
+#include <cerrno>
 #include <map>
 #include <utility>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "proto/wire/daemon_host.h"
 #include "proto/wire/error.h"
 #include "proto/wire/printable.h"
 #include "proto/wire/status_macros.h"
 #include "service/broker/connect_first.h"
 #include "service/broker/connect_through_proxy.h"
+#include "service/broker/connect_unix.h"
 #include "service/broker/image_directory.h"
+#include "service/broker/mark_opaque.h"
 #include "service/broker/printable_strings.h"
 #include "service/broker/violation.h"
 #include "service/policy/address_policy.h"
@@ -72,19 +78,36 @@ Carried CarriedTo(uint16_t port, bool plain_http_allowed) {
   return port == kHttpsPort || !plain_http_allowed ? Carried::kHttps : Carried::kEither;
 }
 
+// What Docker's clients say of a daemon that cannot be connected to.
+absl::Status DaemonFailure(const absl::Status& status, absl::string_view daemon) {
+  if (absl::IsUnavailable(status)) {
+    return MakeError(status.code(), "DAEMON_UNAVAILABLE",
+                     absl::StrCat("Cannot connect to the Docker daemon at ", daemon,
+                                  ". Is the docker daemon running?"),
+                     {{"cause", std::string(status.message())}});
+  }
+  return absl::IsPermissionDenied(status) && ErrorReason(status) == "DAEMON_DENIED"
+             ? WithContext(status, absl::StrCat("permission denied while trying to connect to the "
+                                                "Docker daemon socket at ",
+                                                daemon))
+             : status;
+}
+
 }  // namespace
 
 JobCalls::JobCalls(const Grants& grants, const broker::JobSpec& job, BrokerResources& resources,
-                   const Cancellation& cancellation, Listeners listeners)
+                   const Cancellation& cancellation, Listeners listeners, Stores stores)
     : grants_(grants),
       job_(job),
       resources_(resources),
       cancellation_(cancellation),
       listeners_(std::move(listeners)),
+      stores_(stores),
       writer_(grants.destination_path.has_value()
                   ? NewImageWriter(*grants.destination_path, grants.max_open_files,
                                    resources.layout_locks)
                   : nullptr),
+      spool_(grants.spool_directory, grants.max_spool_files, grants.max_spool_bytes),
       relays_(resources.proxy_tls) {}
 
 absl::Status JobCalls::Check() { return writer_ == nullptr ? absl::OkStatus() : writer_->Check(); }
@@ -100,6 +123,21 @@ bool JobCalls::HasRegistry(broker::Place place) const {
          RegistryAt(place) != nullptr;
 }
 
+const DaemonGrant* JobCalls::DaemonAt(broker::Place place) const {
+  const std::optional<DaemonGrant>& grant =
+      place == broker::PLACE_SOURCE ? grants_.source_daemon : grants_.destination_daemon;
+  return grant.has_value() ? &*grant : nullptr;
+}
+
+bool JobCalls::HasPeer(const broker::Connect& connect) const {
+  if (connect.purpose() != broker::PURPOSE_DAEMON) {
+    return HasRegistry(connect.place());
+  }
+  return (connect.place() == broker::PLACE_SOURCE ||
+          connect.place() == broker::PLACE_DESTINATION) &&
+         DaemonAt(connect.place()) != nullptr;
+}
+
 bool JobCalls::HasPath(broker::Place place) const {
   return (place == broker::PLACE_SOURCE && grants_.source_path.has_value()) ||
          (place == broker::PLACE_DESTINATION && writer_ != nullptr);
@@ -109,6 +147,27 @@ bool JobCalls::HasLayout() const {
   return writer_ != nullptr && grants_.destination_path->kind == PathKind::kOci;
 }
 
+bool JobCalls::HasBlobs() const {
+  return writer_ != nullptr && grants_.destination_path->kind != PathKind::kFile;
+}
+
+bool JobCalls::HasSpool() const { return !grants_.spool_directory.empty(); }
+
+const StoreDirectories* JobCalls::StoreAt(broker::Place place) const {
+  if (place == broker::PLACE_SOURCE) {
+    return grants_.source_store.has_value() ? stores_.source : nullptr;
+  }
+  return place == broker::PLACE_DESTINATION && grants_.destination_store.has_value()
+             ? stores_.destination
+             : nullptr;
+}
+
+bool JobCalls::MarksOpaqueAt(broker::Place place) const {
+  return StoreAt(place) != nullptr &&
+         (place == broker::PLACE_SOURCE ? grants_.source_store->mark_opaque
+                                        : grants_.destination_store->mark_opaque);
+}
+
 bool JobCalls::HasEvents() const { return job_.has_copy(); }
 
 bool JobCalls::HasResult() const {
@@ -116,6 +175,10 @@ bool JobCalls::HasResult() const {
 }
 
 bool JobCalls::HasTags() const { return job_.has_list_tags(); }
+
+bool JobCalls::HasDecryptionKeys() const {
+  return job_.has_decryption_keys() && listeners_.unwrap_key != nullptr;
+}
 
 absl::StatusOr<Answer> JobCalls::Ready(const broker::WorkerFrame&) { return Answer(); }
 
@@ -189,6 +252,12 @@ absl::StatusOr<Answer> JobCalls::Finish(const broker::WorkerFrame& frame) {
   return Answer();
 }
 
+absl::Status JobCalls::CountConnection() {
+  return ++connections_ > grants_.max_connections
+             ? LimitExceeded("connections", grants_.max_connections)
+             : absl::OkStatus();
+}
+
 absl::Status JobCalls::CountRedirectHost(const std::string& host) {
   redirect_hosts_.insert(host);
   return redirect_hosts_.size() > kMaxRedirectHosts
@@ -224,13 +293,11 @@ absl::StatusOr<JobCalls::Target> JobCalls::CheckConnect(const broker::Connect& c
   target.host = absl::AsciiStrToLower(connect.host());
   target.port = static_cast<uint16_t>(connect.port());
   absl::MutexLock lock(&mutex_);
-  if (++connections_ > grants_.max_connections) {
-    return LimitExceeded("connections", grants_.max_connections);
-  }
+  RETURN_IF_ERROR(CountConnection());
   const RegistryGrant* grant = GrantFor(connect.place(), target.host, target.port);
+  target.carried = CarriedTo(target.port, grant != nullptr && grant->plain_http_allowed);
   if (grant != nullptr) {
     target.public_only = grant->public_only;
-    target.plain_http_allowed = grant->plain_http_allowed;
   } else if (connect.purpose() == broker::PURPOSE_REGISTRY || !grants_.follow_redirects) {
     return AddressDenied(connect, "the job has nothing to do there");
   }
@@ -261,20 +328,48 @@ absl::StatusOr<UniqueFd> JobCalls::ConnectDirectly(const Target& target, absl::T
   return ConnectFirst(endpoints, deadline, cancellation_);
 }
 
-absl::StatusOr<Answer> JobCalls::Connect(const broker::WorkerFrame& frame) {
-  ASSIGN_OR_RETURN(const Target target, CheckConnect(frame.connect()));
-  ASSIGN_OR_RETURN(const Proxy* proxy, resources_.egress.proxies.ProxyFor(
-                                           CarriedTo(target.port, target.plain_http_allowed),
-                                           target.host, target.port));
-  const absl::Time deadline = absl::Now() + kConnectLimit;
-  Answer answer;
+absl::StatusOr<UniqueFd> JobCalls::ConnectTo(const Target& target, absl::Time deadline) {
+  ASSIGN_OR_RETURN(const Proxy* proxy,
+                   resources_.egress.proxies.ProxyFor(target.carried, target.host, target.port));
   // Behind a proxy, names are looked up by it, and whether they lead to public addresses is its
   // business.
-  ASSIGN_OR_RETURN(UniqueFd socket,
-                   proxy == nullptr
-                       ? ConnectDirectly(target, deadline)
-                       : ConnectThroughProxy(*proxy, target.host, target.port, resources_.resolver,
-                                             relays_, deadline, cancellation_));
+  return proxy == nullptr
+             ? ConnectDirectly(target, deadline)
+             : ConnectThroughProxy(*proxy, target.host, target.port, resources_.resolver, relays_,
+                                   deadline, cancellation_);
+}
+
+absl::StatusOr<UniqueFd> JobCalls::ConnectToDaemon(const broker::Connect& connect,
+                                                   absl::Time deadline) {
+  const DaemonGrant& grant = *DaemonAt(connect.place());
+  if (connect.host() != grant.host || connect.port() != grant.port) {
+    return AddressDenied(connect, "the job has nothing to do there");
+  }
+  {
+    absl::MutexLock lock(&mutex_);
+    RETURN_IF_ERROR(CountConnection());
+  }
+  const DaemonHost& daemon = grant.daemon;
+  if (!daemon.unix_path.empty()) {
+    return ConnectUnix(daemon.unix_path, deadline, cancellation_);
+  }
+  return ConnectTo({daemon.host, daemon.port, /*public_only=*/false,
+                    daemon.https ? Carried::kHttps : Carried::kHttp},
+                   deadline);
+}
+
+absl::StatusOr<Answer> JobCalls::Connect(const broker::WorkerFrame& frame) {
+  const broker::Connect& connect = frame.connect();
+  const absl::Time deadline = absl::Now() + kConnectLimit;
+  Answer answer;
+  if (connect.purpose() == broker::PURPOSE_DAEMON) {
+    absl::StatusOr<UniqueFd> socket = ConnectToDaemon(connect, deadline);
+    RETURN_IF_ERROR(DaemonFailure(socket.status(), DaemonAt(connect.place())->daemon.ToString()));
+    answer.fds.push_back(*std::move(socket));
+    return answer;
+  }
+  ASSIGN_OR_RETURN(const Target target, CheckConnect(connect));
+  ASSIGN_OR_RETURN(UniqueFd socket, ConnectTo(target, deadline));
   answer.fds.push_back(std::move(socket));
   return answer;
 }
@@ -285,6 +380,13 @@ absl::StatusOr<Answer> JobCalls::Authorize(const broker::WorkerFrame& frame) {
     ASSIGN_OR_RETURN(*answer.reply.mutable_authorization(),
                      listeners_.authorize(frame.authorize(), cancellation_));
   }
+  return answer;
+}
+
+absl::StatusOr<Answer> JobCalls::UnwrapKey(const broker::WorkerFrame& frame) {
+  Answer answer;
+  ASSIGN_OR_RETURN(*answer.reply.mutable_layer_key(),
+                   listeners_.unwrap_key(frame.unwrap_key(), cancellation_));
   return answer;
 }
 
@@ -313,6 +415,15 @@ absl::StatusOr<Answer> JobCalls::Publish(const broker::WorkerFrame& frame) {
   return Answer();
 }
 
+// A worker that writes to a store gets no file through which it could change the file's owner.
+absl::StatusOr<UniqueFd> JobCalls::OpenSourceRoot(const std::string& shown) const {
+  if (!grants_.destination_store.has_value() && !grants_.source_store.has_value()) {
+    return OpenRoot(grants_.source_path->path, shown);
+  }
+  UniqueFd root(fcntl(stores_.source_root, F_DUPFD_CLOEXEC, 0));
+  return root.valid() ? absl::StatusOr<UniqueFd>(std::move(root)) : FileError(errno, "open", shown);
+}
+
 absl::StatusOr<Answer> JobCalls::OpenFile(const broker::WorkerFrame& frame) {
   const broker::OpenFile& open = frame.open_file();
   std::optional<Digest> digest;
@@ -325,11 +436,30 @@ absl::StatusOr<Answer> JobCalls::OpenFile(const broker::WorkerFrame& frame) {
     answer.fds.push_back(std::move(file));
     return answer;
   }
-  ASSIGN_OR_RETURN(std::string name, FileName(grants_.source_path->kind, open.kind(), digest));
+  const ReadPathGrant& granted = *grants_.source_path;
+  if (open.index() > granted.further_paths.size()) {
+    return Violation("a file of a number that the source has not");
+  }
+  ASSIGN_OR_RETURN(std::string name, FileName(granted.kind, open.kind(), digest));
+  if (granted.kind == PathKind::kFile) {
+    const bool first = open.index() == 0;
+    ASSIGN_OR_RETURN(UniqueFd file,
+                     OpenRegularFile(first ? granted.path : granted.further_paths[open.index() - 1],
+                                     first ? name : absl::StrCat(name, " ", open.index())));
+    answer.fds.push_back(std::move(file));
+    return answer;
+  }
   if (!source_root_.valid()) {
-    ASSIGN_OR_RETURN(source_root_, OpenRoot(grants_.source_path->path, name));
+    ASSIGN_OR_RETURN(source_root_, OpenSourceRoot(name));
   }
   ASSIGN_OR_RETURN(UniqueFd file, OpenRegularBeneath(source_root_.get(), name));
+  answer.fds.push_back(std::move(file));
+  return answer;
+}
+
+absl::StatusOr<Answer> JobCalls::CreateSpool(const broker::WorkerFrame& /*frame*/) {
+  Answer answer;
+  ASSIGN_OR_RETURN(UniqueFd file, spool_.Create());
   answer.fds.push_back(std::move(file));
   return answer;
 }
@@ -347,6 +477,28 @@ absl::StatusOr<Answer> JobCalls::CreateFile(const broker::WorkerFrame& frame) {
 
 absl::StatusOr<Answer> JobCalls::DropFile(const broker::WorkerFrame& frame) {
   RETURN_IF_ERROR(writer_->DropFile(frame.drop_file().file_id()));
+  return Answer();
+}
+
+absl::StatusOr<Answer> JobCalls::OpenStorage(const broker::WorkerFrame& frame) {
+  const StoreDirectories& store = *StoreAt(frame.open_storage().place());
+  Answer answer;
+  for (const UniqueFd* directory : {&store.graph_root, &store.run_root}) {
+    UniqueFd copy(fcntl(directory->get(), F_DUPFD_CLOEXEC, 0));
+    if (!copy.valid()) {
+      return ErrnoError(errno, "open storage");
+    }
+    answer.fds.push_back(std::move(copy));
+  }
+  return answer;
+}
+
+absl::StatusOr<Answer> JobCalls::MarkOpaque(const broker::WorkerFrame& frame) {
+  if (++opaque_marks_ > grants_.max_opaque_marks) {
+    return LimitExceeded("opaque directories", grants_.max_opaque_marks);
+  }
+  RETURN_IF_ERROR(holkas::MarkOpaque(StoreAt(frame.mark_opaque().place())->graph_root.get(),
+                                     frame.mark_opaque().path()));
   return Answer();
 }
 

@@ -18,8 +18,11 @@
 #include "service/broker/broker_resources.h"
 #include "service/broker/cancellation.h"
 #include "service/broker/image_writer.h"
+#include "service/broker/proxy_settings.h"
+#include "service/broker/spool_files.h"
 #include "service/broker/tls_relays.h"
 #include "service/policy/grants.h"
+#include "service/sandbox/store_directories.h"
 
 namespace holkas {
 
@@ -44,11 +47,23 @@ class JobCalls {
     std::function<absl::StatusOr<std::string>(const broker::Authorize& question,
                                               const Cancellation& cancellation)>
         authorize;
+    // As BrokerSession::Options::unwrap_key.
+    std::function<absl::StatusOr<broker::LayerKey>(const broker::WrappedKeys& wrapped,
+                                                   const Cancellation& cancellation)>
+        unwrap_key;
     std::function<void(v1::ListTagsResponse tags)> on_tags;
   };
 
+  // What was opened for the job's stores; null where the grants have none.
+  struct Stores {
+    const StoreDirectories* source = nullptr;
+    const StoreDirectories* destination = nullptr;
+    // The directory of a source that is no store, beside a store to write to; else -1.
+    int source_root = -1;
+  };
+
   JobCalls(const Grants& grants, const broker::JobSpec& job, BrokerResources& resources,
-           const Cancellation& cancellation, Listeners listeners);
+           const Cancellation& cancellation, Listeners listeners, Stores stores);
 
   // Whether the job may begin: its destination can be written to.
   absl::Status Check();
@@ -69,14 +84,23 @@ class JobCalls {
   // Calls for the threads of a pool.
   absl::StatusOr<Answer> Connect(const broker::WorkerFrame& frame);
   absl::StatusOr<Answer> Authorize(const broker::WorkerFrame& frame);
+  absl::StatusOr<Answer> UnwrapKey(const broker::WorkerFrame& frame);
   absl::StatusOr<Answer> HasBlob(const broker::WorkerFrame& frame);
   absl::StatusOr<Answer> CommitFile(const broker::WorkerFrame& frame);
   absl::StatusOr<Answer> Publish(const broker::WorkerFrame& frame);
 
   // Calls that take no time.
   absl::StatusOr<Answer> OpenFile(const broker::WorkerFrame& frame);
+  absl::StatusOr<Answer> CreateSpool(const broker::WorkerFrame& frame);
   absl::StatusOr<Answer> CreateFile(const broker::WorkerFrame& frame);
   absl::StatusOr<Answer> DropFile(const broker::WorkerFrame& frame);
+  absl::StatusOr<Answer> OpenStorage(const broker::WorkerFrame& frame);
+  absl::StatusOr<Answer> MarkOpaque(const broker::WorkerFrame& frame);
+
+  // Whether the worker's temporary files are as large as they may be. It writes to them without a
+  // call: the session looks from time to time.
+  // Errors: RESOURCE_EXHAUSTED (LIMIT_EXCEEDED).
+  absl::Status CheckSpool() const { return spool_.Check(); }
 
   // BeginPublish in two steps: into the line, then, as often as it takes, TryLock.
   absl::Status GetInLine(std::function<void()> wake) {
@@ -88,11 +112,18 @@ class JobCalls {
 
   // What the grants and the job allow at all.
   bool HasRegistry(broker::Place place) const;
+  bool HasPeer(const broker::Connect& connect) const;
   bool HasPath(broker::Place place) const;
+  bool HasBlobs() const;
   bool HasLayout() const;
+  bool HasSpool() const;
+  // Null where there is none.
+  const StoreDirectories* StoreAt(broker::Place place) const;
+  bool MarksOpaqueAt(broker::Place place) const;
   bool HasEvents() const;
   bool HasResult() const;
   bool HasTags() const;
+  bool HasDecryptionKeys() const;
 
   // What Finish said; nothing before it.
   const std::optional<absl::Status>& finished() const { return finished_; }
@@ -100,17 +131,22 @@ class JobCalls {
 
  private:
   const RegistryGrant* RegistryAt(broker::Place place) const;
+  const DaemonGrant* DaemonAt(broker::Place place) const;
   // What a Connect is for, after it was found to be granted.
   struct Target {
     std::string host;
     uint16_t port = 0;
     bool public_only = true;
-    bool plain_http_allowed = false;
+    Carried carried = Carried::kEither;
   };
   // The grant that allows `place` to connect there as its registry; null where none does.
   const RegistryGrant* GrantFor(broker::Place place, const std::string& host, uint32_t port) const;
   absl::StatusOr<Target> CheckConnect(const broker::Connect& connect);
+  absl::Status CountConnection() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::StatusOr<UniqueFd> ConnectTo(const Target& target, absl::Time deadline);
+  absl::StatusOr<UniqueFd> OpenSourceRoot(const std::string& shown) const;
   absl::StatusOr<UniqueFd> ConnectDirectly(const Target& target, absl::Time deadline);
+  absl::StatusOr<UniqueFd> ConnectToDaemon(const broker::Connect& connect, absl::Time deadline);
   absl::Status CountRedirectHost(const std::string& host) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const Grants& grants_;
@@ -118,12 +154,15 @@ class JobCalls {
   BrokerResources& resources_;
   const Cancellation& cancellation_;
   const Listeners listeners_;
+  const Stores stores_;
   std::unique_ptr<ImageWriter> writer_;
   UniqueFd source_root_;
+  SpoolFiles spool_;
   std::string result_;
   int64_t tags_ = 0;
   int64_t tag_bytes_ = 0;
   int log_lines_ = 0;
+  int opaque_marks_ = 0;
   std::optional<absl::Status> finished_;
 
   absl::Mutex mutex_;

@@ -356,8 +356,15 @@ std::unique_ptr<ImageWriter> NewOciWriter(const std::string& path, int max_open_
 
 std::unique_ptr<ImageWriter> NewImageWriter(const WritePathGrant& grant, int max_open_files,
                                             LayoutLocks& locks) {
-  return grant.kind == PathKind::kOci ? NewOciWriter(grant.path, max_open_files, locks)
-                                      : NewDirWriter(grant.path, max_open_files);
+  switch (grant.kind) {
+    case PathKind::kOci:
+      return NewOciWriter(grant.path, max_open_files, locks);
+    case PathKind::kDir:
+      return NewDirWriter(grant.path, max_open_files);
+    case PathKind::kFile:
+      return NewFileWriter(grant.path, grant.must_be_new);
+  }
+  return nullptr;
 }
 
 }  // namespace holkas

@@ -71,13 +71,13 @@ TEST(StagingDirectory, SweepLeavesWhatIsNotItsOwnAndWhatLives) {
   fs::create_symlink(directory.path(), directory / ".x-0123456789abcdef/link");
   fs::create_directory(directory / ".x-notours");
   fs::create_directory(directory / ".y-0123456789abcdef");
-  WriteTestFile(directory / ".x-fedcba9876543210", "a file of this name");
+  WriteTestFile(directory / ".x-fedcba9876543210", "of an archive that nobody finished");
   std::unique_ptr<StagedFiles> next = NewStagedFiles(directory.path());
   auto tree = directory.Tree();
   EXPECT_EQ(tree.count(".x-0123456789abcdef"), 0u);
   EXPECT_EQ(tree.count(".x-notours"), 1u);
   EXPECT_EQ(tree.count(".y-0123456789abcdef"), 1u);
-  EXPECT_EQ(tree.count(".x-fedcba9876543210"), 1u);
+  EXPECT_EQ(tree.count(".x-fedcba9876543210"), 0u);
   EXPECT_EQ(tree.count(living->directory().name()), 1u);
 }
 

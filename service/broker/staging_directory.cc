@@ -103,8 +103,9 @@ void SweepStaging(int parent, absl::string_view prefix) {
     if (!IsStagingName(name, prefix)) {
       continue;
     }
-    UniqueFd directory = OpenDirectory(parent, name);
-    if (directory.valid() && flock(directory.get(), LOCK_EX | LOCK_NB) == 0) {
+    // A directory, or the one file of an archive.
+    UniqueFd staged(openat(parent, name.c_str(), O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC));
+    if (staged.valid() && flock(staged.get(), LOCK_EX | LOCK_NB) == 0) {
       RemoveTree(parent, name);
     }
   }

@@ -64,7 +64,7 @@ class StagingDirectory {
 // The names in a directory, without `.` and `..`.
 std::vector<std::string> EntriesOf(int directory);
 
-// Removes, in `parent`, the staging directories with this prefix whose owner is gone.
+// Removes, in `parent`, the staging directories and files with this prefix whose owner is gone.
 void SweepStaging(int parent, absl::string_view prefix);
 
 // A name that nobody has: `prefix` and 16 random hex digits.

@@ -7,6 +7,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "proto/wire/daemon_host.h"
 #include "proto/wire/error.h"
 #include "proto/wire/status_macros.h"
 #include "proto/wire/unique_fd.h"
@@ -35,6 +36,12 @@ class Checker {
     for (int i = 0; i < config.access().local_roots_size(); ++i) {
       RETURN_IF_ERROR(
           Absolute(absl::StrCat("access.local_roots[", i, "]"), config.access().local_roots(i)));
+    }
+    for (int i = 0; i < config.access().docker_daemons_size(); ++i) {
+      const absl::Status daemon = DaemonHost::Parse(config.access().docker_daemons(i)).status();
+      if (!daemon.ok()) {
+        return Error(absl::StrCat("access.docker_daemons[", i, "]"), daemon.message());
+      }
     }
     for (int i = 0; i < config.registries().certs_dirs_size(); ++i) {
       RETURN_IF_ERROR(Absolute(absl::StrCat("registries.certs_dirs[", i, "]"),

@@ -93,6 +93,8 @@ TEST(ParseServerConfig, ValuesOutOfRangeNameTheLine) {
   EXPECT_THAT(Parse("drain_timeout: 25h"), IsConfigError("must be at most 24h"));
   EXPECT_THAT(Parse("access:\n  local_roots:\n    - srv"),
               IsConfigError(":3: access.local_roots[0]: must be an absolute path"));
+  EXPECT_THAT(Parse("access:\n  docker_daemons:\n    - unix:///a\n    - ssh://b"),
+              IsConfigError(":4: access.docker_daemons[1]: unable to parse docker host `ssh://b`"));
   EXPECT_THAT(Parse("registries: {insecure: [a/b]}"), IsConfigError("must be host or host:port"));
   EXPECT_THAT(Parse("registries: {registries_conf: r.conf}"),
               IsConfigError("registries.registries_conf: must be an absolute path"));

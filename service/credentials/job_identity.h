@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "broker/broker.pb.h"
+#include "holkas/v1/image_service.pb.h"
 #include "service/credentials/credential_store.h"
 
 namespace holkas {
@@ -20,10 +21,12 @@ struct RegistryIdentity {
   std::vector<std::string> scopes;
 };
 
-// Who a job is at its registries: each place's own, then its mirrors.
+// Who a job is at its registries, each place's own and then its mirrors, and what it opens
+// encrypted layers with.
 struct JobIdentity {
   std::vector<RegistryIdentity> source;
   std::vector<RegistryIdentity> destination;
+  std::vector<v1::DecryptionKey> decryption_keys = {};
 };
 
 }  // namespace holkas

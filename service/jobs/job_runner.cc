@@ -13,8 +13,10 @@
 #include "proto/wire/status_macros.h"
 #include "service/broker/broker_resources.h"
 #include "service/broker/broker_session.h"
+#include "service/credentials/layer_keyring.h"
 #include "service/jobs/admission.h"
 #include "service/jobs/connection_quota.h"
+#include "service/jobs/open_stores.h"
 #include "service/telemetry/redaction.h"
 
 namespace holkas {
@@ -27,6 +29,8 @@ constexpr absl::Duration kKillTime = absl::Seconds(10);
 // What an auth worker may take: a request, its redirects and repetitions.
 constexpr absl::Duration kTokenTime = absl::Minutes(2);
 constexpr int kTokenConnections = 16;
+// What an unwrap worker may take: some computing with keys, however many.
+constexpr absl::Duration kUnwrapTime = absl::Minutes(1);
 
 // The registries of a job, mirrors among them.
 std::vector<const broker::RegistryImage*> RegistriesOf(const broker::JobSpec& job) {
@@ -65,9 +69,10 @@ ConnectionQuota::Shares SharesOf(const broker::JobSpec& job) {
   return shares;
 }
 
-WorkerNeeds NeedsOf(const JobRunner::Call& call) {
+WorkerNeeds NeedsOf(const JobRunner::Call& call, const OpenedStores& stores) {
   return {.certificate_store = call.needs_certificate_store,
-          .threads = call.job.has_copy() ? call.job.threads() : 0};
+          .threads = call.job.has_copy() ? call.job.threads() : 0,
+          .directories = stores.directories};
 }
 
 // Waits for the end of a worker whose session is over, and hurries it where it does not end.
@@ -130,6 +135,9 @@ class JobRunner::State {
   // Has an auth worker fetch a token for the worker of `call`.
   absl::StatusOr<broker::TokenResponse> FetchToken(const Call& call, const TokenOrder& order,
                                                    const Cancellation& cancellation);
+  // Runs an unwrap worker, which may ask for nothing, for the worker of `call`.
+  absl::StatusOr<std::string> RunUnwrap(const Call& call, const broker::JobSpec& job,
+                                        const Cancellation& cancellation);
   void LogStart(const Call& call);
   void LogEnd(const Call& call, const absl::Status& status, absl::Time start,
               const Summary& summary);
@@ -161,12 +169,16 @@ absl::StatusOr<std::string> JobRunner::State::RunAdmitted(Call& call, Summary& s
   ASSIGN_OR_RETURN(const ConnectionQuota::Reservation connections,
                    connections_.Reserve(SharesOf(call.job), call.deadline, call.cancelled));
   ASSIGN_OR_RETURN(const Admission::Slot slot, admission_.Enter(call.deadline, call.cancelled));
-  ASSIGN_OR_RETURN(const std::unique_ptr<Worker> worker, launcher_.Launch(NeedsOf(call)));
+  ASSIGN_OR_RETURN(const OpenedStores stores, OpenStores(call.grants, launcher_));
+  ASSIGN_OR_RETURN(const std::unique_ptr<Worker> worker, launcher_.Launch(NeedsOf(call, stores)));
   summary.worker_pid = worker->pid();
 
   BrokerSession::Options options;
   options.grants = std::move(call.grants);
   options.job = call.job;
+  options.source_store = stores.source.has_value() ? &*stores.source : nullptr;
+  options.destination_store = stores.destination.has_value() ? &*stores.destination : nullptr;
+  options.source_root = stores.source_root.get();
   options.deadline = call.deadline;
   options.cancelled = call.cancelled;
   Authorizer authorizer(call.identity, authorization_,
@@ -190,6 +202,14 @@ absl::StatusOr<std::string> JobRunner::State::RunAdmitted(Call& call, Summary& s
   options.authorize = [&authorizer](const broker::Authorize& question,
                                     const Cancellation& cancellation) {
     return authorizer.Authorize(question, cancellation);
+  };
+  LayerKeyring keyring(call.identity.decryption_keys,
+                       [this, &call](const broker::JobSpec& job, const Cancellation& cancellation) {
+                         return RunUnwrap(call, job, cancellation);
+                       });
+  options.unwrap_key = [&keyring](const broker::WrappedKeys& wrapped,
+                                  const Cancellation& cancellation) {
+    return keyring.Unwrap(wrapped, cancellation);
   };
   options.on_log = [this, &call, &authorizer](int severity, const std::string& line) {
     logger_.Log(severity == 0 ? LogLevel::kInfo : LogLevel::kWarning, "worker says",
@@ -250,6 +270,29 @@ absl::StatusOr<broker::TokenResponse> JobRunner::State::FetchToken(
     return absl::InternalError("the auth worker's result is no token");
   }
   return response;
+}
+
+absl::StatusOr<std::string> JobRunner::State::RunUnwrap(const Call& call,
+                                                        const broker::JobSpec& job,
+                                                        const Cancellation& cancellation) {
+  ASSIGN_OR_RETURN(const std::unique_ptr<Worker> worker, launcher_.Launch({}));
+  BrokerSession::Options options;
+  options.grants.max_connections = 0;
+  options.grants.max_run_time = kUnwrapTime;
+  options.job = job;
+  options.deadline = call.deadline;
+  options.cancelled = [&cancellation] { return cancellation.cancelled(); };
+  options.kill = [&worker] { worker->Kill(); };
+  options.resources = &token_resources_;
+  JobOutcome outcome = BrokerSession(worker->channel(), std::move(options)).Run();
+  const absl::StatusOr<WorkerExit> exit = AwaitExit(*worker, outcome);
+  // Nothing that it says: it has seen the keys.
+  logger_.Log(LogLevel::kInfo, "layer key unwrapped",
+              {{"request", call.number},
+               {"code", absl::StatusCodeToString(outcome.status.code())},
+               {"worker_exit", exit.ok() ? exit->ToString() : "does not end"}});
+  RETURN_IF_ERROR(outcome.status);
+  return std::move(outcome.result);
 }
 
 void JobRunner::State::LogStart(const Call& call) {

@@ -283,6 +283,62 @@ TEST_F(JobRunnerTest, TokenIsFetchedByAnotherWorkerAndNeitherLoggedNorTold) {
   EXPECT_THAT(log, HasSubstr("auth.example.com:443"));
 }
 
+// A copy with a private key.
+JobRunner::Call CallWithKey() {
+  JobRunner::Call call = InspectCall();
+  call.job.set_has_decryption_keys(true);
+  call.identity.decryption_keys.emplace_back().set_key("private-canary");
+  return call;
+}
+
+TEST_F(JobRunnerTest, LayerKeyIsUnwrappedByAnotherWorker) {
+  FakeLauncher launcher([](FakeWorkerSide& worker) {
+    const broker::JobSpec job = worker.Begin();
+    if (job.has_unwrap()) {
+      EXPECT_EQ(job.unwrap().keys(0).key(), "private-canary");
+      broker::LayerKey key;
+      key.set_key(std::string(32, 'k'));
+      key.set_nonce(std::string(16, 'n'));
+      key.set_plain_digest(absl::StrCat("sha256:", std::string(64, 'a')));
+      worker.SendResult(key.SerializeAsString());
+      worker.Finish();
+      return CleanExit();
+    }
+    EXPECT_THAT(job.SerializeAsString(), testing::Not(HasSubstr("private-canary")));
+    broker::WrappedKeys wrapped;
+    wrapped.add_jwe("{}");
+    const broker::Reply reply = worker.UnwrapKey(wrapped);
+    EXPECT_EQ(reply.code(), 0);
+    EXPECT_EQ(reply.layer_key().key(), std::string(32, 'k'));
+    worker.Finish();
+    return CleanExit();
+  });
+  JobRunner runner(launcher, logger_, authorization_, {.concurrent = 1, .queued = 0});
+  EXPECT_OK(runner.Run(CallWithKey()).status());
+  EXPECT_EQ(launcher.launched(), 2);
+  const std::string log = log_.Take();
+  EXPECT_FALSE(absl::StrContains(log, "private-canary")) << log;
+  EXPECT_THAT(log, HasSubstr("\"layer key unwrapped\""));
+}
+
+TEST_F(JobRunnerTest, WordsOfTheUnwrapWorkerComeToNobody) {
+  FakeLauncher launcher([](FakeWorkerSide& worker) {
+    const broker::JobSpec job = worker.Begin();
+    if (job.has_unwrap()) {
+      worker.Finish(MakeError(absl::StatusCode::kUnavailable, "KEY_UNSUITABLE", "private-canary"));
+      return CleanExit();
+    }
+    const broker::Reply reply = worker.UnwrapKey({});
+    EXPECT_EQ(reply.reason(), "KEY_UNSUITABLE");
+    worker.Finish(absl::UnknownError(reply.message()));
+    return CleanExit();
+  });
+  JobRunner runner(launcher, logger_, authorization_, {.concurrent = 1, .queued = 0});
+  EXPECT_THAT(runner.Run(CallWithKey()).status(),
+              StatusIs(absl::StatusCode::kUnknown, HasSubstr("no suitable key unwrapper")));
+  EXPECT_FALSE(absl::StrContains(log_.Take(), "private-canary"));
+}
+
 TEST_F(JobRunnerTest, DeathOfTheAuthWorkerIsNotTheWaitingOnes) {
   FakeLauncher launcher([](FakeWorkerSide& worker) {
     const broker::JobSpec job = worker.Begin();

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/time/time.h"
+#include "proto/wire/daemon_host.h"
 #include "proto/wire/frame_channel.h"
 
 namespace holkas {
@@ -22,18 +23,43 @@ struct RegistryGrant {
   bool plain_http_allowed = false;
 };
 
-// An OCI layout or image directory that a worker may read.
-struct ReadPathGrant {
-  enum class Kind { kOci, kDir };
-  Kind kind;
-  std::string path;
+// The Docker daemon that a worker may connect to: this one alone. The worker names `host` and
+// `port`, also where the service connects to a unix socket.
+struct DaemonGrant {
+  DaemonHost daemon;
+  std::string host;
+  uint16_t port = 0;
 };
 
-// An OCI layout or image directory that a worker may write an image to.
+// An OCI layout, an image directory or one regular file that a worker may read.
+struct ReadPathGrant {
+  enum class Kind { kOci, kDir, kFile };
+  Kind kind;
+  std::string path;
+  // kFile: further files that belong to the image, by number from 1.
+  std::vector<std::string> further_paths = {};
+};
+
+// An OCI layout or image directory that a worker may write an image to, or a file that it may
+// replace as a whole.
 struct WritePathGrant {
   ReadPathGrant::Kind kind;
   std::string path;
+  // kFile: nothing may be there yet but an empty file.
+  bool must_be_new = false;
 };
+
+// A store of containers/storage that a worker may use.
+struct StoreGrant {
+  std::string graph_root;
+  std::string run_root;
+  bool writable = false;
+  // Whether the service marks opaque directories for the worker.
+  bool mark_opaque = false;
+};
+
+// What a job may write to temporary files: an archive that is compressed, decompressed.
+inline constexpr int64_t kMaxSpoolBytes = int64_t{64} << 30;
 
 // All that one worker may ask the broker for. Made before the worker exists; nothing that the
 // worker says widens it.
@@ -44,12 +70,21 @@ struct Grants {
   std::optional<RegistryGrant> destination_registry;
   // Redirects of a registry may lead to public addresses only.
   bool follow_redirects = true;
+  std::optional<DaemonGrant> source_daemon;
+  std::optional<DaemonGrant> destination_daemon;
   std::optional<ReadPathGrant> source_path;
   std::optional<WritePathGrant> destination_path;
+  // Where files for what does not fit into memory are made; empty: the worker gets none.
+  std::string spool_directory;
+  std::optional<StoreGrant> source_store;
+  std::optional<StoreGrant> destination_store;
 
   // In all: each time that a connection breaks costs one.
   int max_connections = 4096;
   int max_open_files = 32;  // being written at once
+  int max_spool_files = 32;
+  int64_t max_spool_bytes = kMaxSpoolBytes;  // of all of them together
+  int max_opaque_marks = 100'000;
   int64_t max_result_bytes = kMaxResultBytes;
   int64_t max_tags = 1'000'000;      // of a list
   int64_t max_tag_bytes = 64 << 20;  // all tags of a list together

@@ -16,6 +16,8 @@ namespace {
 
 constexpr uint16_t kHttpsPort = 443;
 constexpr uint16_t kHttpPort = 80;
+// Where Skopeo has its large temporary files, too: /tmp is in memory on many machines.
+constexpr absl::string_view kSpoolDirectory = "/var/tmp";
 
 // What can be said about a registry at a public address without looking it up is said before there
 // is a worker.
@@ -87,22 +89,66 @@ absl::StatusOr<std::string> GrantPath(const std::string& path, const LocalPathRu
   return Denied(path);
 }
 
-struct PathGrant {
-  ReadPathGrant::Kind kind;
-  std::string path;
-};
-
-absl::StatusOr<std::optional<PathGrant>> GrantLocalImage(const ImageReference& image,
-                                                         const LocalPathRules& rules) {
-  std::optional<PathGrant> grant;
+absl::StatusOr<std::optional<WritePathGrant>> GrantLocalImage(const ImageReference& image,
+                                                              const LocalPathRules& rules) {
+  const auto grant = [&](ReadPathGrant::Kind kind, const std::string& path,
+                         bool must_be_new) -> absl::StatusOr<std::optional<WritePathGrant>> {
+    ASSIGN_OR_RETURN(std::string granted, GrantPath(path, rules));
+    return WritePathGrant{kind, std::move(granted), must_be_new};
+  };
   if (const OciReference* oci = image.oci()) {
-    ASSIGN_OR_RETURN(std::string path, GrantPath(oci->path, rules));
-    grant = PathGrant{ReadPathGrant::Kind::kOci, std::move(path)};
-  } else if (const DirReference* dir = image.dir()) {
-    ASSIGN_OR_RETURN(std::string path, GrantPath(dir->path, rules));
-    grant = PathGrant{ReadPathGrant::Kind::kDir, std::move(path)};
+    return grant(ReadPathGrant::Kind::kOci, oci->path, false);
+  }
+  if (const DirReference* dir = image.dir()) {
+    return grant(ReadPathGrant::Kind::kDir, dir->path, false);
+  }
+  if (const DockerArchiveReference* archive = image.docker_archive()) {
+    return grant(ReadPathGrant::Kind::kFile, archive->path, true);
+  }
+  if (const OciArchiveReference* archive = image.oci_archive()) {
+    return grant(ReadPathGrant::Kind::kFile, archive->path, false);
+  }
+  return std::optional<WritePathGrant>();
+}
+
+// A tarball: is only read.
+absl::StatusOr<std::optional<ReadPathGrant>> GrantSource(const ImageReference& image,
+                                                         const LocalPathRules& rules) {
+  std::optional<ReadPathGrant> grant;
+  if (const TarballReference* tarball = image.tarball()) {
+    grant = ReadPathGrant{ReadPathGrant::Kind::kFile, ""};
+    ASSIGN_OR_RETURN(grant->path, GrantPath(tarball->paths.front(), rules));
+    for (size_t i = 1; i < tarball->paths.size(); ++i) {
+      ASSIGN_OR_RETURN(std::string path, GrantPath(tarball->paths[i], rules));
+      grant->further_paths.push_back(std::move(path));
+    }
+    return grant;
+  }
+  ASSIGN_OR_RETURN(std::optional<WritePathGrant> path, GrantLocalImage(image, rules));
+  if (path.has_value()) {
+    grant = ReadPathGrant{path->kind, std::move(path->path)};
   }
   return grant;
+}
+
+absl::StatusOr<std::optional<StoreGrant>> GrantStore(const ImageReference& image,
+                                                     const broker::ImageLocation& location,
+                                                     bool writable, const LocalPathRules& rules) {
+  std::optional<StoreGrant> grant;
+  if (const StorageReference* store = image.storage()) {
+    grant.emplace();
+    ASSIGN_OR_RETURN(grant->graph_root, GrantPath(store->graph_root, rules));
+    ASSIGN_OR_RETURN(grant->run_root, GrantPath(store->run_root, rules));
+    grant->writable = writable;
+    grant->mark_opaque =
+        writable && location.containers_storage().whiteout_form() == broker::WHITEOUT_FORM_OVERLAY;
+  }
+  return grant;
+}
+
+// Archives that are compressed are decompressed into temporary files, and layers wait there.
+bool NeedsSpool(const ImageReference& image) {
+  return image.docker_archive() != nullptr || image.oci_archive() != nullptr;
 }
 
 }  // namespace
@@ -123,13 +169,17 @@ absl::StatusOr<Grants> MakeGrants(const broker::JobSpec& job, const ImageReferen
       grants.source_mirrors.push_back(std::move(grant));
     }
   }
-  ASSIGN_OR_RETURN(std::optional<PathGrant> source_path, GrantLocalImage(source, rules.paths));
-  if (source_path.has_value()) {
-    grants.source_path = ReadPathGrant{source_path->kind, std::move(source_path->path)};
+  if (NeedsSpool(source) || (destination != nullptr && NeedsSpool(*destination))) {
+    grants.spool_directory = std::string(kSpoolDirectory);
   }
+  ASSIGN_OR_RETURN(grants.source_store,
+                   GrantStore(source, job.source(), job.has_delete_(), rules.paths));
+  ASSIGN_OR_RETURN(grants.source_path, GrantSource(source, rules.paths));
   if (destination == nullptr) {
     return grants;
   }
+  ASSIGN_OR_RETURN(grants.destination_store,
+                   GrantStore(*destination, job.destination(), true, rules.paths));
   if (destination->registry() != nullptr) {
     RETURN_IF_ERROR(CheckNamed(*destination->registry(), rules.registries));
   }
@@ -137,12 +187,7 @@ absl::StatusOr<Grants> MakeGrants(const broker::JobSpec& job, const ImageReferen
     ASSIGN_OR_RETURN(grants.destination_registry,
                      GrantRegistry(job.destination().registry(), rules.registries));
   }
-  ASSIGN_OR_RETURN(std::optional<PathGrant> destination_path,
-                   GrantLocalImage(*destination, rules.paths));
-  if (destination_path.has_value()) {
-    grants.destination_path =
-        WritePathGrant{destination_path->kind, std::move(destination_path->path)};
-  }
+  ASSIGN_OR_RETURN(grants.destination_path, GrantLocalImage(*destination, rules.paths));
   return grants;
 }
 

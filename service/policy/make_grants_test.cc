@@ -150,6 +150,41 @@ TEST_F(MakeGrantsTest, SourceIsReadAndDestinationWritten) {
   EXPECT_EQ(grants.destination_path->path, "/b/layout");
 }
 
+TEST_F(MakeGrantsTest, ArchivesAreSingleFilesWithRoomForTemporaryOnes) {
+  rules_.paths.any = true;
+  const ImageReference destination = Ref("docker-archive:/b.tar:tag");
+  ASSERT_OK_AND_ASSIGN(
+      Grants grants, MakeGrants(job_, Ref("oci-archive:/a"), &destination, rules_, absl::Hours(1)));
+  EXPECT_EQ(grants.source_path->kind, ReadPathGrant::Kind::kFile);
+  EXPECT_EQ(grants.source_path->path, "/a");
+  EXPECT_EQ(grants.destination_path->kind, ReadPathGrant::Kind::kFile);
+  EXPECT_EQ(grants.destination_path->path, "/b.tar");
+  EXPECT_TRUE(grants.destination_path->must_be_new);
+  EXPECT_EQ(grants.spool_directory, "/var/tmp");
+  const ImageReference replaced = Ref("oci-archive:/b.tar");
+  ASSERT_OK_AND_ASSIGN(grants, MakeGrants(job_, Ref("dir:/a"), &replaced, rules_, absl::Hours(1)));
+  EXPECT_FALSE(grants.destination_path->must_be_new);
+  ASSERT_OK_AND_ASSIGN(grants, MakeGrants(job_, Ref("dir:/a"), nullptr, rules_, absl::Hours(1)));
+  EXPECT_EQ(grants.spool_directory, "");
+}
+
+TEST_F(MakeGrantsTest, EachFileOfATarballMustBeAllowed) {
+  rules_.paths.any = true;
+  ASSERT_OK_AND_ASSIGN(Grants grants,
+                       MakeGrants(job_, Ref("tarball:/a:/b:/c"), nullptr, rules_, absl::Hours(1)));
+  EXPECT_EQ(grants.source_path->kind, ReadPathGrant::Kind::kFile);
+  EXPECT_EQ(grants.source_path->path, "/a");
+  EXPECT_THAT(grants.source_path->further_paths, testing::ElementsAre("/b", "/c"));
+  EXPECT_FALSE(grants.destination_path.has_value());
+  rules_.paths.any = false;
+  const std::string open = root_ + "/open/a";
+  EXPECT_OK(MakeGrants(job_, Ref("tarball:" + open), nullptr, rules_, absl::Hours(1)));
+  for (const std::string& names : {"tarball:" + open + ":/etc/passwd", "tarball:/x:" + open}) {
+    EXPECT_THAT(MakeGrants(job_, Ref(names), nullptr, rules_, absl::Hours(1)).status(),
+                StatusIs(absl::StatusCode::kPermissionDenied));
+  }
+}
+
 TEST_F(MakeGrantsTest, PathsBeneathARootAreGranted) {
   EXPECT_THAT(Granted(root_ + "/open/inner"), IsOkAndHolds(root_ + "/open/inner"));
   EXPECT_THAT(Granted(root_ + "/open/new/image"), IsOkAndHolds(root_ + "/open/new/image"));

@@ -2,7 +2,6 @@
 
 #include <string>
 
-#include "absl/strings/string_view.h"
 #include "proto/wire/version.h"
 
 namespace holkas {
@@ -13,6 +12,31 @@ v1::GetServerInfoResponse GetServerInfo(const ServerParts& server) {
   return response;
 }
 
+namespace {
+
+// What can be done with images of a transport; all are read.
+struct TransportRow {
+  const char* name;
+  bool writable = false;
+  bool deletable = false;
+  bool listable = false;
+  // Its workers need what the full tier alone has.
+  bool needs_full_tier = false;
+};
+
+constexpr TransportRow kTransports[] = {
+    {.name = "docker", .writable = true, .deletable = true, .listable = true},
+    {.name = "oci", .writable = true},
+    {.name = "dir", .writable = true},
+    {.name = "docker-archive", .writable = true, .listable = true},
+    {.name = "oci-archive", .writable = true},
+    {.name = "docker-daemon", .writable = true},
+    {.name = "containers-storage", .writable = true, .deletable = true, .needs_full_tier = true},
+    {.name = "tarball"},
+};
+
+}  // namespace
+
 v1::GetServerInfoResponse MakeServerInfo(v1::SandboxTier tier, int landlock_abi,
                                          int max_concurrent_requests) {
   v1::GetServerInfoResponse info;
@@ -20,14 +44,16 @@ v1::GetServerInfoResponse MakeServerInfo(v1::SandboxTier tier, int landlock_abi,
   info.set_sandbox_tier(tier);
   info.set_landlock_abi(landlock_abi);
   info.set_max_concurrent_requests(max_concurrent_requests);
-  for (const char* name : {"docker", "oci", "dir"}) {
+  for (const TransportRow& row : kTransports) {
+    if (row.needs_full_tier && tier != v1::SANDBOX_TIER_FULL) {
+      continue;
+    }
     v1::TransportInfo& transport = *info.add_transports();
-    transport.set_name(name);
+    transport.set_name(row.name);
     transport.set_readable(true);
-    transport.set_writable(true);
-    const bool is_registry = absl::string_view(name) == "docker";
-    transport.set_deletable(is_registry);
-    transport.set_listable(is_registry);
+    transport.set_writable(row.writable);
+    transport.set_deletable(row.deletable);
+    transport.set_listable(row.listable);
   }
   return info;
 }

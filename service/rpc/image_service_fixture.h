@@ -32,8 +32,14 @@ class ImageServiceTest : public testing::Test {
     paths.working_directory = "/work";
     RegistryRules rules;
     rules.any = true;
-    parts_ = std::make_unique<ServerParts>(ServerParts{
-        runner_.get(), {}, paths, rules, timeouts_, MakeServerInfo(v1::SANDBOX_TIER_FULL, 6, 4)});
+    parts_ =
+        std::make_unique<ServerParts>(ServerParts{runner_.get(),
+                                                  {},
+                                                  paths,
+                                                  rules,
+                                                  {},
+                                                  timeouts_,
+                                                  MakeServerInfo(v1::SANDBOX_TIER_FULL, 6, 4)});
     service_ = std::make_unique<ImageService>(*parts_, connections_);
     server_ = StartGrpcServer(*service_, {}).value();
     stub_ = v1::ImageService::NewStub(Connect(kind));

@@ -355,6 +355,19 @@ TEST_F(ImageServiceTest, RelativePathsAreForPrivateServers) {
   EXPECT_EQ(ErrorReason(Inspect("dir:image").status()), "MANIFEST_UNKNOWN");
 }
 
+TEST_F(ImageServiceTest, DaemonsAreForThePrivateServersCallerAlone) {
+  Start(
+      [](FakeWorkerSide& worker) {
+        worker.Finish(MakeError(StatusCode::kNotFound, "TAG_UNKNOWN", "none"));
+        return CleanExit();
+      },
+      Peer::Kind::kUnix);
+  EXPECT_EQ(ErrorReason(Inspect("docker-daemon:busybox:1").status()), "DAEMON_DENIED");
+  EXPECT_EQ(launcher_->launched(), 0);
+  stub_ = v1::ImageService::NewStub(Connect(Peer::Kind::kPrivate));
+  EXPECT_EQ(ErrorReason(Inspect("docker-daemon:busybox:1").status()), "TAG_UNKNOWN");
+}
+
 TEST_F(ImageServiceTest, RpcsOfLaterVersionsSaySo) {
   Start([](FakeWorkerSide&) { return CleanExit(); });
   const auto expect_unimplemented = [](const grpc::Status& status, const std::string& rpc) {
@@ -405,11 +418,22 @@ TEST_F(ImageServiceTest, ServerInfoStartsNoWorker) {
   ASSERT_TRUE(stub_->GetServerInfo(&context, {}, &info).ok());
   EXPECT_EQ(info.sandbox_tier(), v1::SANDBOX_TIER_FULL);
   EXPECT_EQ(info.landlock_abi(), 6);
-  EXPECT_EQ(info.transports_size(), 3);
+  std::vector<std::string> writable;
+  std::vector<std::string> deletable;
   for (const v1::TransportInfo& transport : info.transports()) {
-    EXPECT_EQ(transport.deletable(), transport.name() == "docker");
-    EXPECT_EQ(transport.listable(), transport.name() == "docker");
+    EXPECT_TRUE(transport.readable());
+    EXPECT_EQ(transport.listable(),
+              transport.name() == "docker" || transport.name() == "docker-archive");
+    if (transport.writable()) {
+      writable.push_back(transport.name());
+    }
+    if (transport.deletable()) {
+      deletable.push_back(transport.name());
+    }
   }
+  EXPECT_THAT(writable, testing::ElementsAre("docker", "oci", "dir", "docker-archive",
+                                             "oci-archive", "docker-daemon", "containers-storage"));
+  EXPECT_THAT(deletable, testing::ElementsAre("docker", "containers-storage"));
   EXPECT_EQ(info.max_concurrent_requests(), 4);
   EXPECT_EQ(info.running_requests(), 0);
   EXPECT_THAT(info.version(), testing::Not(testing::IsEmpty()));

@@ -11,12 +11,16 @@
 #include "proto/wire/error.h"
 #include "proto/wire/status_macros.h"
 #include "proto/wire/version.h"
+#include "service/rpc/prepare_daemon.h"
 #include "service/rpc/prepare_registry.h"
+#include "service/storage/find_store.h"
 
 namespace holkas {
 namespace {
 
 constexpr uint32_t kDefaultThreads = 6;
+// A layer is compressed by more than the thread that moves it.
+constexpr uint32_t kLeastThreads = 2;
 
 // The server's own platform, in Go's spelling.
 constexpr absl::string_view kOs = "linux";
@@ -38,15 +42,64 @@ v1::Platform Complete(v1::Platform platform) {
   return platform;
 }
 
+// Names of the server's own open files.
+bool IsStream(absl::string_view path) {
+  return path == "/dev/stdin" || path == "/dev/stdout" || path == "/dev/stderr" ||
+         absl::StartsWith(path, "/dev/fd/") || absl::StartsWith(path, "/proc/self/fd/");
+}
+
+absl::Status CheckIsNoStream(const std::string& field, const ImageReference& reference) {
+  const std::string* path = reference.docker_archive() != nullptr
+                                ? &reference.docker_archive()->path
+                            : reference.oci_archive() != nullptr ? &reference.oci_archive()->path
+                                                                 : nullptr;
+  if (path == nullptr || !IsStream(*path)) {
+    return absl::OkStatus();
+  }
+  return MakeError(absl::StatusCode::kUnimplemented, "OPTION_UNIMPLEMENTED",
+                   absl::StrCat(reference.transport(), ":", *path,
+                                ": reading and writing archives as streams is not implemented"),
+                   {{"field", field}});
+}
+
 absl::StatusOr<ImageReference> ParseReference(const std::string& field, const std::string& text) {
   absl::StatusOr<ImageReference> reference = ImageReference::Parse(text);
   if (reference.ok()) {
+    RETURN_IF_ERROR(CheckIsNoStream(field, *reference));
     return reference;
   }
   std::map<std::string, std::string> metadata = ErrorMetadata(reference.status());
   metadata["field"] = field;
   return MakeError(reference.status().code(), ErrorReason(reference.status()),
                    reference.status().message(), metadata);
+}
+
+// The image with its store found, where it is in one.
+absl::StatusOr<ImageReference> ParseComplete(const std::string& field, const std::string& text,
+                                             const RegistrySettings& settings) {
+  ASSIGN_OR_RETURN(ImageReference reference, ParseReference(field, text));
+  if (reference.storage() == nullptr) {
+    return reference;
+  }
+  ASSIGN_OR_RETURN(StorageReference store, FindStore(*reference.storage(), settings.storage));
+  return ImageReference::Of(std::move(store));
+}
+
+void SetStorageImage(const StorageReference& store, unsigned uid,
+                     broker::ContainersStorageImage& image) {
+  image.set_driver(store.driver);
+  if (store.name.has_value()) {
+    image.set_name(store.name->tag.empty()
+                       ? store.name->Repository()
+                       : absl::StrCat(store.name->Repository(), ":", store.name->tag));
+    if (store.name->digest.has_value()) {
+      image.set_digest(store.name->digest->ToString());
+    }
+  }
+  image.set_image_id(store.image_id);
+  image.set_whiteout_form(WhiteoutFormOf(store, uid));
+  image.set_display_name(
+      std::string(absl::StripPrefix(ImageReference::Of(store).ToString(), "containers-storage:")));
 }
 
 absl::StatusOr<PreparedPlace> PreparePlace(const ImageReference& reference,
@@ -58,15 +111,51 @@ absl::StatusOr<PreparedPlace> PreparePlace(const ImageReference& reference,
                            settings, use);
   }
   PreparedPlace place;
+  if (const StorageReference* store = reference.storage()) {
+    SetStorageImage(*store, settings.storage.uid, *place.location.mutable_containers_storage());
+    return place;
+  }
   if (const OciReference* oci = reference.oci()) {
     broker::OciImage& image = *place.location.mutable_oci();
     image.set_reference(oci->reference);
     image.set_has_index(oci->index.has_value());
     image.set_index(oci->index.value_or(0));
+  } else if (const DockerArchiveReference* archive = reference.docker_archive()) {
+    broker::DockerArchiveImage& image = *place.location.mutable_docker_archive();
+    image.set_name(archive->name.has_value() ? archive->name->Name() : "");
+    image.set_has_index(archive->index.has_value());
+    image.set_index(archive->index.value_or(0));
+  } else if (const OciArchiveReference* archive = reference.oci_archive()) {
+    place.location.mutable_oci_archive()->set_reference(archive->reference);
+  } else if (const TarballReference* tarball = reference.tarball()) {
+    if (std::find(tarball->paths.begin(), tarball->paths.end(), "-") != tarball->paths.end()) {
+      return MakeError(absl::StatusCode::kInvalidArgument, "INVALID_REFERENCE",
+                       "a server has no standard input that tarball:- could name");
+    }
+    broker::TarballImage& image = *place.location.mutable_tarball();
+    image.set_file_count(static_cast<uint32_t>(tarball->paths.size()));
+    image.set_architecture(std::string(kArchitecture));
+  } else if (const DockerDaemonReference* image = reference.docker_daemon()) {
+    return PrepareDaemon(*image, access);
   } else {
     place.location.mutable_dir();
   }
   return place;
+}
+
+// The names that the image gets beside the destination's.
+absl::Status AddTags(const v1::CopyRequest& request, broker::ImageLocation& destination) {
+  for (const std::string& tag : request.additional_tags()) {
+    const absl::StatusOr<RegistryReference> name = ParseAdditionalTag(tag);
+    if (!name.ok()) {
+      return MakeError(name.status().code(), ErrorReason(name.status()), name.status().message(),
+                       {{"field", "additional_tags"}});
+    }
+    if (destination.has_docker_archive()) {
+      destination.mutable_docker_archive()->add_additional_names(name->Name());
+    }
+  }
+  return absl::OkStatus();
 }
 
 // The worker may take over blobs from the source's repository where both are in one registry.
@@ -105,8 +194,8 @@ absl::StatusOr<PreparedJob> PrepareOneImage(ImageReference image, const v1::Regi
   *spec.mutable_platform() = Complete({});
   spec.set_threads(1);
   spec.set_user_agent(absl::StrCat("holkas/", kVersion));
-  return PreparedJob{
-      std::move(spec), {std::move(place.identity), {}}, std::move(image), std::nullopt};
+  return PreparedJob{std::move(spec), {std::move(place.identity), {}}, std::move(image),
+                     std::nullopt,    std::move(place.daemon),         std::nullopt};
 }
 
 absl::Status NotOfThisTransport(const std::string& field, absl::string_view message) {
@@ -116,6 +205,9 @@ absl::Status NotOfThisTransport(const std::string& field, absl::string_view mess
 
 absl::Status CheckDeletion(const ImageReference& image, bool only_tag) {
   const RegistryReference* registry = image.registry();
+  if (image.storage() != nullptr && !only_tag) {
+    return absl::OkStatus();
+  }
   if (registry == nullptr) {
     return NotOfThisTransport("image", absl::StrCat("Deleting images not implemented for ",
                                                     image.transport(), ": images"));
@@ -134,11 +226,14 @@ absl::Status CheckDeletion(const ImageReference& image, bool only_tag) {
 }
 
 absl::Status CheckRepository(const ImageReference& repository) {
+  if (repository.docker_archive() != nullptr) {
+    return absl::OkStatus();
+  }
   const RegistryReference* registry = repository.registry();
   if (registry == nullptr) {
-    return NotOfThisTransport("repository",
-                              absl::StrCat("Unsupported transport '", repository.transport(),
-                                           "' for tag listing. Only supported: docker"));
+    return NotOfThisTransport(
+        "repository", absl::StrCat("Unsupported transport '", repository.transport(),
+                                   "' for tag listing. Only supported: docker, docker-archive"));
   }
   if (registry->tag_given || registry->digest.has_value() || registry->unknown_digest) {
     return MakeError(absl::StatusCode::kInvalidArgument, "INVALID_REFERENCE",
@@ -151,7 +246,7 @@ absl::Status CheckRepository(const ImageReference& repository) {
 
 absl::StatusOr<PreparedJob> PrepareJob(const v1::InspectRequest& request,
                                        const RegistrySettings& settings) {
-  ASSIGN_OR_RETURN(ImageReference image, ParseReference("image", request.image()));
+  ASSIGN_OR_RETURN(ImageReference image, ParseComplete("image", request.image(), settings));
   ASSIGN_OR_RETURN(PreparedJob job, PrepareOneImage(std::move(image), request.registry(), settings,
                                                     RegistryUse::kPull));
   *job.spec.mutable_platform() = Complete(request.platform());
@@ -174,21 +269,28 @@ absl::StatusOr<PreparedJob> PrepareJob(const v1::CheckCredentialsRequest& reques
 
 absl::StatusOr<PreparedJob> PrepareJob(const v1::CopyRequest& request,
                                        const RegistrySettings& settings) {
-  ASSIGN_OR_RETURN(ImageReference source, ParseReference("source", request.source()));
+  ASSIGN_OR_RETURN(ImageReference source, ParseComplete("source", request.source(), settings));
   ASSIGN_OR_RETURN(ImageReference destination,
-                   ParseReference("destination", request.destination()));
+                   ParseComplete("destination", request.destination(), settings));
+  if (destination.tarball() != nullptr) {
+    return NotOfThisTransport("destination",
+                              "\"tarball:\" locations can only be read from, not written to");
+  }
+  RETURN_IF_ERROR(CheckDaemonDestination(destination));
   ASSIGN_OR_RETURN(PreparedPlace from,
                    PreparePlace(source, request.source_registry(), settings, RegistryUse::kPull));
   ASSIGN_OR_RETURN(PreparedPlace to, PreparePlace(destination, request.destination_registry(),
                                                   settings, RegistryUse::kPush));
+  RETURN_IF_ERROR(AddTags(request, to.location));
   AllowMount(source, destination, to.identity);
   broker::JobSpec spec;
   *spec.mutable_source() = std::move(from.location);
   *spec.mutable_destination() = std::move(to.location);
   *spec.mutable_platform() = Complete(request.platform());
-  spec.set_threads(request.max_parallel_blobs() > 0
-                       ? static_cast<uint32_t>(request.max_parallel_blobs())
-                       : kDefaultThreads);
+  spec.set_threads(
+      request.max_parallel_blobs() > 0
+          ? std::max(static_cast<uint32_t>(request.max_parallel_blobs()), kLeastThreads)
+          : kDefaultThreads);
   spec.set_user_agent(absl::StrCat("holkas/", kVersion));
   v1::CopyRequest& copy = *spec.mutable_copy();
   copy = request;
@@ -196,15 +298,22 @@ absl::StatusOr<PreparedJob> PrepareJob(const v1::CopyRequest& request,
   copy.clear_destination();
   copy.clear_source_registry();
   copy.clear_destination_registry();
+  copy.clear_additional_tags();
+  copy.clear_decryption_keys();
+  spec.set_has_decryption_keys(request.decryption_keys_size() > 0);
   return PreparedJob{std::move(spec),
-                     {std::move(from.identity), std::move(to.identity)},
+                     {std::move(from.identity),
+                      std::move(to.identity),
+                      {request.decryption_keys().begin(), request.decryption_keys().end()}},
                      std::move(source),
-                     std::move(destination)};
+                     std::move(destination),
+                     std::move(from.daemon),
+                     std::move(to.daemon)};
 }
 
 absl::StatusOr<PreparedJob> PrepareJob(const v1::DeleteRequest& request,
                                        const RegistrySettings& settings) {
-  ASSIGN_OR_RETURN(ImageReference image, ParseReference("image", request.image()));
+  ASSIGN_OR_RETURN(ImageReference image, ParseComplete("image", request.image(), settings));
   RETURN_IF_ERROR(CheckDeletion(image, request.only_tag()));
   ASSIGN_OR_RETURN(PreparedJob job, PrepareOneImage(std::move(image), request.registry(), settings,
                                                     request.only_tag() ? RegistryUse::kUntag
@@ -222,11 +331,13 @@ absl::StatusOr<PreparedJob> PrepareJob(const v1::ListTagsRequest& request,
   RETURN_IF_ERROR(CheckRepository(repository));
   ASSIGN_OR_RETURN(PreparedJob job, PrepareOneImage(std::move(repository), request.registry(),
                                                     settings, RegistryUse::kPull));
-  broker::RegistryImage& registry = *job.spec.mutable_source()->mutable_registry();
-  registry.clear_tag();
-  registry.set_display_name(job.source.registry()->Repository());
-  for (broker::RegistryImage& mirror : *registry.mutable_mirrors()) {
-    mirror.clear_tag();
+  if (job.source.registry() != nullptr) {
+    broker::RegistryImage& registry = *job.spec.mutable_source()->mutable_registry();
+    registry.clear_tag();
+    registry.set_display_name(job.source.registry()->Repository());
+    for (broker::RegistryImage& mirror : *registry.mutable_mirrors()) {
+      mirror.clear_tag();
+    }
   }
   v1::ListTagsRequest& list = *job.spec.mutable_list_tags();
   list = request;
@@ -239,6 +350,7 @@ bool VerifiesCertificates(const broker::JobSpec& spec) {
   const auto verifies = [](const broker::ImageLocation& location) {
     const auto& mirrors = location.registry().mirrors();
     return location.registry().verify_certificate() ||
+           location.docker_daemon().verify_certificate() ||
            std::any_of(mirrors.begin(), mirrors.end(),
                        [](const auto& mirror) { return mirror.verify_certificate(); });
   };

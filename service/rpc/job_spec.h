@@ -8,6 +8,7 @@
 #include "absl/status/statusor.h"
 #include "broker/broker.pb.h"
 #include "holkas/v1/image_service.pb.h"
+#include "proto/wire/daemon_host.h"
 #include "proto/wire/image_reference.h"
 #include "service/credentials/job_identity.h"
 #include "service/rpc/prepare_registry.h"
@@ -22,11 +23,15 @@ struct PreparedJob {
   JobIdentity identity;
   ImageReference source;
   std::optional<ImageReference> destination;
+  // The daemons of images that are in one.
+  std::optional<DaemonHost> source_daemon;
+  std::optional<DaemonHost> destination_daemon;
 };
 
 // `request` has passed ValidateRequest.
 // Errors: INVALID_ARGUMENT (INVALID_REFERENCE) with the metadata entry `field`; UNIMPLEMENTED
-// (TRANSPORT_UNIMPLEMENTED); those of PrepareRegistry.
+// (TRANSPORT_UNIMPLEMENTED); INVALID_ARGUMENT (INVALID_FIELD) for a daemon's host that is none;
+// those of PrepareRegistry and FindStore.
 absl::StatusOr<PreparedJob> PrepareJob(const v1::InspectRequest& request,
                                        const RegistrySettings& settings);
 absl::StatusOr<PreparedJob> PrepareJob(const v1::CopyRequest& request,
@@ -39,7 +44,7 @@ absl::StatusOr<PreparedJob> PrepareJob(const v1::DeleteRequest& request,
 absl::StatusOr<PreparedJob> PrepareJob(const v1::ListTagsRequest& request,
                                        const RegistrySettings& settings);
 
-// Whether the job's worker verifies the certificate of a registry.
+// Whether the job's worker verifies the certificate of a registry or a daemon.
 bool VerifiesCertificates(const broker::JobSpec& spec);
 
 }  // namespace holkas

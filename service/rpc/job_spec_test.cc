@@ -6,6 +6,7 @@
 #include <variant>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "proto/wire/error.h"
@@ -94,6 +95,18 @@ TEST(PrepareJob, CredentialsGoToTheirRegistryAlone) {
   EXPECT_EQ(job.spec.destination().registry().authorization(), "Bearer t");
   EXPECT_FALSE(job.spec.copy().has_source_registry());
   EXPECT_FALSE(job.spec.copy().has_destination_registry());
+}
+
+TEST(PrepareJob, DecryptionKeysStayWithTheService) {
+  v1::CopyRequest request = CopyOf("docker://a/x", "oci:/b");
+  request.add_decryption_keys()->set_key("private-canary");
+  ASSERT_OK_AND_ASSIGN(PreparedJob job, PrepareJob(request, {}));
+  EXPECT_TRUE(job.spec.has_decryption_keys());
+  EXPECT_EQ(job.spec.SerializeAsString().find("private-canary"), std::string::npos);
+  EXPECT_EQ(job.identity.decryption_keys.at(0).key(), "private-canary");
+  request.clear_decryption_keys();
+  ASSERT_OK_AND_ASSIGN(job, PrepareJob(request, {}));
+  EXPECT_FALSE(job.spec.has_decryption_keys());
 }
 
 TEST(PrepareJob, ScopesAreTheLeastThatTheJobNeeds) {
@@ -217,6 +230,103 @@ TEST(PrepareJob, WhatIsNoRepositoryIsRefused) {
                 "TRANSPORT_UNIMPLEMENTED", "repository", "Unsupported transport 'dir'");
 }
 
+// The daemon's image of an inspection.
+absl::StatusOr<PreparedJob> DaemonJob(const std::string& image, const v1::RegistryAccess& access) {
+  v1::InspectRequest request;
+  request.set_image(image);
+  *request.mutable_registry() = access;
+  return PrepareJob(request, {});
+}
+
+TEST(PrepareJob, DaemonsSocketStaysOutOfTheJob) {
+  ASSERT_OK_AND_ASSIGN(const PreparedJob job, DaemonJob("docker-daemon:busybox:1", {}));
+  EXPECT_EQ(job.source_daemon->unix_path, "/var/run/docker.sock");
+  EXPECT_FALSE(job.destination_daemon.has_value());
+  const broker::DockerDaemonImage& image = job.spec.source().docker_daemon();
+  EXPECT_EQ(image.host(), "localhost");
+  EXPECT_EQ(image.port(), 80u);
+  EXPECT_FALSE(image.https());
+  EXPECT_EQ(image.reference(), "busybox:1");
+  EXPECT_EQ(image.repository(), "docker.io/library/busybox");
+  EXPECT_EQ(image.tag(), "1");
+  EXPECT_FALSE(VerifiesCertificates(job.spec));
+  EXPECT_EQ(job.spec.DebugString().find("docker.sock"), std::string::npos);
+}
+
+TEST(PrepareJob, DaemonOverTlsIsVerified) {
+  v1::RegistryAccess access;
+  access.set_daemon_host("tcp://Docker.Example:2376/base");
+  access.mutable_certificates()->set_ca_pem("PEM");
+  const std::string id = "sha256:" + std::string(64, 'a');
+  ASSERT_OK_AND_ASSIGN(PreparedJob job, DaemonJob("docker-daemon:" + id, access));
+  const broker::DockerDaemonImage& image = job.spec.source().docker_daemon();
+  EXPECT_EQ(image.host(), "docker.example");
+  EXPECT_EQ(image.port(), 2376u);
+  EXPECT_TRUE(image.https());
+  EXPECT_EQ(image.base_path(), "/base");
+  EXPECT_EQ(image.certificates().ca_pem(), "PEM");
+  EXPECT_EQ(image.reference(), id);
+  EXPECT_EQ(image.repository(), "");
+  EXPECT_TRUE(VerifiesCertificates(job.spec));
+  access.set_tls_verification(v1::TLS_VERIFICATION_DISABLED);
+  ASSERT_OK_AND_ASSIGN(job, DaemonJob("docker-daemon:" + id, access));
+  EXPECT_FALSE(VerifiesCertificates(job.spec));
+}
+
+TEST(PrepareJob, DaemonsThatAreNoneAreRefused) {
+  v1::RegistryAccess access;
+  access.set_daemon_host("ssh://h");
+  ExpectRefused(DaemonJob("docker-daemon:a:1", access).status(), StatusCode::kInvalidArgument,
+                "INVALID_FIELD", "daemon_host",
+                "initializing docker engine client: unable to parse docker host `ssh://h`");
+  // What is in no daemon does not care.
+  EXPECT_OK(DaemonJob("dir:/a", access).status());
+}
+
+TEST(PrepareJob, OnlyANameWithATagIsWrittenToADaemon) {
+  const std::string digest = "sha256:" + std::string(64, 'a');
+  EXPECT_OK(PrepareJob(CopyOf("dir:/a", "docker-daemon:a:1"), {}).status());
+  for (const std::string& image : {digest, "a@" + digest}) {
+    ExpectRefused(
+        PrepareJob(CopyOf("dir:/a", "docker-daemon:" + image), {}).status(),
+        StatusCode::kInvalidArgument, "INVALID_REFERENCE", "destination",
+        "Invalid destination docker-daemon:" + image + ": a destination must be a name:tag");
+  }
+}
+
+TEST(PrepareJob, ArchivesHaveTheirNamesAndNoPath) {
+  v1::CopyRequest request = CopyOf("docker-archive:/secret:@2", "docker-archive:/secret2:a");
+  request.add_additional_tags("quay.io/b:1");
+  ASSERT_OK_AND_ASSIGN(PreparedJob job, PrepareJob(request, {}));
+  EXPECT_EQ(job.spec.SerializeAsString().find("secret"), std::string::npos);
+  EXPECT_TRUE(job.spec.source().docker_archive().has_index());
+  EXPECT_EQ(job.spec.source().docker_archive().index(), 2u);
+  EXPECT_EQ(job.spec.destination().docker_archive().name(), "docker.io/library/a:latest");
+  EXPECT_THAT(job.spec.destination().docker_archive().additional_names(),
+              testing::ElementsAre("quay.io/b:1"));
+  EXPECT_TRUE(job.spec.copy().additional_tags().empty());
+  ASSERT_OK_AND_ASSIGN(job, PrepareJob(CopyOf("oci-archive:/secret:a:b", "dir:/b"), {}));
+  EXPECT_EQ(job.spec.source().oci_archive().reference(), "a:b");
+  ASSERT_OK_AND_ASSIGN(job, PrepareJob(ListOf("docker-archive:/secret"), {}));
+  EXPECT_TRUE(job.spec.source().has_docker_archive());
+}
+
+TEST(PrepareJob, AdditionalTagsWantATag) {
+  v1::CopyRequest request = CopyOf("dir:/a", "dir:/b");
+  request.add_additional_tags("a");
+  ExpectRefused(PrepareJob(request, {}).status(), StatusCode::kInvalidArgument, "INVALID_REFERENCE",
+                "additional_tags", "additional-tag 'a' must be a tagged reference");
+}
+
+TEST(PrepareJob, ArchivesAsStreamsAreUnimplemented) {
+  for (const char* path : {"/dev/stdout", "/dev/stdin", "/dev/fd/1"}) {
+    ExpectRefused(PrepareJob(CopyOf("dir:/a", absl::StrCat("docker-archive:", path)), {}).status(),
+                  StatusCode::kUnimplemented, "OPTION_UNIMPLEMENTED", "destination", "as streams");
+    ExpectRefused(PrepareJob(CopyOf(absl::StrCat("oci-archive:", path), "dir:/a"), {}).status(),
+                  StatusCode::kUnimplemented, "OPTION_UNIMPLEMENTED", "source", "as streams");
+  }
+}
+
 TEST(PrepareJob, BadReferencesNameTheField) {
   const absl::Status status = PrepareJob(CopyOf("dir:/a", "docker:x"), {}).status();
   EXPECT_THAT(status, StatusIs(StatusCode::kInvalidArgument, HasSubstr("docker")));
@@ -224,8 +334,20 @@ TEST(PrepareJob, BadReferencesNameTheField) {
   EXPECT_EQ(ErrorMetadata(status)["field"], "destination");
 }
 
+TEST(PrepareJob, TarballIsOnlyRead) {
+  ASSERT_OK_AND_ASSIGN(PreparedJob job, PrepareJob(CopyOf("tarball:/a:/b", "dir:/c"), {}));
+  EXPECT_EQ(job.spec.source().tarball().file_count(), 2u);
+  EXPECT_NE(job.spec.source().tarball().architecture(), "");
+  EXPECT_EQ(job.spec.DebugString().find("/a"), std::string::npos);
+  ExpectRefused(PrepareJob(CopyOf("dir:/a", "tarball:/b"), {}).status(), StatusCode::kUnimplemented,
+                "TRANSPORT_UNIMPLEMENTED", "destination",
+                "\"tarball:\" locations can only be read from, not written to");
+  EXPECT_THAT(PrepareJob(CopyOf("tarball:-", "dir:/c"), {}).status(),
+              StatusIs(StatusCode::kInvalidArgument, HasSubstr("standard input")));
+}
+
 TEST(PrepareJob, TransportsOfLaterVersionsAreUnimplemented) {
-  const absl::Status status = PrepareJob(CopyOf("docker-archive:/a.tar", "dir:/b"), {}).status();
+  const absl::Status status = PrepareJob(CopyOf("sif:/a.sif", "dir:/b"), {}).status();
   EXPECT_THAT(status, StatusIs(StatusCode::kUnimplemented));
   EXPECT_EQ(ErrorReason(status), "TRANSPORT_UNIMPLEMENTED");
   EXPECT_EQ(ErrorMetadata(status)["field"], "source");

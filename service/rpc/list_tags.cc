@@ -98,11 +98,15 @@ absl::Status ListTags(const ServerParts& server, const RequestContext& context,
   RETURN_IF_ERROR(ValidateRequest(request));
   RETURN_IF_ERROR(CheckAuthFile(server, context, "registry", request.registry()));
   ASSIGN_OR_RETURN(PreparedJob job, PrepareJob(request, server.registries));
-  std::string repository = job.source.registry()->Repository();
+  // An archive is no repository.
+  const RegistryReference* registry = job.source.registry();
+  std::string repository = registry == nullptr ? "" : registry->Repository();
   const absl::Time deadline = DeadlineOf(context, server.timeouts.inspect, server.timeouts);
   ASSIGN_OR_RETURN(JobRunner::Call call,
                    MakeCall(server, context, "ListTags", std::move(job), deadline));
-  call.source = absl::StrCat("docker://", repository);  // a list has no tag
+  if (!repository.empty()) {
+    call.source = absl::StrCat("docker://", repository);  // a list has no tag
+  }
   return TagStream(server, context, std::move(repository)).Run(std::move(call), write);
 }
 

@@ -1,6 +1,7 @@
 #ifndef HOLKAS_SERVICE_RPC_PREPARE_REGISTRY_H_
 #define HOLKAS_SERVICE_RPC_PREPARE_REGISTRY_H_
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -9,9 +10,11 @@
 #include "broker/broker.pb.h"
 #include "holkas/v1/image.pb.h"
 #include "proto/registries/registries_conf.h"
+#include "proto/wire/daemon_host.h"
 #include "proto/wire/image_reference.h"
 #include "service/credentials/credential_store.h"
 #include "service/credentials/job_identity.h"
+#include "service/storage/find_store.h"
 
 namespace holkas {
 
@@ -25,6 +28,8 @@ struct RegistrySettings {
   std::vector<std::string> certificate_directories;
   // Where credentials are looked up.
   CredentialSettings credentials;
+  // Where stores of containers/storage are.
+  StorageEnvironment storage;
 };
 
 // One place of a job, in the terms of the broker protocol.
@@ -32,6 +37,8 @@ struct PreparedPlace {
   broker::ImageLocation location;
   // Who the worker is there: at the registry, then at its mirrors. Empty where it is no registry.
   std::vector<RegistryIdentity> identity;
+  // The daemon, where it is in one.
+  std::optional<DaemonHost> daemon = std::nullopt;
 };
 
 // What a job does at a registry. Who only reads is served by mirrors too.

@@ -59,6 +59,10 @@ LocalPathRules PathRulesFor(const Peer& peer, const LocalPathSettings& settings)
   return rules;
 }
 
+DaemonRules DaemonRulesFor(const Peer& peer, const std::vector<DaemonHost>& allowed) {
+  return {.any = peer.kind == Peer::Kind::kPrivate, .allowed = allowed};
+}
+
 absl::Status CheckAuthFile(const ServerParts& server, const RequestContext& context,
                            const std::string& field, const v1::RegistryAccess& access) {
   if (access.auth_file().empty()) {
@@ -92,6 +96,11 @@ absl::StatusOr<JobRunner::Call> MakeCall(const ServerParts& server, const Reques
   JobRunner::Call call;
   ASSIGN_OR_RETURN(call.grants,
                    MakeGrants(job.spec, job.source, destination, rules, deadline - absl::Now()));
+  const DaemonRules daemons = DaemonRulesFor(context.peer, server.docker_daemons);
+  ASSIGN_OR_RETURN(call.grants.source_daemon,
+                   GrantDaemon(job.source_daemon, job.spec.source(), daemons));
+  ASSIGN_OR_RETURN(call.grants.destination_daemon,
+                   GrantDaemon(job.destination_daemon, job.spec.destination(), daemons));
   call.number = context.number;
   call.rpc = rpc;
   call.caller = context.peer.ToString();

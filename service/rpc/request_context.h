@@ -8,8 +8,10 @@
 
 #include "absl/time/time.h"
 #include "holkas/v1/image_service.pb.h"
+#include "proto/wire/daemon_host.h"
 #include "service/auth/peer.h"
 #include "service/jobs/job_runner.h"
+#include "service/policy/grant_daemon.h"
 #include "service/policy/make_grants.h"
 #include "service/policy/registry_rules.h"
 #include "service/rpc/job_spec.h"
@@ -58,6 +60,8 @@ struct ServerParts {
   LocalPathSettings local_paths;
   // Without what registries.conf says at the time of a request.
   RegistryRules registry_rules;
+  // Daemons that every caller may use.
+  std::vector<DaemonHost> docker_daemons;
   Timeouts timeouts;
   // All of GetServerInfo's response but the number of running requests.
   v1::GetServerInfoResponse info;
@@ -66,6 +70,9 @@ struct ServerParts {
 // The local paths that `peer` may use. The process that started a private server may use what that
 // server can, as if it had opened the files itself.
 LocalPathRules PathRulesFor(const Peer& peer, const LocalPathSettings& settings);
+
+// The Docker daemons that `peer` may use: all for the process that started a private server.
+DaemonRules DaemonRulesFor(const Peer& peer, const std::vector<DaemonHost>& allowed);
 
 // Whether the caller may have the server read `access.auth_file`, where it names one.
 // Errors: PERMISSION_DENIED (PATH_DENIED).

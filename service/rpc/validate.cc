@@ -1,6 +1,7 @@
 #include "service/rpc/validate.h"
 
 #include <cmath>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -23,6 +24,10 @@ constexpr int kMaxRepeated = 1000;
 constexpr double kMaxRetryDelaySeconds = 3600;
 constexpr int kMaxRetries = 100;
 constexpr int kMaxParallelBlobs = 16;
+constexpr int kMaxPlatforms = 100;
+// As LayerRecipient, LayerEncryption, DecryptionKey and CopyRequest say.
+constexpr size_t kMaxKeyFileBytes = 16 << 10;
+constexpr int kMaxKeys = 16;
 
 absl::Status Invalid(const std::string& field, absl::string_view why) {
   return MakeError(absl::StatusCode::kInvalidArgument, "INVALID_FIELD",
@@ -34,8 +39,11 @@ absl::Status Unimplemented(const std::string& field, absl::string_view why) {
                    absl::StrCat("field ", field, " ", why), {{"field", field}});
 }
 
-bool IsCertificate(const FieldDescriptor& field) {
-  return field.containing_type() == v1::TlsCertificates::descriptor();
+// Bytes of a file, which have a limit of their own.
+bool IsFile(const FieldDescriptor& field) {
+  return field.containing_type() == v1::TlsCertificates::descriptor() ||
+         field.containing_type() == v1::LayerRecipient::descriptor() ||
+         (field.containing_type() == v1::DecryptionKey::descriptor() && field.name() == "key");
 }
 
 absl::Status CheckField(const Message& message, const FieldDescriptor& field,
@@ -85,7 +93,7 @@ absl::Status CheckField(const Message& message, const FieldDescriptor& field,
     case FieldDescriptor::CPPTYPE_STRING: {
       std::string scratch;
       const std::string& text = reflection.GetStringReference(message, &field, &scratch);
-      if (!IsCertificate(field) && text.size() > kMaxStringBytes) {
+      if (!IsFile(field) && text.size() > kMaxStringBytes) {
         return Invalid(path, absl::StrCat("is longer than ", kMaxStringBytes, " bytes"));
       }
       if (field.type() == FieldDescriptor::TYPE_STRING && absl::StrContains(text, '\0')) {
@@ -110,6 +118,29 @@ absl::Status CheckCertificates(const std::string& field, const v1::TlsCertificat
   }
   if (certificates.client_certificate_pem().empty() != certificates.client_key_pem().empty()) {
     return Invalid(field, "needs client_certificate_pem and client_key_pem together");
+  }
+  return absl::OkStatus();
+}
+
+// The platforms are there with MULTI_ARCH_PLATFORMS and only then, each once.
+absl::Status CheckPlatforms(const v1::CopyRequest& request) {
+  if (request.multi_arch() != v1::MULTI_ARCH_PLATFORMS) {
+    return request.platforms().empty() ? absl::OkStatus()
+                                       : Invalid("platforms", "are for MULTI_ARCH_PLATFORMS alone");
+  }
+  if (request.platforms().empty() || request.platforms_size() > kMaxPlatforms) {
+    return Invalid("platforms", absl::StrCat("must be 1 to ", kMaxPlatforms));
+  }
+  std::set<std::string> seen;
+  for (const v1::Platform& platform : request.platforms()) {
+    if (platform.os().empty() || platform.architecture().empty()) {
+      return Invalid("platforms", "need os and architecture");
+    }
+    const std::string text =
+        absl::StrCat(platform.os(), "/", platform.architecture(), "/", platform.variant());
+    if (!seen.insert(text).second) {
+      return Invalid("platforms", "hold one twice");
+    }
   }
   return absl::OkStatus();
 }
@@ -150,6 +181,39 @@ absl::Status CheckRegistry(const std::string& field, const v1::RegistryAccess& a
   return CheckCertificates(field + ".certificates", access.certificates());
 }
 
+absl::Status CheckKeyFile(const std::string& field, const std::string& key) {
+  if (key.empty()) {
+    return Invalid(field, "is required");
+  }
+  return key.size() > kMaxKeyFileBytes
+             ? Invalid(field, absl::StrCat("is longer than ", kMaxKeyFileBytes, " bytes"))
+             : absl::OkStatus();
+}
+
+absl::Status CheckEncryption(const v1::CopyRequest& request) {
+  const v1::LayerEncryption& encryption = request.encryption();
+  if (request.has_encryption() && request.decryption_keys_size() > 0) {
+    return Invalid("decryption_keys", "do not go with encryption");
+  }
+  if (request.has_encryption() && encryption.recipients().empty()) {
+    return Invalid("encryption.recipients", "is required");
+  }
+  if (encryption.recipients_size() > kMaxKeys || request.decryption_keys_size() > kMaxKeys) {
+    return Invalid(request.has_encryption() ? "encryption.recipients" : "decryption_keys",
+                   absl::StrCat("has more than ", kMaxKeys, " entries"));
+  }
+  for (const v1::LayerRecipient& recipient : encryption.recipients()) {
+    if (recipient.wrapping() == v1::KEY_WRAPPING_UNSPECIFIED) {
+      return Invalid("encryption.recipients.wrapping", "is required");
+    }
+    RETURN_IF_ERROR(CheckKeyFile("encryption.recipients.key", recipient.key()));
+  }
+  for (const v1::DecryptionKey& key : request.decryption_keys()) {
+    RETURN_IF_ERROR(CheckKeyFile("decryption_keys.key", key.key()));
+  }
+  return absl::OkStatus();
+}
+
 absl::Status CheckRetry(const v1::RetryPolicy& retry) {
   if (retry.max_retries() < 0 || retry.max_retries() > kMaxRetries) {
     return Invalid("retry.max_retries", absl::StrCat("must be 0 to ", kMaxRetries));
@@ -177,18 +241,18 @@ absl::Status ValidateRequest(const v1::CopyRequest& request) {
   RETURN_IF_ERROR(CheckRegistry("source_registry", request.source_registry()));
   RETURN_IF_ERROR(CheckRegistry("destination_registry", request.destination_registry()));
   RETURN_IF_ERROR(CheckRetry(request.retry()));
+  RETURN_IF_ERROR(CheckEncryption(request));
   if (request.max_parallel_blobs() < 0 || request.max_parallel_blobs() > kMaxParallelBlobs) {
     return Invalid("max_parallel_blobs", absl::StrCat("must be 0 to ", kMaxParallelBlobs));
   }
-  if (request.multi_arch() == v1::MULTI_ARCH_PLATFORMS) {
-    return Unimplemented("multi_arch", "has a value that this version does not do");
+  if (request.force_compression_format() &&
+      request.compression_format() == v1::COMPRESSION_FORMAT_UNSPECIFIED) {
+    return Invalid("force_compression_format", "needs compression_format");
   }
-  if (request.platforms_size() > 0) {
-    return Unimplemented("platforms", "is for a later version");
+  if (request.compression_format() == v1::COMPRESSION_FORMAT_ZSTD_CHUNKED) {
+    return Unimplemented("compression_format", "has a value that this version does not do");
   }
-  if (request.format() != v1::MANIFEST_FORMAT_UNSPECIFIED) {
-    return Unimplemented("format", "is for a later version");
-  }
+  RETURN_IF_ERROR(CheckPlatforms(request));
   if (!request.request_id().empty()) {
     return Unimplemented("request_id", "is for a later version");
   }

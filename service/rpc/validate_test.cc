@@ -124,6 +124,34 @@ TEST(ValidateRequest, CertificatesAreBoundedAndPaired) {
   ExpectInvalid(ValidateRequest(request), "destination_registry.certificates");
 }
 
+TEST(ValidateRequest, KeysOfLayersAreBoundedAndForOneDirection) {
+  v1::CopyRequest encrypting = GoodCopy();
+  encrypting.mutable_encryption();
+  ExpectInvalid(ValidateRequest(encrypting), "encryption.recipients");
+  v1::LayerRecipient& recipient = *encrypting.mutable_encryption()->add_recipients();
+  ExpectInvalid(ValidateRequest(encrypting), "encryption.recipients.wrapping");
+  recipient.set_wrapping(v1::KEY_WRAPPING_JWE);
+  ExpectInvalid(ValidateRequest(encrypting), "encryption.recipients.key");
+  recipient.set_key(std::string(16 << 10, 'k'));
+  EXPECT_OK(ValidateRequest(encrypting));
+  recipient.mutable_key()->push_back('k');
+  ExpectInvalid(ValidateRequest(encrypting), "encryption.recipients.key");
+
+  v1::CopyRequest decrypting = GoodCopy();
+  for (int i = 0; i < 16; ++i) {
+    decrypting.add_decryption_keys()->set_key(std::string(16 << 10, 'k'));
+  }
+  EXPECT_OK(ValidateRequest(decrypting));
+  decrypting.mutable_decryption_keys(0)->set_password(std::string((4 << 10) + 1, 'p'));
+  EXPECT_FALSE(ValidateRequest(decrypting).ok());
+  decrypting.mutable_decryption_keys(0)->clear_password();
+  decrypting.add_decryption_keys()->set_key("k");
+  ExpectInvalid(ValidateRequest(decrypting), "decryption_keys");
+  decrypting.mutable_decryption_keys()->RemoveLast();
+  decrypting.mutable_encryption();
+  ExpectInvalid(ValidateRequest(decrypting), "decryption_keys");
+}
+
 TEST(ValidateRequest, NumbersAreBounded) {
   v1::CopyRequest request = GoodCopy();
   request.set_max_parallel_blobs(17);
@@ -146,14 +174,38 @@ TEST(ValidateRequest, OptionsOfLaterVersionsAreUnimplemented) {
   request.set_request_id("0b9a3a9e-6c1f-4d0c-9a52-111111111111");
   ExpectUnimplemented(ValidateRequest(request), "request_id");
   request = GoodCopy();
+  request.set_compression_format(v1::COMPRESSION_FORMAT_ZSTD_CHUNKED);
+  ExpectUnimplemented(ValidateRequest(request), "compression_format");
+}
+
+TEST(ValidateRequest, PlatformsAreListedOnce) {
+  v1::CopyRequest request = GoodCopy();
   request.set_multi_arch(v1::MULTI_ARCH_PLATFORMS);
-  ExpectUnimplemented(ValidateRequest(request), "multi_arch");
-  request = GoodCopy();
-  request.add_platforms()->set_os("linux");
-  ExpectUnimplemented(ValidateRequest(request), "platforms");
-  request = GoodCopy();
-  request.set_format(v1::MANIFEST_FORMAT_OCI);
-  ExpectUnimplemented(ValidateRequest(request), "format");
+  ExpectInvalid(ValidateRequest(request), "platforms");
+  v1::Platform* platform = request.add_platforms();
+  platform->set_os("linux");
+  ExpectInvalid(ValidateRequest(request), "platforms");
+  platform->set_architecture("arm");
+  EXPECT_OK(ValidateRequest(request));
+  v1::Platform* another = request.add_platforms();
+  *another = *platform;
+  ExpectInvalid(ValidateRequest(request), "platforms");
+  another->set_variant("v7");
+  EXPECT_OK(ValidateRequest(request));
+  request.set_multi_arch(v1::MULTI_ARCH_ALL);
+  ExpectInvalid(ValidateRequest(request), "platforms");
+}
+
+TEST(ValidateRequest, PlatformsHaveALimit) {
+  v1::CopyRequest request = GoodCopy();
+  request.set_multi_arch(v1::MULTI_ARCH_PLATFORMS);
+  for (int i = 0; i < 101; ++i) {
+    EXPECT_EQ(ValidateRequest(request).ok(), i > 0);
+    v1::Platform* platform = request.add_platforms();
+    platform->set_os("linux");
+    platform->set_architecture(absl::StrCat("a", i));
+  }
+  ExpectInvalid(ValidateRequest(request), "platforms");
 }
 
 TEST(ValidateRequest, WhatOnlyANewerClientKnowsIsUnimplemented) {

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
@@ -57,12 +58,29 @@ class Worker {
   virtual int pid() const = 0;
 };
 
+// An open directory that a worker has rights in, in the storage profile.
+struct WorkerDirectory {
+  int fd = -1;
+  bool writable = false;
+};
+
 // What a worker is made for.
 struct WorkerNeeds {
   // It will verify registries' certificates with the system's certificate authorities.
   bool certificate_store = false;
   // How many threads move blobs, 1 to 16. 0: it copies no image, and is confined more narrowly.
   uint32_t threads = 0;
+  // Directories of stores (OpenTrees), which stay the caller's. With some the worker is of the
+  // storage profile, which has rights in these directories alone
+  // (worker/confine/storage_profile.h).
+  std::vector<WorkerDirectory> directories = {};
+};
+
+// A directory to open, with all that is below it.
+struct Tree {
+  std::string path;
+  // Nothing can be changed through what is opened.
+  bool read_only = false;
 };
 
 // Starts workers. Thread-safe.
@@ -73,6 +91,12 @@ class Launcher {
   // Starts a worker. Errors: UNAVAILABLE where no worker can be made now; INTERNAL
   // (SANDBOX_FAILED).
   virtual absl::StatusOr<std::unique_ptr<Worker>> Launch(const WorkerNeeds& needs) = 0;
+
+  // Opens directories for a worker of the storage profile, at most 4, in their order. Each is the
+  // root of a mount that is attached nowhere: nothing is above it, no device opens in it, no
+  // symbolic link is followed there. Errors: FAILED_PRECONDITION (SANDBOX_FAILED) where no such
+  // worker can be confined here, with what is missing; UNAVAILABLE; INTERNAL.
+  virtual absl::StatusOr<std::vector<UniqueFd>> OpenTrees(const std::vector<Tree>& trees) = 0;
 };
 
 }  // namespace holkas

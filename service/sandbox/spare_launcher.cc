@@ -42,7 +42,7 @@ absl::StatusOr<std::unique_ptr<Worker>> SpareLauncher::Launch(const WorkerNeeds&
 
 std::unique_ptr<Worker> SpareLauncher::Take(const WorkerNeeds& needs) {
   std::deque<Spare> unfit;  // destroyed, which waits for their ends, without the lock
-  if (needs.threads > 0) {
+  if (needs.threads > 0 || !needs.directories.empty()) {
     return nullptr;
   }
   absl::MutexLock lock(&mutex_);

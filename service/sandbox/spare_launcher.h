@@ -4,11 +4,13 @@
 #include <deque>
 #include <memory>
 #include <thread>
+#include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
+#include "proto/wire/unique_fd.h"
 #include "service/sandbox/launcher.h"
 
 namespace holkas {
@@ -25,6 +27,9 @@ class SpareLauncher : public Launcher {
 
   absl::StatusOr<std::unique_ptr<Worker>> Launch(const WorkerNeeds& needs) override
       ABSL_LOCKS_EXCLUDED(mutex_);
+  absl::StatusOr<std::vector<UniqueFd>> OpenTrees(const std::vector<Tree>& trees) override {
+    return launcher_.OpenTrees(trees);
+  }
 
  private:
   struct Spare {

@@ -3,6 +3,7 @@
 #include <memory>
 #include <set>
 #include <utility>
+#include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
@@ -47,6 +48,10 @@ class CountingLauncher : public Launcher {
       with_store_.insert(launched_);
     }
     return std::make_unique<CountedWorker>(*this, launched_);
+  }
+
+  absl::StatusOr<std::vector<UniqueFd>> OpenTrees(const std::vector<Tree>&) override {
+    return absl::UnimplementedError("this launcher opens nothing");
   }
 
   // Workers up to `number` are no longer serviceable.
@@ -101,6 +106,15 @@ TEST(SpareLauncher, KeepsWorkersReadyAndGivesTheOldestFirst) {
   EXPECT_EQ(first->pid(), 1);
   EXPECT_EQ(second->pid(), 2);
   EXPECT_TRUE(inner.AwaitAlive(5));
+}
+
+TEST(SpareLauncher, WorkerOfAStoreIsNotSpare) {
+  CountingLauncher inner;
+  SpareLauncher spares(inner, 1);
+  ASSERT_TRUE(inner.AwaitAlive(1));
+  ASSERT_OK_AND_ASSIGN(const std::unique_ptr<Worker> worker,
+                       spares.Launch({.directories = {{.fd = 0}}}));
+  EXPECT_EQ(worker->pid(), 2);
 }
 
 TEST(SpareLauncher, CopyGetsAWorkerOfItsOwn) {

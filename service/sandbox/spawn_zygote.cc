@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <pwd.h>
 #include <signal.h>
 #include <spawn.h>
 #include <unistd.h>
@@ -19,8 +20,9 @@ namespace {
 
 // Where the zygote finds its socket (worker/zygote/zygote.h).
 constexpr int kControlFd = 3;
+constexpr int kTreesFd = 4;
 
-// Out of the way of the numbers 0 to 3, which the new process gets one after the other.
+// Out of the way of the numbers 0 to 4, which the new process gets one after the other.
 absl::StatusOr<UniqueFd> MoveUp(UniqueFd fd) {
   constexpr int kAbove = 10;
   UniqueFd moved(fcntl(fd.get(), F_DUPFD_CLOEXEC, kAbove));
@@ -43,15 +45,28 @@ absl::StatusOr<std::pair<UniqueFd, UniqueFd>> NewLogPipe() {
   return std::make_pair(std::move(read_end), std::move(write_end));
 }
 
+// Empty where this user has none.
+std::string UserName() {
+  passwd entry = {};
+  passwd* found = nullptr;
+  char buffer[16 << 10];
+  return getpwuid_r(geteuid(), &entry, buffer, sizeof(buffer), &found) == 0 && found != nullptr
+             ? found->pw_name
+             : "";
+}
+
 // posix_spawn's two descriptions, with default signals and nothing blocked.
 class SpawnPlan {
  public:
-  SpawnPlan(int control, int log) {
+  SpawnPlan(int control, int trees, int log) {
     posix_spawn_file_actions_init(&actions_);
     posix_spawn_file_actions_addopen(&actions_, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
     posix_spawn_file_actions_addopen(&actions_, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
     posix_spawn_file_actions_adddup2(&actions_, log, STDERR_FILENO);
     posix_spawn_file_actions_adddup2(&actions_, control, kControlFd);
+    if (trees >= 0) {
+      posix_spawn_file_actions_adddup2(&actions_, trees, kTreesFd);
+    }
     posix_spawnattr_init(&attributes_);
     // In a session of its own, and its workers with it: Ctrl-C on holkasd's terminal reaches
     // holkasd alone, which drains.
@@ -87,17 +102,26 @@ class SpawnPlan {
 
 }  // namespace
 
-absl::StatusOr<SpawnedZygote> SpawnZygote(const std::string& worker_path, v1::SandboxTier tier,
+absl::StatusOr<SpawnedZygote> SpawnZygote(const std::string& worker_path, const ZygoteKind& kind,
                                           const std::vector<std::string>& extra_args) {
   ASSIGN_OR_RETURN(auto control, FrameChannel::NewPair());
   ASSIGN_OR_RETURN(auto log, NewLogPipe());
+  SpawnedZygote zygote;
+  UniqueFd their_trees;
+  if (kind.storage) {
+    ASSIGN_OR_RETURN(auto trees, FrameChannel::NewPair());
+    ASSIGN_OR_RETURN(their_trees, MoveUp(std::move(trees.second)));
+    zygote.trees = std::move(trees.first);
+  }
   ASSIGN_OR_RETURN(const UniqueFd their_control, MoveUp(std::move(control.second)));
   ASSIGN_OR_RETURN(const UniqueFd their_log, MoveUp(std::move(log.second)));
 
-  std::vector<std::string> args = {"holkas-worker", "--zygote", TierName(tier)};
+  std::vector<std::string> args = {"holkas-worker", "--zygote", TierName(kind.tier)};
+  if (kind.storage) {
+    args.insert(args.end(), {"--storage", UserName()});
+  }
   args.insert(args.end(), extra_args.begin(), extra_args.end());
-  SpawnPlan plan(their_control.get(), their_log.get());
-  SpawnedZygote zygote;
+  SpawnPlan plan(their_control.get(), their_trees.get(), their_log.get());
   const int error = plan.Spawn(zygote.pid, worker_path, std::move(args));
   if (error != 0) {
     return ErrnoError(error, absl::StrCat("start zygote ", worker_path));

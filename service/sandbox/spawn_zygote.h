@@ -16,12 +16,20 @@ namespace holkas {
 struct SpawnedZygote {
   pid_t pid = -1;
   UniqueFd control;  // the service's end; proto/zygote is spoken over it
+  UniqueFd trees;    // that to its keeper, in the storage profile
   UniqueFd log;      // what the zygote, and workers until they are confined, write; non-blocking
+};
+
+// What kind of zygote.
+struct ZygoteKind {
+  v1::SandboxTier tier = v1::SANDBOX_TIER_UNSPECIFIED;
+  // The storage profile (worker/zygote/zygote.h).
+  bool storage = false;
 };
 
 // Executes the worker's program. The zygote dies with the *thread* that calls this.
 // Errors: NOT_FOUND where there is no such program; what the system gives.
-absl::StatusOr<SpawnedZygote> SpawnZygote(const std::string& worker_path, v1::SandboxTier tier,
+absl::StatusOr<SpawnedZygote> SpawnZygote(const std::string& worker_path, const ZygoteKind& kind,
                                           const std::vector<std::string>& extra_args);
 
 // `holkas-worker` in the directory of the running program.

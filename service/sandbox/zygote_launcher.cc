@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/synchronization/mutex.h"
 #include "absl/time/clock.h"
 #include "broker/broker.pb.h"
 #include "proto/wire/error.h"
@@ -27,6 +28,24 @@ constexpr v1::SandboxTier kTiers[] = {v1::SANDBOX_TIER_FULL, v1::SANDBOX_TIER_LA
 
 void LogToStandardError(absl::string_view line) {
   fprintf(stderr, "%.*s\n", static_cast<int>(line.size()), line.data());
+}
+
+ZygoteSupervisor::Options SupervisorOptions(const ZygoteLauncher::Options& options,
+                                            const ZygoteKind& kind) {
+  ZygoteSupervisor::Options one;
+  one.worker_path = options.worker_path;
+  one.kind = kind;
+  one.extra_args = options.extra_args;
+  one.workers_per_zygote = options.workers_per_zygote;
+  one.log = options.log ? options.log : LogToStandardError;
+  return one;
+}
+
+absl::Status NoStorage(absl::string_view why) {
+  return MakeError(absl::StatusCode::kFailedPrecondition, "SANDBOX_FAILED",
+                   absl::StrCat("open storage: no worker can be confined here that may have a "
+                                "store: ",
+                                why));
 }
 
 class ZygoteWorker : public Worker {
@@ -69,14 +88,7 @@ absl::StatusOr<std::unique_ptr<ZygoteLauncher>> ZygoteLauncher::Start(Options op
     if (tier > options.best_tier || tier < options.required_tier) {
       continue;
     }
-    ZygoteSupervisor::Options one;
-    one.worker_path = options.worker_path;
-    one.tier = tier;
-    one.extra_args = options.extra_args;
-    one.workers_per_zygote = options.workers_per_zygote;
-    one.log = options.log ? options.log : LogToStandardError;
-    std::unique_ptr<ZygoteLauncher> launcher(
-        new ZygoteLauncher(std::make_unique<ZygoteSupervisor>(std::move(one)), tier));
+    std::unique_ptr<ZygoteLauncher> launcher(new ZygoteLauncher(options, tier));
     const absl::Status status = launcher->TryOut();
     if (status.ok()) {
       return launcher;
@@ -90,8 +102,10 @@ absl::StatusOr<std::unique_ptr<ZygoteLauncher>> ZygoteLauncher::Start(Options op
                    absl::StrCat("start sandbox: no worker can be confined here", reasons));
 }
 
-ZygoteLauncher::ZygoteLauncher(std::unique_ptr<ZygoteSupervisor> supervisor, v1::SandboxTier tier)
-    : supervisor_(std::move(supervisor)), tier_(tier) {}
+ZygoteLauncher::ZygoteLauncher(const Options& options, v1::SandboxTier tier)
+    : options_(options),
+      supervisor_(std::make_unique<ZygoteSupervisor>(SupervisorOptions(options, {.tier = tier}))),
+      tier_(tier) {}
 
 ZygoteLauncher::~ZygoteLauncher() = default;
 
@@ -123,10 +137,37 @@ absl::Status ZygoteLauncher::TryOut() {
 }
 
 absl::StatusOr<std::unique_ptr<Worker>> ZygoteLauncher::Launch(const WorkerNeeds& needs) {
+  ZygoteSupervisor* supervisor = supervisor_.get();
+  if (!needs.directories.empty()) {
+    ASSIGN_OR_RETURN(const std::shared_ptr<ZygoteSupervisor> storage, Storage());
+    supervisor = storage.get();  // and stays, since it has served
+  }
   ASSIGN_OR_RETURN(auto ends, FrameChannel::NewPair());
   ASSIGN_OR_RETURN(std::shared_ptr<WorkerRecord> record,
-                   supervisor_->Launch(needs, ends.second.get(), absl::Now() + kLaunchTimeout));
-  return std::make_unique<ZygoteWorker>(*supervisor_, std::move(record), std::move(ends.first));
+                   supervisor->Launch(needs, ends.second.get(), absl::Now() + kLaunchTimeout));
+  return std::make_unique<ZygoteWorker>(*supervisor, std::move(record), std::move(ends.first));
+}
+
+absl::StatusOr<std::vector<UniqueFd>> ZygoteLauncher::OpenTrees(const std::vector<Tree>& trees) {
+  ASSIGN_OR_RETURN(const std::shared_ptr<ZygoteSupervisor> storage, Storage());
+  return storage->OpenTrees(trees, absl::Now() + kLaunchTimeout);
+}
+
+absl::StatusOr<std::shared_ptr<ZygoteSupervisor>> ZygoteLauncher::Storage() {
+  if (tier_ != v1::SANDBOX_TIER_FULL) {
+    return NoStorage(
+        absl::StrCat("that takes namespaces and Landlock, and here is tier ", TierName(tier_)));
+  }
+  absl::MutexLock lock(&storage_mutex_);
+  if (storage_ == nullptr) {
+    auto storage = std::make_shared<ZygoteSupervisor>(
+        SupervisorOptions(options_, {.tier = tier_, .storage = true}));
+    if (absl::Status status = storage->AwaitServing(absl::Now() + kStartTimeout); !status.ok()) {
+      return NoStorage(status.message());
+    }
+    storage_ = std::move(storage);
+  }
+  return storage_;
 }
 
 v1::SandboxTier ZygoteLauncher::tier() const { return tier_; }

@@ -6,9 +6,12 @@
 #include <string>
 #include <vector>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "absl/synchronization/mutex.h"
 #include "holkas/v1/image_service.pb.h"
+#include "proto/wire/unique_fd.h"
 #include "service/sandbox/launcher.h"
 
 namespace holkas {
@@ -46,6 +49,9 @@ class ZygoteLauncher : public Launcher {
   ~ZygoteLauncher() override;
 
   absl::StatusOr<std::unique_ptr<Worker>> Launch(const WorkerNeeds& needs) override;
+  // The first one starts the zygote of the storage profile.
+  absl::StatusOr<std::vector<UniqueFd>> OpenTrees(const std::vector<Tree>& trees) override
+      ABSL_LOCKS_EXCLUDED(storage_mutex_);
 
   // How workers are confined.
   v1::SandboxTier tier() const;
@@ -55,11 +61,17 @@ class ZygoteLauncher : public Launcher {
   int zygote_pid() const;
 
  private:
-  ZygoteLauncher(std::unique_ptr<ZygoteSupervisor> supervisor, v1::SandboxTier tier);
+  ZygoteLauncher(const Options& options, v1::SandboxTier tier);
 
   absl::Status TryOut();
+  // The supervisor of the storage profile, whose zygote serves.
+  // Errors: as OpenTrees.
+  absl::StatusOr<std::shared_ptr<ZygoteSupervisor>> Storage() ABSL_LOCKS_EXCLUDED(storage_mutex_);
 
+  const Options options_;
   std::unique_ptr<ZygoteSupervisor> supervisor_;
+  absl::Mutex storage_mutex_;
+  std::shared_ptr<ZygoteSupervisor> storage_ ABSL_GUARDED_BY(storage_mutex_);
   v1::SandboxTier tier_;
   int landlock_abi_ = 0;
 };

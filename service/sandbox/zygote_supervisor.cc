@@ -28,6 +28,8 @@ constexpr uint32_t kSlots = 512;
 // Between attempts to start a zygote: from the first to the second, and at most.
 constexpr absl::Duration kFirstBackoff = absl::Milliseconds(100);
 constexpr absl::Duration kMaxBackoff = absl::Seconds(5);
+// How often directories are asked for where the zygote goes meanwhile.
+constexpr int kMaxOpenAttempts = 5;
 // A line of a zygote's log is cut here.
 constexpr size_t kMaxLogLineBytes = 1 << 10;
 
@@ -47,11 +49,14 @@ struct ZygoteSupervisor::Zygote {
   explicit Zygote(SpawnedZygote spawned)
       : pid(spawned.pid),
         control(std::move(spawned.control), FrameChannel::AcceptFds::kYes),
+        trees(std::move(spawned.trees), FrameChannel::AcceptFds::kYes),
         log(std::move(spawned.log)) {}
 
   const pid_t pid;
   FrameChannel control;
   absl::Mutex send_mutex;
+  FrameChannel trees;
+  absl::Mutex trees_mutex;  // one request at a time
   UniqueFd log;
   std::string log_line;
   std::map<uint64_t, std::shared_ptr<WorkerRecord>> workers;
@@ -115,7 +120,12 @@ absl::StatusOr<std::shared_ptr<WorkerRecord>> ZygoteSupervisor::Launch(const Wor
       Wake();
     }
   }
+  std::vector<int> fds = {channel};
   ZygoteRequest request;
+  for (const WorkerDirectory& directory : needs.directories) {
+    fds.push_back(directory.fd);
+    request.add_writable(directory.writable);
+  }
   request.set_launch_id(worker->launch_id());
   request.set_slot(worker->slot());
   request.set_needs_certificate_store(needs.certificate_store);
@@ -123,7 +133,6 @@ absl::StatusOr<std::shared_ptr<WorkerRecord>> ZygoteSupervisor::Launch(const Wor
   absl::Status sent;
   {
     absl::MutexLock lock(&zygote->send_mutex);
-    const int fds[] = {channel};
     sent = zygote->control.Send(request, fds, deadline);
   }
   if (!sent.ok()) {
@@ -132,6 +141,42 @@ absl::StatusOr<std::shared_ptr<WorkerRecord>> ZygoteSupervisor::Launch(const Wor
   }
   RETURN_IF_ERROR(worker->AwaitLaunched(deadline));
   return worker;
+}
+
+absl::StatusOr<std::vector<UniqueFd>> ZygoteSupervisor::OpenTrees(const std::vector<Tree>& trees,
+                                                                  absl::Time deadline) {
+  absl::StatusOr<std::vector<UniqueFd>> opened = OpenTreesOnce(trees, deadline);
+  // A zygote that is replaced goes with its last worker, which may be now.
+  for (int i = 1; i < kMaxOpenAttempts && absl::IsUnavailable(opened.status()); ++i) {
+    opened = OpenTreesOnce(trees, deadline);
+  }
+  return opened;
+}
+
+absl::StatusOr<std::vector<UniqueFd>> ZygoteSupervisor::OpenTreesOnce(
+    const std::vector<Tree>& trees, absl::Time deadline) {
+  std::shared_ptr<Zygote> zygote;
+  {
+    absl::MutexLock lock(&mutex_);
+    if (!mutex_.AwaitWithDeadline(absl::Condition(this, &ZygoteSupervisor::Serves), deadline)) {
+      return absl::UnavailableError(
+          absl::StrCat("open directories: no zygote: ", std::string(failure_.message())));
+    }
+    zygote = current_;
+  }
+  zygote::TreesRequest request;
+  for (const Tree& tree : trees) {
+    request.add_trees()->set_path(tree.path);
+    request.mutable_trees()->rbegin()->set_read_only(tree.read_only);
+  }
+  zygote::TreesReply reply;
+  absl::MutexLock lock(&zygote->trees_mutex);
+  RETURN_IF_ERROR(zygote->trees.Send(request, {}, deadline));
+  ASSIGN_OR_RETURN(std::vector<UniqueFd> fds, zygote->trees.Receive(reply, deadline));
+  if (!reply.error().empty() || fds.size() != trees.size()) {
+    return absl::InternalError(absl::StrCat("open directories: ", reply.error()));
+  }
+  return fds;
 }
 
 void ZygoteSupervisor::Distrust(const WorkerRecord& worker) {
@@ -186,7 +231,7 @@ void ZygoteSupervisor::StartZygote() {
     starting_ = true;
   }
   absl::StatusOr<SpawnedZygote> spawned =
-      SpawnZygote(options_.worker_path, options_.tier, options_.extra_args);
+      SpawnZygote(options_.worker_path, options_.kind, options_.extra_args);
   if (spawned.ok()) {
     zygotes_.push_back(std::make_shared<Zygote>(*std::move(spawned)));
     return;

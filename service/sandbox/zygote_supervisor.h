@@ -18,19 +18,21 @@
 #include "holkas/v1/image_service.pb.h"
 #include "proto/wire/frame_channel.h"
 #include "proto/wire/unique_fd.h"
+#include "service/sandbox/launcher.h"
+#include "service/sandbox/spawn_zygote.h"
 #include "service/sandbox/worker_record.h"
 #include "zygote/zygote.pb.h"
 
 namespace holkas {
 
-// Keeps one zygote of one tier serving: its thread starts zygotes (they die with the thread that
+// Keeps one zygote of one kind serving: its thread starts zygotes (they die with the thread that
 // starts them), hears what they tell of their workers, replaces and buries them. ZygoteLauncher's
 // engine. Thread-safe.
 class ZygoteSupervisor {
  public:
   struct Options {
     std::string worker_path;
-    v1::SandboxTier tier = v1::SANDBOX_TIER_UNSPECIFIED;
+    ZygoteKind kind;
     std::vector<std::string> extra_args;
     int workers_per_zygote = 0;
     std::function<void(absl::string_view line)> log;
@@ -47,6 +49,11 @@ class ZygoteSupervisor {
   absl::StatusOr<std::shared_ptr<WorkerRecord>> Launch(const WorkerNeeds& needs, int channel,
                                                        absl::Time deadline);
 
+  // In the storage profile: has the keeper of the zygote that serves open directories.
+  // Errors: UNAVAILABLE; INTERNAL, with what the keeper says.
+  absl::StatusOr<std::vector<UniqueFd>> OpenTrees(const std::vector<Tree>& trees,
+                                                  absl::Time deadline);
+
   // The zygote of this worker makes no more.
   void Distrust(const WorkerRecord& worker);
 
@@ -59,6 +66,8 @@ class ZygoteSupervisor {
  private:
   struct Zygote;
 
+  absl::StatusOr<std::vector<UniqueFd>> OpenTreesOnce(const std::vector<Tree>& trees,
+                                                      absl::Time deadline);
   void Run();
   void StartZygote();
   bool Wait();

@@ -24,6 +24,8 @@ from support.tls_registry import TlsRegistry
 TARGETS = {
     "oci wall": 2, "oci CPU": 2, "dir wall": 3.5, "dir CPU": 2, "mount wall": 20,
     "registries wall": 1.25, "registries CPU": 2.5,
+    "compress gzip wall": 3, "compressed size": 0.94,
+    "recompress wall": 2, "decompress wall": 4, "local wall": 4,
     "inspect rate, TLS": 8,
     "worker memory": 64,
     "launch p50": 0.3, "launch p99": 2, "launch rate": 2000,
@@ -253,6 +255,94 @@ def _load(address, image, flags, parallel, count):
   return json.loads(output)
 
 
+def make_plain_dir(path, size_mb, layers):
+  """A `dir:` image of uncompressed layers that are made of this machine's files."""
+  path.mkdir(parents=True)
+  content = real_files(size_mb * 1_000_000)
+
+  def write(media_type, data):
+    (path / sha256(data).split(":")[1]).write_bytes(data)
+    return {"mediaType": media_type, "digest": sha256(data), "size": len(data)}
+
+  share = len(content) // layers
+  parts = [content[at * share:(at + 1) * share] for at in range(layers)]
+  config = write(OCI_CONFIG, json.dumps({
+      "architecture": "amd64", "os": "linux", "config": {},
+      "rootfs": {"type": "layers", "diff_ids": [sha256(part) for part in parts]}}).encode())
+  (path / "version").write_text("Directory Transport Version: 1.1\n")
+  (path / "manifest.json").write_text(json.dumps({
+      "schemaVersion": 2, "mediaType": OCI_MANIFEST, "config": config,
+      "layers": [write(OCI_LAYER.replace("+gzip", ""), part) for part in parts]}))
+  return path
+
+
+def real_files(size):
+  """So many bytes of the files beneath /usr, in the order of their names: what layers are like."""
+  content = bytearray()
+  for path in sorted(pathlib.Path("/usr").rglob("*")):
+    if len(content) >= size:
+      break
+    if path.is_file() and not path.is_symlink():
+      content += path.read_bytes()
+  return bytes(content[:size])
+
+
+def _size(path):
+  return sum(p.stat().st_size for p in path.rglob("*") if p.is_file())
+
+
+def compress(bench):
+  """Uncompressed layers to gzip and zstd: time, and the size of what comes out."""
+  source = make_plain_dir(bench.new_path("plain"), bench.options.size_mb, bench.options.layers)
+  for name, flags in (("gzip", []), ("zstd", ["--dest-compress-format=zstd"])):
+    sizes = {}
+
+    def copy(tool, flags=flags, sizes=sizes):
+      path = bench.new_path("to")
+      taken = tool("copy", "-q", *flags, "dir:%s" % source, "oci:%s:image" % path)
+      sizes[tool] = _size(path) / 1e6
+      shutil.rmtree(path)
+      return taken
+
+    yield from bench.pairs("compress " + name, lambda: copy(bench.skopeo),
+                           lambda: copy(bench.holkas))
+    yield Figure("compress %s size" % name, sizes[bench.holkas], sizes[bench.skopeo], "MB",
+                 TARGETS["compressed size"])
+  shutil.rmtree(source)
+
+
+def recompress(bench):
+  """From gzip to zstd, and from gzip to nothing."""
+  plain = make_plain_dir(bench.new_path("plain"), bench.options.size_mb, bench.options.layers)
+  source = bench.new_path("gzip")
+  bench.skopeo("copy", "-q", "dir:%s" % plain, "oci:%s:image" % source)
+  shutil.rmtree(plain)
+  for name, flags, kind in (("recompress", ["--dest-compress-format=zstd"], "oci:%s:image"),
+                            ("decompress", ["--dest-decompress"], "dir:%s")):
+    def copy(tool, flags=flags, kind=kind):
+      path = bench.new_path("to")
+      taken = tool("copy", "-q", *flags, "oci:%s:image" % source, kind % path)
+      shutil.rmtree(path)
+      return taken
+
+    yield from bench.pairs(name, lambda: copy(bench.skopeo), lambda: copy(bench.holkas))
+  shutil.rmtree(source)
+
+
+def local(bench):
+  """From one layout to another, both on one disk."""
+  source = make_layout(bench.new_path("image"), bench.options.size_mb, bench.options.layers)
+
+  def copy(tool):
+    path = bench.new_path("to")
+    taken = tool("copy", "-q", "oci:%s:image" % source, "oci:%s:image" % path)
+    shutil.rmtree(path)
+    return taken
+
+  yield from bench.pairs("local", lambda: copy(bench.skopeo), lambda: copy(bench.holkas))
+  shutil.rmtree(source)
+
+
 def memory(bench):
   """The largest resident set of a worker that moves layers of 1 GB."""
   with bench.registry() as registry:
@@ -293,5 +383,6 @@ def launch(bench):
 
 
 CASES = {"oci": to_oci, "dir": to_dir, "mount": mount, "registries": registries,
+         "compress": compress, "recompress": recompress, "local": local,
          "inspect": inspect, "inspect_tls": inspect_tls,
          "memory": memory, "launch": launch}

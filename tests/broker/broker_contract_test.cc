@@ -1,6 +1,8 @@
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <filesystem>
@@ -17,6 +19,8 @@
 #include "proto/wire/digest.h"
 #include "proto/wire/error.h"
 #include "proto/wire/status_matchers.h"
+#include "proto/wire/unique_fd.h"
+#include "service/sandbox/store_directories.h"
 #include "tests/broker/served_broker.h"
 #include "worker/broker/fake_broker.h"
 
@@ -27,6 +31,7 @@ namespace {
 
 namespace fs = std::filesystem;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 enum class Which { kReal, kFake };
 enum class Layout { kOci, kDir };
@@ -40,7 +45,10 @@ class BrokerContract : public testing::TestWithParam<std::tuple<Which, Layout>> 
  protected:
   BrokerContract() {
     fs::remove_all(root_);
+    fs::remove_all(root_ + "-store");
     fs::create_directories(root_ + "/source");
+    fs::create_directories(root_ + "-store/graph");
+    fs::create_directories(root_ + "-store/run");
     if (is_oci()) {
       fs::create_directories(root_ + "/source/blobs/sha256");
     }
@@ -61,6 +69,7 @@ class BrokerContract : public testing::TestWithParam<std::tuple<Which, Layout>> 
       fake_ = std::make_unique<FakeBroker>(FakeBroker::Directory{kind, source},
                                            FakeBroker::Directory{kind, destination});
       fake_->Route("127.0.0.1", port_, port_);
+      fake_->set_stores({}, {root_ + "-store/graph", root_ + "-store/run"});
       return;
     }
     BrokerSession::Options options;
@@ -68,6 +77,14 @@ class BrokerContract : public testing::TestWithParam<std::tuple<Which, Layout>> 
     options.grants.source_registry = RegistryGrant{"127.0.0.1", {port_}};
     options.grants.source_path = ReadPathGrant{kind, source};
     options.grants.destination_path = WritePathGrant{kind, destination};
+    options.grants.destination_store = StoreGrant{.graph_root = root_ + "-store/graph",
+                                                  .run_root = root_ + "-store/run",
+                                                  .mark_opaque = true};
+    store_.graph_root = UniqueFd(open((root_ + "-store/graph").c_str(), O_RDONLY | O_CLOEXEC));
+    store_.run_root = UniqueFd(open((root_ + "-store/run").c_str(), O_RDONLY | O_CLOEXEC));
+    options.destination_store = &store_;
+    source_root_ = UniqueFd(open(source.c_str(), O_RDONLY | O_CLOEXEC));
+    options.source_root = source_root_.get();
     options.job.mutable_copy();
     options.deadline = absl::Now() + absl::Seconds(60);
     served_ = std::make_unique<ServedBroker>(std::move(options));
@@ -127,6 +144,8 @@ class BrokerContract : public testing::TestWithParam<std::tuple<Which, Layout>> 
 
   const uint16_t port_ = 1;
   const std::string root_ = testing::TempDir() + "/broker_contract";
+  StoreDirectories store_;
+  UniqueFd source_root_;
   std::unique_ptr<FakeBroker> fake_;
   std::unique_ptr<ServedBroker> served_;
 };
@@ -235,6 +254,36 @@ TEST_P(BrokerContract, ConnectionElsewhereIsDeniedAndRefusedOneIsUnavailable) {
   EXPECT_EQ(ErrorReason(status), "REGISTRY_UNAVAILABLE");
 }
 
+TEST_P(BrokerContract, StoreIsGivenWhereItIs) {
+  ASSERT_OK_AND_ASSIGN(Broker::Storage storage, broker().OpenStorage(broker::PLACE_DESTINATION));
+  struct stat there = {};
+  struct stat given = {};
+  ASSERT_EQ(stat((root_ + "-store/graph").c_str(), &there), 0);
+  ASSERT_EQ(fstat(storage.graph_root.get(), &given), 0);
+  EXPECT_EQ(given.st_ino, there.st_ino);
+  ASSERT_EQ(stat((root_ + "-store/run").c_str(), &there), 0);
+  ASSERT_EQ(fstat(storage.run_root.get(), &given), 0);
+  EXPECT_EQ(given.st_ino, there.st_ino);
+}
+
+TEST_P(BrokerContract, OnlyADirectoryOfTheStoreIsMarked) {
+  fs::create_directory_symlink("..", root_ + "-store/graph/link");
+  EXPECT_THAT(broker().MarkOpaque(broker::PLACE_DESTINATION, "nothing"),
+              StatusIs(absl::StatusCode::kNotFound));
+  EXPECT_THAT(broker().MarkOpaque(broker::PLACE_DESTINATION, "link"),
+              StatusIs(absl::StatusCode::kPermissionDenied));
+}
+
+TEST_P(BrokerContract, StoreThatIsNotThereIsAViolation) {
+  const absl::Status status = broker().OpenStorage(broker::PLACE_SOURCE).status();
+  if (is_fake()) {
+    EXPECT_EQ(ErrorReason(status), "WORKER_VIOLATION");
+  } else {
+    EXPECT_THAT(status, StatusIs(absl::StatusCode::kUnavailable));
+    EXPECT_EQ(ErrorReason(served_->Finish(absl::OkStatus()).status), "WORKER_VIOLATION");
+  }
+}
+
 TEST_P(BrokerContract, EventsArriveInTheirOrder) {
   for (int i = 0; i < 3; ++i) {
     v1::CopyResponse event;
@@ -256,6 +305,76 @@ INSTANTIATE_TEST_SUITE_P(All, BrokerContract,
                            return absl::StrCat(
                                std::get<0>(info.param) == Which::kReal ? "Real" : "Fake",
                                std::get<1>(info.param) == Layout::kOci ? "Oci" : "Dir");
+                         });
+
+// A job from an archive to an archive.
+class ArchiveBrokerContract : public testing::TestWithParam<Which> {
+ protected:
+  ArchiveBrokerContract() {
+    fs::remove_all(root_);
+    fs::create_directories(root_);
+    std::ofstream(root_ + "/source", std::ios::binary) << "archive";
+    if (GetParam() == Which::kFake) {
+      fake_ = std::make_unique<FakeBroker>(
+          FakeBroker::Directory{FakeBroker::Kind::kFile, root_ + "/source"},
+          FakeBroker::Directory{FakeBroker::Kind::kFile, root_ + "/destination"});
+      return;
+    }
+    BrokerSession::Options options;
+    options.grants.source_path = ReadPathGrant{ReadPathGrant::Kind::kFile, root_ + "/source"};
+    options.grants.destination_path =
+        WritePathGrant{ReadPathGrant::Kind::kFile, root_ + "/destination"};
+    options.grants.spool_directory = root_;
+    options.job.mutable_copy();
+    options.deadline = absl::Now() + absl::Seconds(60);
+    served_ = std::make_unique<ServedBroker>(std::move(options));
+  }
+
+  Broker& broker() { return fake_ != nullptr ? *fake_ : served_->broker(); }
+
+  const std::string root_ = testing::TempDir() + "/archive_broker_contract";
+  std::unique_ptr<FakeBroker> fake_;
+  std::unique_ptr<ServedBroker> served_;
+};
+
+TEST_P(ArchiveBrokerContract, ArchiveIsReadAndHasNoOtherFiles) {
+  ASSERT_OK_AND_ASSIGN(
+      UniqueFd root, broker().OpenFile(broker::PLACE_SOURCE, broker::FILE_KIND_ROOT, std::nullopt));
+  EXPECT_EQ(ReadFd(root), "archive");
+  EXPECT_THAT(broker().OpenFile(broker::PLACE_SOURCE, broker::FILE_KIND_VERSION, std::nullopt),
+              Not(IsOk()));
+}
+
+TEST_P(ArchiveBrokerContract, TemporaryFileIsWrittenAndReadBack) {
+  ASSERT_OK_AND_ASSIGN(const UniqueFd spool, broker().CreateSpool());
+  ASSERT_EQ(pwrite(spool.get(), "content", 7, 0), 7);
+  EXPECT_EQ(ReadFd(spool), "content");
+}
+
+TEST_P(ArchiveBrokerContract, ArchiveIsThereAfterPublish) {
+  ASSERT_OK_AND_ASSIGN(Broker::NewFile file, broker().CreateFile(-1));
+  ASSERT_EQ(write(file.fd.get(), "new", 3), 3);
+  file.fd.reset();
+  EXPECT_FALSE(fs::exists(root_ + "/destination"));
+  ASSERT_OK(broker().Publish(file.id));
+  std::ifstream published(root_ + "/destination", std::ios::binary);
+  EXPECT_EQ(
+      std::string((std::istreambuf_iterator<char>(published)), std::istreambuf_iterator<char>()),
+      "new");
+}
+
+TEST_P(ArchiveBrokerContract, WhatIsNotPublishedIsGone) {
+  ASSERT_OK_AND_ASSIGN(Broker::NewFile file, broker().CreateFile(-1));
+  file.fd.reset();
+  EXPECT_OK(broker().DropFile(file.id));
+  fake_.reset();
+  served_.reset();
+  EXPECT_FALSE(fs::exists(root_ + "/destination"));
+}
+
+INSTANTIATE_TEST_SUITE_P(All, ArchiveBrokerContract, testing::Values(Which::kReal, Which::kFake),
+                         [](const auto& info) {
+                           return info.param == Which::kReal ? "Real" : "Fake";
                          });
 
 }  // namespace

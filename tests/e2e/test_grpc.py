@@ -118,6 +118,6 @@ def test_later_rpcs_say_so(grpcurl, programs, shared_server, rpc):
 def test_server_info(grpcurl, programs, shared_server):
   info = only(grpcurl(shared_server, SERVICE + "/GetServerInfo", request={}))
   assert info["sandbox_tier"].startswith("SANDBOX_TIER_")
-  assert {t["name"] for t in info["transports"]} == {"docker", "oci", "dir"}
+  assert {"docker", "oci", "dir"} <= {t["name"] for t in info["transports"]}
   assert [t["name"] for t in info["transports"] if t.get("deletable") and t.get("listable")] == [
       "docker"]

@@ -3,6 +3,7 @@
 import os
 import random
 import signal
+import tarfile
 import time
 
 import pytest
@@ -34,11 +35,14 @@ def slowly(scripted, image):
 
 
 class Places:
-  """The three kinds of destination, each holding the old image."""
+  """The kinds of destination, each holding the old image."""
 
   def __init__(self, programs, server, scripted, registry, tmp_path, old):
     self.tmp_path, self.registry_name = tmp_path, registry.repository() + ":app"
+    self.archives = tmp_path / "archives"
+    self.archives.mkdir()
     self.names = {"oci": "oci:%s:app" % (tmp_path / "oci"), "dir": "dir:%s" % (tmp_path / "dir"),
+                  "archive": "oci-archive:%s:app" % (self.archives / "app.tar"),
                   "registry": self.registry_name}
     source = scripted.add("app", "old", old)
     for name in self.names.values():
@@ -49,12 +53,21 @@ class Places:
     if kind == "oci":
       layout = Layout(self.tmp_path / "oci").check()
       assert layout.names()["app"] in allowed
+    elif kind == "archive":
+      self.check_residue()
+      with tarfile.open(self.archives / "app.tar") as archive:
+        archive.extractall(self.tmp_path / "extracted")
+      assert Layout(self.tmp_path / "extracted").check().names()["app"] in allowed
     elif kind == "dir":
       assert Directory(self.tmp_path / "dir").check().digest() in allowed
     else:
       from support.oracle import sha256
       raw = programs.inspect(self.registry_name, "--raw").ok().stdout_bytes
       assert sha256(raw) in allowed
+
+  def check_residue(self):
+    """An archive has no staging directory that a successor would have to remove."""
+    assert [path.name for path in self.archives.iterdir()] == ["app.tar"]
 
 
 def kill(pid):
@@ -71,7 +84,7 @@ def wait_for_end(process):
   return code
 
 
-@pytest.mark.parametrize("kind", ["oci", "dir", "registry"])
+@pytest.mark.parametrize("kind", ["oci", "dir", "archive", "registry"])
 @pytest.mark.parametrize("victim", ["worker", "holkasd", "holkas"])
 def test_killed_at_random_moments(programs, scripted, registry, tmp_path, image, old_image, kind,
                                   victim):
@@ -86,12 +99,13 @@ def test_killed_at_random_moments(programs, scripted, registry, tmp_path, image,
       kill(pid)
     wait_for_end(process)
     programs.wait_until_gone()
+    places.check_residue()
     # What holkasd could not sweep, because it was killed, its successor does.
     programs.copy(scripted.add("app", "old", old_image), places.names[kind]).ok()
     places.check(programs, kind, {old_image.digest})
 
 
-@pytest.mark.parametrize("kind", ["oci", "dir", "registry"])
+@pytest.mark.parametrize("kind", ["oci", "dir", "archive", "registry"])
 def test_killed_copy_leaves_the_old_or_the_new_image(programs, scripted, registry, tmp_path, image,
                                                      old_image, kind):
   rng = random.Random(kind)

@@ -21,6 +21,15 @@ const char* const kFuzzSeeds[] = {
     "oci:relative/path:@3",
     "dir:/srv/app",
     "docker-archive:/a.tar:x",
+    "docker-daemon:busybox:1",
+    "docker-daemon:docker.io/a.b/c:1",
+    "docker-daemon:sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
+    "containers-storage:[overlay@/var/lib/containers/storage+/run/containers/storage:a=b,c]x:1",
+    "containers-storage:[vfs@/g]a/b:t@sha256:"
+    "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+    "@0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
+    "containers-storage:@0123456789ab",
+    "tarball:/a.tar:-",
     nullptr,
 };
 
@@ -28,22 +37,41 @@ const char* const kFuzzWords[] = {
     "docker://", "//",    ":",      "@",     "@@unknown-digest@@",
     "sha256:",   "oci:",  "dir:",   "/",     "..",
     "localhost", ":5000", ":65536", "[::1]", "index.docker.io/",
-    "library/",  "__",    "--",     "%2f",   nullptr,
+    "library/",  "__",    "--",     "%2f",   "containers-storage:",
+    "[",         "]",     "+/",     "vfs@",  "docker-daemon:",
+    nullptr,
 };
 
 namespace {
 
-void CheckRegistry(const RegistryReference& reference) {
+void CheckName(const RegistryReference& reference) {
   HOLKAS_FUZZ_CHECK(!reference.host.empty() && !reference.path.empty());
-  // One of three says which image it is.
-  HOLKAS_FUZZ_CHECK((reference.digest.has_value() ? 1 : 0) + (reference.tag.empty() ? 0 : 1) +
-                        (reference.unknown_digest ? 1 : 0) ==
-                    1);
   // It becomes part of a URL as it is.
   for (const char c : reference.path + reference.tag) {
     HOLKAS_FUZZ_CHECK(c > 0x20 && c < 0x7f && c != '?' && c != '#' && c != '%' && c != '\\');
   }
   HOLKAS_FUZZ_CHECK(("/" + reference.path + "/").find("/../") == std::string::npos);
+}
+
+void CheckRegistry(const RegistryReference& reference) {
+  CheckName(reference);
+  // One of three says which image it is.
+  HOLKAS_FUZZ_CHECK((reference.digest.has_value() ? 1 : 0) + (reference.tag.empty() ? 0 : 1) +
+                        (reference.unknown_digest ? 1 : 0) ==
+                    1);
+}
+
+void CheckStorage(const StorageReference& reference) {
+  if (reference.name.has_value()) {
+    CheckName(*reference.name);
+    HOLKAS_FUZZ_CHECK(reference.name->digest.has_value() || !reference.name->tag.empty());
+    HOLKAS_FUZZ_CHECK(!reference.name->unknown_digest);
+  } else {
+    HOLKAS_FUZZ_CHECK(!reference.image_id.empty());
+  }
+  for (const std::string& root : {reference.graph_root, reference.run_root}) {
+    HOLKAS_FUZZ_CHECK(root.empty() || root[0] == '/');
+  }
 }
 
 }  // namespace
@@ -57,6 +85,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   }
   if (const auto* registry = reference->registry()) {
     holkas::CheckRegistry(*registry);
+  }
+  if (const auto* storage = reference->storage()) {
+    holkas::CheckStorage(*storage);
   }
   const std::string printed = reference->ToString();
   const auto again = holkas::ImageReference::Parse(printed);

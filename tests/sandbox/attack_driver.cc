@@ -1,14 +1,20 @@
 // attack_driver: a small holkasd that tests run as another user, kill, or start with system calls
 // denied to it.
 //
-//   attack_driver --worker=PATH --tier=full|landlock|seccomp [--required=TIER] [--fail=STEP]
-//                 [--deny=NUMBER:ERRNO]... COMMAND
+//   attack_driver --worker=PATH --tier=full|landlock|seccomp [--required=TIER]
+//                 [--fail=STEP | --fail-store=STEP] [--deny=NUMBER:ERRNO]... COMMAND
 //
 //   start       prints the tier taken, or why there is none
 //   attacks     runs every attack; a line each: PASS or FAIL, name, expected, got
+//   attacks-with-store
+//               the same for workers that may write to a store, and those that only read one
+//   start-with-store
+//               prints `ready`, or why there is no worker with a store
 //   random N    prints what 2 N workers draw, a line each
 //   syscalls N  makes the system calls 0 to N - 1 with null arguments, a line each: number, end
 //   hold N      launches N workers that wait, prints the process ids, waits to be killed
+//   hold-with-store
+//               the same with one that may write to a store, and one that only reads one
 
 #include <errno.h>
 #include <linux/audit.h>
@@ -64,6 +70,8 @@ Arguments Parse(int argc, char** argv) {
       arguments.launcher.required_tier = Tier(word);
     } else if (absl::ConsumePrefix(&word, "--fail=")) {
       arguments.launcher.extra_args = {"--fail", std::string(word)};
+    } else if (absl::ConsumePrefix(&word, "--fail-store=")) {
+      arguments.launcher.extra_args = {"--fail-store", std::string(word)};
     } else if (absl::ConsumePrefix(&word, "--deny=")) {
       const std::vector<std::string> parts = absl::StrSplit(word, ':');
       std::pair<int, int> denied;
@@ -97,19 +105,69 @@ void Deny(const std::vector<std::pair<int, int>>& denied) {
   }
 }
 
+void Report(const Attack& attack, const char* expected, std::string got,
+            const std::string& damage) {
+  if (!damage.empty()) {
+    got = absl::StrCat(got, " and ", damage);
+  }
+  printf("%s %s: expected %s, got %s\n", got == expected ? "PASS" : "FAIL", attack.name, expected,
+         got.c_str());
+}
+
 int RunAttacks(Launcher& launcher, AttackHost& host) {
   for (const Attack& attack : AllAttacks()) {
-    if (attack.expected == nullptr) {
-      continue;
+    if (attack.expected != nullptr) {
+      const std::string got = host.Run(launcher, attack.name);
+      Report(attack, attack.expected, got, host.Damage());
     }
-    std::string got = host.Run(launcher, attack.name);
-    if (const std::string damage = host.Damage(); !damage.empty()) {
-      got = absl::StrCat(got, " and ", damage);
-    }
-    printf("%s %s: expected %s, got %s\n", got == attack.expected ? "PASS" : "FAIL", attack.name,
-           attack.expected, got.c_str());
   }
   return 0;
+}
+
+void RunOneWithStore(Launcher& launcher, AttackHost& host, const Attack& attack, bool writable) {
+  const char* expected =
+      attack.expected_with_store != nullptr ? attack.expected_with_store : attack.expected;
+  const std::string got = host.RunWithStore(launcher, attack.name, writable);
+  Report(attack, expected, got, absl::StrCat(host.Damage(), host.DamageBesideStore()));
+}
+
+int RunAttacksWithStore(Launcher& launcher, AttackHost& host) {
+  for (const Attack& attack : AllAttacks()) {
+    if (attack.expected != nullptr) {
+      RunOneWithStore(launcher, host, attack, true);
+    }
+  }
+  for (const Attack& attack : StoreAttacks()) {
+    RunOneWithStore(launcher, host, attack, true);
+  }
+  for (const Attack& attack : StoreReaderAttacks()) {
+    RunOneWithStore(launcher, host, attack, false);
+  }
+  return 0;
+}
+
+int RunStartWithStore(Launcher& launcher, AttackHost& host) {
+  const auto worker = host.BeginWithStore(launcher, "wait", true);
+  printf("%s\n", worker.ok() ? "ready" : std::string(worker.status().message()).c_str());
+  return 0;
+}
+
+int RunHoldWithStore(Launcher& launcher, AttackHost& host) {
+  std::vector<std::unique_ptr<Worker>> workers;
+  for (bool writable : {true, false}) {
+    absl::StatusOr<std::unique_ptr<Worker>> worker =
+        host.BeginWithStore(launcher, "wait", writable);
+    if (!worker.ok()) {
+      fprintf(stderr, "attack_driver: %s\n", worker.status().ToString().c_str());
+      return 1;
+    }
+    printf("worker %d\n", (*worker)->pid());
+    workers.push_back(*std::move(worker));
+  }
+  fflush(stdout);
+  while (true) {
+    pause();
+  }
 }
 
 int RunHold(ZygoteLauncher& launcher, AttackHost& host, int count) {
@@ -151,6 +209,15 @@ int Main(int argc, char** argv) {
   }
   if (arguments.command == "attacks") {
     return RunAttacks(**launcher, **host);
+  }
+  if (arguments.command == "attacks-with-store") {
+    return RunAttacksWithStore(**launcher, **host);
+  }
+  if (arguments.command == "start-with-store") {
+    return RunStartWithStore(**launcher, **host);
+  }
+  if (arguments.command == "hold-with-store") {
+    return RunHoldWithStore(**launcher, **host);
   }
   if (arguments.command == "hold") {
     return RunHold(**launcher, **host, arguments.count);

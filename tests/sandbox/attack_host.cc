@@ -8,11 +8,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <sstream>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -59,8 +63,10 @@ AttackHost::~AttackHost() {
     shutdown(echo_listener_.get(), SHUT_RDWR);
     echo_.join();
   }
-  if (!directory_.empty()) {
-    std::filesystem::remove_all(directory_);
+  for (const std::string& directory : {directory_, store_}) {
+    if (!directory.empty()) {
+      std::filesystem::remove_all(directory);
+    }
   }
 }
 
@@ -72,6 +78,37 @@ absl::Status AttackHost::MakeFiles() {
   directory_ = name;
   std::ofstream(absl::StrCat(directory_, "/given")) << "hello";
   std::ofstream(absl::StrCat(directory_, "/secret")) << "secret";
+  return absl::OkStatus();
+}
+
+absl::Status AttackHost::MakeStore() {
+  namespace fs = std::filesystem;
+  if (store_.empty()) {
+    char name[] = "/tmp/holkas-store-XXXXXX";
+    if (mkdtemp(name) == nullptr) {
+      return ErrnoError(errno, "make a directory");
+    }
+    store_ = name;
+  }
+  for (const fs::directory_entry& entry : fs::directory_iterator(store_)) {
+    fs::remove_all(entry);
+  }
+  for (const char* name : {"/graph", "/run", "/outside", "/outside/victim"}) {
+    fs::create_directory(store_ + name);
+    fs::permissions(store_ + name, fs::perms(0755));
+  }
+  std::ofstream(store_ + "/outside/secret") << "secret";
+  fs::permissions(store_ + "/outside/secret", fs::perms(0600));
+  std::ofstream(store_ + "/graph/given-file") << "hello";
+  fs::create_symlink("../outside/secret", store_ + "/graph/link-secret");
+  fs::create_directory_symlink("../outside", store_ + "/graph/link-outside");
+  fs::create_symlink("/etc/passwd", store_ + "/graph/link-passwd");
+  // As an image that was there before may have them. 254 is nobody's disk.
+  if (geteuid() == 0 &&
+      (mknod((store_ + "/graph/given-disk").c_str(), S_IFBLK | 0666, makedev(254, 0)) != 0 ||
+       mknod((store_ + "/graph/given-null").c_str(), S_IFCHR | 0666, makedev(1, 3)) != 0)) {
+    return ErrnoError(errno, "make a device");
+  }
   return absl::OkStatus();
 }
 
@@ -116,27 +153,56 @@ absl::StatusOr<UniqueFd> AttackHost::ConnectToEcho() {
   return connection;
 }
 
-absl::StatusOr<std::unique_ptr<Worker>> AttackHost::Begin(Launcher& launcher,
-                                                          absl::string_view attack, int number) {
-  ASSIGN_OR_RETURN(std::unique_ptr<Worker> worker, launcher.Launch({.threads = 1}));
+absl::Status AttackHost::Start(Worker& worker, absl::string_view attack, int number,
+                               const std::vector<int>& fds) {
   broker::ServiceFrame job;
   job.mutable_job()->set_threads(1);
   job.mutable_job()->set_attack(absl::StrCat(std::string(attack), ";port=", forbidden_port_,
                                              ";pid=", getpid(), ";number=", number));
-  RETURN_IF_ERROR(worker->channel().Send(job));
+  RETURN_IF_ERROR(worker.channel().Send(job));
   broker::WorkerFrame ready;
-  RETURN_IF_ERROR(worker->channel().Receive(ready, absl::Now() + kTimeout).status());
+  RETURN_IF_ERROR(worker.channel().Receive(ready, absl::Now() + kTimeout).status());
   if (!ready.has_ready()) {
     return absl::InternalError("the first frame is not Ready");
   }
+  broker::ServiceFrame descriptors;
+  descriptors.mutable_reply()->set_fd_count(static_cast<uint32_t>(fds.size()));
+  return worker.channel().Send(descriptors, fds);
+}
+
+absl::StatusOr<std::unique_ptr<Worker>> AttackHost::Begin(Launcher& launcher,
+                                                          absl::string_view attack, int number) {
+  ASSIGN_OR_RETURN(std::unique_ptr<Worker> worker, launcher.Launch({.threads = 1}));
   ASSIGN_OR_RETURN(const UniqueFd connection, ConnectToEcho());
   const UniqueFd to_read = Open(absl::StrCat(directory_, "/given"), O_RDONLY);
   const UniqueFd to_write = Open(directory_, O_TMPFILE | O_RDWR);
   const UniqueFd directory = Open(directory_, O_RDONLY | O_DIRECTORY);
-  const int fds[] = {to_read.get(), to_write.get(), connection.get(), directory.get()};
-  broker::ServiceFrame descriptors;
-  descriptors.mutable_reply()->set_fd_count(4);
-  RETURN_IF_ERROR(worker->channel().Send(descriptors, fds));
+  RETURN_IF_ERROR(Start(*worker, attack, number,
+                        {to_read.get(), to_write.get(), connection.get(), directory.get()}));
+  return worker;
+}
+
+// As holkasd does it: who may write to a store gets other files through read-only mounts, and who
+// may not is given a file to write elsewhere.
+absl::StatusOr<std::unique_ptr<Worker>> AttackHost::BeginWithStore(Launcher& launcher,
+                                                                   absl::string_view attack,
+                                                                   bool writable) {
+  RETURN_IF_ERROR(MakeStore());
+  ASSIGN_OR_RETURN(
+      const std::vector<UniqueFd> trees,
+      launcher.OpenTrees(
+          {{store_ + "/graph", !writable}, {store_ + "/run", !writable}, {directory_, true}}));
+  ASSIGN_OR_RETURN(
+      std::unique_ptr<Worker> worker,
+      launcher.Launch(
+          {.threads = 1, .directories = {{trees[0].get(), writable}, {trees[1].get(), writable}}}));
+  ASSIGN_OR_RETURN(const UniqueFd connection, ConnectToEcho());
+  const UniqueFd to_read(openat(trees[2].get(), "given", O_RDONLY | O_CLOEXEC));
+  const UniqueFd to_write(writable ? openat(trees[0].get(), ".", O_TMPFILE | O_RDWR, 0600)
+                                   : open(directory_.c_str(), O_TMPFILE | O_RDWR, 0600));
+  RETURN_IF_ERROR(
+      Start(*worker, attack, 0,
+            {to_read.get(), to_write.get(), connection.get(), trees[0].get(), trees[1].get()}));
   return worker;
 }
 
@@ -157,6 +223,36 @@ std::string AttackHost::End(Worker& worker) {
 std::string AttackHost::Run(Launcher& launcher, absl::string_view attack, int number) {
   absl::StatusOr<std::unique_ptr<Worker>> worker = Begin(launcher, attack, number);
   return worker.ok() ? End(**worker) : worker.status().ToString();
+}
+
+std::string AttackHost::RunWithStore(Launcher& launcher, absl::string_view attack, bool writable) {
+  absl::StatusOr<std::unique_ptr<Worker>> worker = BeginWithStore(launcher, attack, writable);
+  return worker.ok() ? End(**worker) : worker.status().ToString();
+}
+
+std::string AttackHost::DamageBesideStore() {
+  std::string damage;
+  for (const auto& [name, mode] :
+       {std::pair("/outside", S_IFDIR | 0755), std::pair("/outside/victim", S_IFDIR | 0755),
+        std::pair("/outside/secret", S_IFREG | 0600)}) {
+    struct stat status = {};
+    if (lstat((store_ + name).c_str(), &status) != 0 ||
+        status.st_mode != static_cast<mode_t>(mode) || status.st_uid != geteuid()) {
+      absl::StrAppend(&damage, name, " was changed; ");
+    }
+  }
+  if (ReadAll(store_ + "/outside/secret") != "secret") {
+    absl::StrAppend(&damage, "the secret was changed; ");
+  }
+  if (std::distance(std::filesystem::directory_iterator(store_ + "/outside"), {}) != 2 ||
+      std::distance(std::filesystem::directory_iterator(store_), {}) != 3) {
+    absl::StrAppend(&damage, "something was made beside the store; ");
+  }
+  struct stat null = {};
+  if (stat("/dev/null", &null) != 0 || (null.st_mode & 07777) != 0666) {
+    absl::StrAppend(&damage, "/dev/null was changed; ");
+  }
+  return damage;
 }
 
 std::string AttackHost::Damage() {

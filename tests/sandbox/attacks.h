@@ -23,9 +23,11 @@ struct AttackContext {
   int file_to_write = -1;
   int tcp_socket = -1;
   int host_directory = -1;  // holkasd never passes one; should it ever
-  int forbidden_port = 0;   // of a listener on the host's loopback
-  int driver_pid = 0;       // as the host sees it
-  int number = 0;           // of the attack `syscall`
+  int graph_root = -1;      // the two of a store, in the storage profile
+  int run_root = -1;
+  int forbidden_port = 0;  // of a listener on the host's loopback
+  int driver_pid = 0;      // as the host sees it
+  int number = 0;          // of the attack `syscall`
 };
 
 // One attempt to do what a worker must not do, or (a control) what it must be able to do.
@@ -36,6 +38,9 @@ struct Attack {
   const char* expected;
   // Makes the attempt; the result is `ok` or the name of an error number.
   std::string (*run)(AttackContext& context);
+  // How it must end in the storage profile, where that differs. `host_directory` is the store
+  // there, `file_to_write` a file in it.
+  const char* expected_with_store = nullptr;
 };
 
 // By what is attacked.
@@ -46,8 +51,11 @@ absl::Span<const Attack> KernelAttacks();
 absl::Span<const Attack> MemoryAttacks();
 absl::Span<const Attack> ChannelAttacks();
 absl::Span<const Attack> Controls();
+// For workers with a store alone: those that may write to it, and those that may not.
+absl::Span<const Attack> StoreAttacks();
+absl::Span<const Attack> StoreReaderAttacks();
 
-// All of them.
+// All but those with a store.
 std::vector<Attack> AllAttacks();
 
 // `ok` where `result` is not negative, else the name of errno.

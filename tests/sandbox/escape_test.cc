@@ -4,6 +4,7 @@
 #include <set>
 #include <string>
 #include <tuple>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -43,6 +44,42 @@ TEST_P(Escape, NoAttackSucceedsAndEveryControlDoes) {
   EXPECT_GE(lines.size(), 200u) << (lines.empty() ? "no output" : lines[0]);
   for (const std::string& line : lines) {
     EXPECT_THAT(line, StartsWith("PASS "));
+  }
+}
+
+// Workers with a store, which the full tier alone has.
+TEST_P(Escape, NoWorkerWithAStoreGetsOutOfIt) {
+  if (tier() != std::string("full")) {
+    DriverProcess driver(user(), {absl::StrCat("--tier=", tier()), "start-with-store"});
+    EXPECT_THAT(driver.ReadLine(), testing::HasSubstr("takes namespaces and Landlock"));
+    return;
+  }
+  const std::vector<std::string> lines = Run("attacks-with-store");
+  EXPECT_GE(lines.size(), 300u) << (lines.empty() ? "no output" : lines[0]);
+  for (const std::string& line : lines) {
+    EXPECT_THAT(line, StartsWith("PASS "));
+  }
+}
+
+TEST_P(Escape, WorkersWithAStoreHaveTheCapabilitiesOfTheirProfileAndNoOthers) {
+  if (tier() != std::string("full")) {
+    GTEST_SKIP() << "there are none in this tier";
+  }
+  DriverProcess driver(user(), {"--tier=full", "hold-with-store"});
+  for (const auto& [what, capabilities] :
+       {std::pair("writer", "000000008800001b"), std::pair("reader", "0000000000000004")}) {
+    const std::vector<std::string> words = absl::StrSplit(driver.ReadLine(), ' ');
+    ASSERT_EQ(words.size(), 2u) << what;
+    const pid_t worker = std::stoi(words[1]);
+    for (const char* set : {"CapPrm", "CapEff"}) {
+      EXPECT_EQ(StatusField(worker, set), capabilities) << what << " " << set;
+    }
+    for (const char* set : {"CapInh", "CapBnd", "CapAmb"}) {
+      EXPECT_EQ(StatusField(worker, set), "0000000000000000") << what << " " << set;
+    }
+    EXPECT_EQ(StatusField(worker, "Seccomp"), "2");
+    EXPECT_EQ(StatusField(worker, "NoNewPrivs"), "1");
+    EXPECT_THAT(StatusField(worker, "Uid"), testing::Not(StartsWith("0")));
   }
 }
 

@@ -45,12 +45,14 @@ constexpr Attack kAttacks[] = {
        const open_how how = {O_RDONLY, 0, 0};
        return RawCall(__NR_openat2, c.host_directory, Address("secret"), Address(&how),
                       sizeof(how));
-     }},
+     },
+     "ENOENT"},
     {"fstatat_passwd", "EACCES",
      [](Context&) {
        struct stat result = {};
        return Outcome(fstatat(AT_FDCWD, "/etc/passwd", &result, 0));
-     }},
+     },
+     "ENOENT"},
     {"stat_passwd", "SIGSYS",
      [](Context&) {
        struct stat result = {};
@@ -60,7 +62,8 @@ constexpr Attack kAttacks[] = {
      [](Context&) {
        struct statx result = {};
        return RawCall(__NR_statx, AT_FDCWD, Address("/etc/passwd"), 0, STATX_ALL, Address(&result));
-     }},
+     },
+     "ENOENT"},
     {"access_passwd", "SIGSYS",
      [](Context&) { return RawCall(__NR_access, Address("/etc/passwd"), R_OK); }},
     {"readlink_self", "SIGSYS",
@@ -72,14 +75,17 @@ constexpr Attack kAttacks[] = {
      [](Context& c) {
        char entries[1024] = {};
        return RawCall(__NR_getdents64, c.host_directory, Address(entries), sizeof(entries));
-     }},
+     },
+     "ok"},
     {"unlinkat_inside_directory", "SIGSYS",
-     [](Context& c) { return RawCall(__NR_unlinkat, c.host_directory, Address("secret"), 0); }},
+     [](Context& c) { return RawCall(__NR_unlinkat, c.host_directory, Address("secret"), 0); },
+     "ENOENT"},
     {"renameat_inside_directory", "SIGSYS",
      [](Context& c) {
        return RawCall(__NR_renameat2, c.host_directory, Address("secret"), c.host_directory,
                       Address("stolen"), 0);
-     }},
+     },
+     "ENOENT"},
     {"linkat_passed_file", "SIGSYS",
      [](Context& c) {
        return RawCall(__NR_linkat, c.file_to_read, Address(""), c.host_directory, Address("linked"),
@@ -88,24 +94,27 @@ constexpr Attack kAttacks[] = {
     {"symlinkat_inside_directory", "SIGSYS",
      [](Context& c) {
        return RawCall(__NR_symlinkat, Address("/etc/passwd"), c.host_directory, Address("link"));
-     }},
+     },
+     "ok"},
     {"mkdirat_inside_directory", "SIGSYS",
-     [](Context& c) { return RawCall(__NR_mkdirat, c.host_directory, Address("d"), 0700); }},
+     [](Context& c) { return RawCall(__NR_mkdirat, c.host_directory, Address("d"), 0700); }, "ok"},
     {"mknodat_device", "SIGSYS",
      [](Context& c) {
        return RawCall(__NR_mknodat, c.host_directory, Address("sda"), S_IFBLK | 0600, 0x800);
-     }},
+     },
+     "EACCES"},
     {"fchdir_to_directory", "SIGSYS",
      [](Context& c) { return RawCall(__NR_fchdir, c.host_directory); }},
     {"chroot_dot", "SIGSYS", [](Context&) { return RawCall(__NR_chroot, Address(".")); }},
     {"fchmod_passed_file", "SIGSYS",
-     [](Context& c) { return RawCall(__NR_fchmod, c.file_to_write, 04777); }},
+     [](Context& c) { return RawCall(__NR_fchmod, c.file_to_write, 04777); }, "ok"},
     {"fchown_passed_file", "SIGSYS",
-     [](Context& c) { return RawCall(__NR_fchown, c.file_to_write, 0, 0); }},
+     [](Context& c) { return RawCall(__NR_fchown, c.file_to_write, 0, 0); }, "ok"},
     {"fsetxattr_passed_file", "SIGSYS",
      [](Context& c) {
        return RawCall(__NR_fsetxattr, c.file_to_write, Address("user.x"), Address("y"), 1, 0);
-     }},
+     },
+     "ok"},
     {"flock_passed_file", "SIGSYS",
      [](Context& c) { return RawCall(__NR_flock, c.file_to_read, 2); }},
     {"lease_passed_file", "SIGSYS",
@@ -119,7 +128,7 @@ constexpr Attack kAttacks[] = {
     {"write_to_file_passed_for_reading", "EBADF",
      [](Context& c) { return Outcome(write(c.file_to_read, "x", 1)); }},
     {"truncate_file_passed_for_reading", "SIGSYS",
-     [](Context& c) { return Outcome(ftruncate(c.file_to_read, 0)); }},
+     [](Context& c) { return Outcome(ftruncate(c.file_to_read, 0)); }, "EINVAL"},
     {"copy_between_files", "SIGSYS",
      [](Context& c) {
        return RawCall(__NR_copy_file_range, c.file_to_read, 0, c.file_to_write, 0, 5, 0);

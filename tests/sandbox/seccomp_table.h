@@ -11,8 +11,8 @@ namespace holkas {
 
 // What a seccomp program answers, by evaluation: for each number from 0 to 1023 of x86-64 with each
 // of some hundred patterns of arguments, for i386's entry and for x32's numbers. Numbers that are
-// always killed are left out. seccomp_table.txt is this text for the program of the workers;
-// print_seccomp_table writes it.
+// always killed are left out. seccomp_table.txt is this text for the program of the workers, two
+// others beside it are for those with a store; print_seccomp_table writes them.
 std::string RenderSeccompTable(absl::Span<const sock_filter> program);
 
 }  // namespace holkas

@@ -24,12 +24,27 @@
 namespace holkas {
 namespace {
 
-TEST(SeccompTable, IsTheCheckedInOne) {
+std::string CheckedIn(const std::string& name) {
   std::ostringstream table;
-  table << std::ifstream("tests/sandbox/seccomp_table.txt").rdbuf();
-  EXPECT_EQ(RenderSeccompTable(AssembleFilter(SyscallPolicy())), table.str())
+  table << std::ifstream("tests/sandbox/" + name).rdbuf();
+  return table.str();
+}
+
+TEST(SeccompTable, IsTheCheckedInOne) {
+  EXPECT_EQ(RenderSeccompTable(AssembleFilter(SyscallPolicy())), CheckedIn("seccomp_table.txt"))
       << "where the change is meant: bazel run //tests/sandbox:print_seccomp_table > "
          "tests/sandbox/seccomp_table.txt";
+}
+
+TEST(SeccompTable, OfWorkersWithAStoreIsTheCheckedInOne) {
+  EXPECT_EQ(RenderSeccompTable(AssembleFilter(StoreReaderSyscallPolicy())),
+            CheckedIn("seccomp_table_store_reader.txt"))
+      << "where the change is meant: bazel run //tests/sandbox:print_seccomp_table store_reader > "
+         "tests/sandbox/seccomp_table_store_reader.txt";
+  EXPECT_EQ(RenderSeccompTable(AssembleFilter(StoreWriterSyscallPolicy())),
+            CheckedIn("seccomp_table_store_writer.txt"))
+      << "where the change is meant: bazel run //tests/sandbox:print_seccomp_table store_writer > "
+         "tests/sandbox/seccomp_table_store_writer.txt";
 }
 
 TEST(SeccompTable, KillsWhatAnEmptyPolicyDoesNotName) {
@@ -74,12 +89,16 @@ TEST(SeccompTable, LongPolicyIsEvaluatedAsAShortOne) {
 }
 
 TEST(SyscallPolicy, KeepsRowsOfANumberTogetherAndSaysWhoNeedsThem) {
-  std::set<int> seen;
-  int last = -1;
-  for (const SyscallRule& rule : SyscallPolicy()) {
-    EXPECT_TRUE(rule.number == last || seen.insert(rule.number).second) << rule.name;
-    EXPECT_STRNE(rule.needed_by, "") << rule.name;
-    last = rule.number;
+  const std::vector<SyscallRule> of_all(SyscallPolicy().begin(), SyscallPolicy().end());
+  for (const std::vector<SyscallRule>& policy :
+       {of_all, StoreReaderSyscallPolicy(), StoreWriterSyscallPolicy()}) {
+    std::set<int> seen;
+    int last = -1;
+    for (const SyscallRule& rule : policy) {
+      EXPECT_TRUE(rule.number == last || seen.insert(rule.number).second) << rule.name;
+      EXPECT_STRNE(rule.needed_by, "") << rule.name;
+      last = rule.number;
+    }
   }
 }
 

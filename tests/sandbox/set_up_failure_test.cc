@@ -100,6 +100,38 @@ TEST_P(SetUpFailure, WithoutAnyOtherCallOfTheSetUpNoWorkerIsMade) {
   }
 }
 
+std::string StartWithStore(As user, std::vector<std::string> arguments) {
+  arguments.push_back("start-with-store");
+  DriverProcess driver(user, arguments);
+  return driver.ReadLine();
+}
+
+TEST_P(SetUpFailure, WithoutAFailureAWorkerWithAStoreIsMade) {
+  EXPECT_EQ(StartWithStore(GetParam(), {}), "ready");
+}
+
+TEST_P(SetUpFailure, OfAnyStepGivesNoWorkerWithAStore) {
+  for (ConfineStep step : kSteps) {
+    EXPECT_NE(StartWithStore(GetParam(), {absl::StrCat("--fail-store=", ConfineStepName(step))}),
+              "ready")
+        << ConfineStepName(step);
+  }
+}
+
+TEST_P(SetUpFailure, WithoutACallOfTheStorageProfileNoWorkerWithAStoreIsMade) {
+  std::vector<int64_t> numbers = {__NR_open_tree, __NR_mount_setattr, __NR_landlock_add_rule,
+                                  __NR_setfsuid, __NR_setfsgid};
+  for (int64_t number : numbers) {
+    EXPECT_NE(StartWithStore(GetParam(), {Deny(number)}), "ready") << number;
+    EXPECT_THAT(Start(GetParam(), {Deny(number)}), StartsWith("tier 3 ")) << number;
+  }
+}
+
+TEST_P(SetUpFailure, WithoutNamespacesAWorkerWithAStoreIsRefusedAndSaysWhy) {
+  EXPECT_THAT(StartWithStore(GetParam(), {Deny(__NR_unshare)}),
+              HasSubstr("that takes namespaces and Landlock, and here is tier landlock"));
+}
+
 INSTANTIATE_TEST_SUITE_P(Users, SetUpFailure, testing::Values(As::kRoot, As::kNobody),
                          [](const auto& info) {
                            return info.param == As::kRoot ? "root" : "nobody";

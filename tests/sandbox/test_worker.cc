@@ -1,6 +1,7 @@
 // The worker of the sandbox tests: holkas-worker with hostile jobs, and with a way to make a step
-// of the set-up fail (`--zygote TIER [--fail STEP]`). Built from the same zygote, confinement and
-// job dispatch as the program that users run, which has neither.
+// of the set-up fail (`--zygote TIER [--storage USER] [--fail STEP | --fail-store STEP]`, the
+// latter of workers with a store alone). Built from the same zygote, confinement and job dispatch
+// as the program that users run, which has neither.
 
 #include <string.h>
 
@@ -37,7 +38,7 @@ absl::Status RunAttack(absl::string_view spec, FrameChannel& channel, ThreadPool
   }
   broker::ServiceFrame frame;
   ASSIGN_OR_RETURN(std::vector<UniqueFd> fds, channel.Receive(frame));
-  if (fds.size() != 4) {
+  if (fds.size() != 4 && fds.size() != 5) {
     return absl::InvalidArgumentError("no descriptors");
   }
   AttackContext context = {channel, pool};
@@ -45,12 +46,20 @@ absl::Status RunAttack(absl::string_view spec, FrameChannel& channel, ThreadPool
   context.file_to_write = fds[1].get();
   context.tcp_socket = fds[2].get();
   context.host_directory = fds[3].get();
+  if (fds.size() == 5) {
+    context.graph_root = fds[3].get();
+    context.run_root = fds[4].get();
+  }
   context.forbidden_port = Number(fields, "port");
   context.driver_pid = Number(fields, "pid");
   context.number = Number(fields, "number");
-  for (const Attack& attack : AllAttacks()) {
-    if (parts[0] == attack.name) {
-      return absl::UnknownError(attack.run(context));
+  for (const std::vector<Attack>& attacks :
+       {AllAttacks(), std::vector<Attack>(StoreAttacks().begin(), StoreAttacks().end()),
+        std::vector<Attack>(StoreReaderAttacks().begin(), StoreReaderAttacks().end())}) {
+    for (const Attack& attack : attacks) {
+      if (parts[0] == attack.name) {
+        return absl::UnknownError(attack.run(context));
+      }
     }
   }
   return absl::InvalidArgumentError("no such attack");
@@ -60,14 +69,16 @@ absl::Status RunAttack(absl::string_view spec, FrameChannel& channel, ThreadPool
 }  // namespace holkas
 
 int main(int argc, char** argv) {
-  holkas::ZygoteOptions options;
+  holkas::ZygoteOptions options = holkas::ParseZygoteArguments(argc, argv);
   options.jobs = {.attack = &holkas::RunAttack};
   if (argc >= 3) {
-    options.tier = holkas::ParseTier(argv[2]);
-  }
-  if (argc >= 5) {
-    holkas::failing_step = argv[4];
-    options.fail = &holkas::Fails;
+    const char* flag = argv[argc - 2];
+    const bool fails =
+        strcmp(flag, "--fail") == 0 || (strcmp(flag, "--fail-store") == 0 && options.storage);
+    if (fails) {
+      holkas::failing_step = argv[argc - 1];
+      options.fail = &holkas::Fails;
+    }
   }
   return holkas::RunZygote(options);
 }

@@ -31,8 +31,9 @@ class Broker {
     NewFile next;
   };
 
-  // A TCP socket connected to `host`:`port`, blocking mode.
-  // Errors: PERMISSION_DENIED (ADDRESS_DENIED); UNAVAILABLE (REGISTRY_UNAVAILABLE).
+  // A socket connected to `host`:`port`, or where a daemon has that name to its unix socket;
+  // blocking mode. Errors: PERMISSION_DENIED (ADDRESS_DENIED, DAEMON_DENIED); UNAVAILABLE
+  // (REGISTRY_UNAVAILABLE, DAEMON_UNAVAILABLE).
   virtual absl::StatusOr<UniqueFd> Connect(broker::Place place, broker::Purpose purpose,
                                            absl::string_view host, uint16_t port) = 0;
 
@@ -41,13 +42,27 @@ class Broker {
   // Errors: UNAUTHENTICATED (REGISTRY_UNAUTHORIZED); PERMISSION_DENIED (REALM_DENIED); UNAVAILABLE.
   virtual absl::StatusOr<std::string> Authorize(const broker::Authorize& question) = 0;
 
+  // The key of an encrypted layer.
+  // Errors: FAILED_PRECONDITION (KEY_MISSING, KEY_UNSUITABLE); INVALID_ARGUMENT (PASSWORD_MISSING,
+  // PASSWORD_WRONG).
+  virtual absl::StatusOr<broker::LayerKey> UnwrapKey(const broker::WrappedKeys& wrapped) = 0;
+
   // A regular file to read. `digest` is given for FILE_KIND_BLOB and FILE_KIND_MANIFEST alone.
   // Errors: NOT_FOUND; PERMISSION_DENIED where it is not a regular file.
   virtual absl::StatusOr<UniqueFd> OpenFile(broker::Place place, broker::FileKind kind,
                                             const std::optional<Digest>& digest) = 0;
 
+  // The file of that number, from 0, of a source that is one file or several (tarball:). Errors: as
+  // OpenFile.
+  virtual absl::StatusOr<UniqueFd> OpenNumberedFile(uint32_t index) = 0;
+
   // Whether the destination has the blob, whole.
   virtual absl::StatusOr<bool> HasBlob(const Digest& digest, int64_t size_bytes) = 0;
+
+  // A new unnamed file to write and to read back, for what does not fit into memory. It is gone
+  // with its last descriptor, and counts until the job's end. Errors: RESOURCE_EXHAUSTED
+  // (LIMIT_EXCEEDED, DISK_FULL).
+  virtual absl::StatusOr<UniqueFd> CreateSpool() = 0;
 
   // A new unnamed file at the destination. `size_bytes` -1: not known.
   virtual absl::StatusOr<NewFile> CreateFile(int64_t size_bytes) = 0;
@@ -65,6 +80,20 @@ class Broker {
   // Makes what was committed the destination's image. `file_id`: as in broker.Publish.
   // Errors: ABORTED where somebody else changed the layout meanwhile.
   virtual absl::Status Publish(uint32_t file_id) = 0;
+
+  // The directories of a store of containers/storage. Nothing is above them, and their mounts
+  // follow no symbolic link and open no device.
+  struct Storage {
+    UniqueFd graph_root;
+    UniqueFd run_root;
+  };
+  virtual absl::StatusOr<Storage> OpenStorage(broker::Place place) = 0;
+
+  // Marks the directory `path` below the graph root as opaque, with `trusted.overlay.opaque`: where
+  // the place's whiteout_form is WHITEOUT_FORM_OVERLAY. `path` is of any bytes, as the file system
+  // has it.
+  // Errors: NOT_FOUND; PERMISSION_DENIED (PATH_DENIED) where it is no directory of the store.
+  virtual absl::Status MarkOpaque(broker::Place place, absl::string_view path) = 0;
 
   // Tells the caller of a copy what happened. Blocks only while holkasd is slower than the worker.
   virtual absl::Status SendEvent(const v1::CopyResponse& event) = 0;

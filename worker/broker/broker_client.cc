@@ -31,15 +31,20 @@ class BrokerClient : public Broker {
   absl::StatusOr<UniqueFd> Connect(broker::Place place, broker::Purpose purpose,
                                    absl::string_view host, uint16_t port) override;
   absl::StatusOr<std::string> Authorize(const broker::Authorize& question) override;
+  absl::StatusOr<broker::LayerKey> UnwrapKey(const broker::WrappedKeys& wrapped) override;
   absl::StatusOr<UniqueFd> OpenFile(broker::Place place, broker::FileKind kind,
                                     const std::optional<Digest>& digest) override;
+  absl::StatusOr<UniqueFd> OpenNumberedFile(uint32_t index) override;
   absl::StatusOr<bool> HasBlob(const Digest& digest, int64_t size_bytes) override;
+  absl::StatusOr<UniqueFd> CreateSpool() override;
   absl::StatusOr<NewFile> CreateFile(int64_t size_bytes) override;
   absl::Status CommitFile(uint32_t file_id, broker::FileKind kind, const Digest& digest,
                           int64_t size_bytes) override;
   absl::Status DropFile(uint32_t file_id) override;
   absl::StatusOr<PublishLock> BeginPublish() override;
   absl::Status Publish(uint32_t file_id) override;
+  absl::StatusOr<Storage> OpenStorage(broker::Place place) override;
+  absl::Status MarkOpaque(broker::Place place, absl::string_view path) override;
   absl::Status SendEvent(const v1::CopyResponse& event) override;
   absl::Status SendTags(const v1::ListTagsResponse& tags) override;
   void Log(int severity, absl::string_view message) override;
@@ -158,6 +163,13 @@ absl::StatusOr<std::string> BrokerClient::Authorize(const broker::Authorize& que
   return std::move(*answer.reply.mutable_authorization());
 }
 
+absl::StatusOr<broker::LayerKey> BrokerClient::UnwrapKey(const broker::WrappedKeys& wrapped) {
+  broker::WorkerFrame frame;
+  *frame.mutable_unwrap_key() = wrapped;
+  ASSIGN_OR_RETURN(Answer answer, Call(std::move(frame), 0, 0));
+  return std::move(*answer.reply.mutable_layer_key());
+}
+
 absl::StatusOr<UniqueFd> BrokerClient::OpenFile(broker::Place place, broker::FileKind kind,
                                                 const std::optional<Digest>& digest) {
   broker::WorkerFrame frame;
@@ -170,12 +182,28 @@ absl::StatusOr<UniqueFd> BrokerClient::OpenFile(broker::Place place, broker::Fil
   return std::move(answer.fds[0]);
 }
 
+absl::StatusOr<UniqueFd> BrokerClient::OpenNumberedFile(uint32_t index) {
+  broker::WorkerFrame frame;
+  frame.mutable_open_file()->set_place(broker::PLACE_SOURCE);
+  frame.mutable_open_file()->set_kind(broker::FILE_KIND_ROOT);
+  frame.mutable_open_file()->set_index(index);
+  ASSIGN_OR_RETURN(Answer answer, Call(std::move(frame), 1, 1));
+  return std::move(answer.fds[0]);
+}
+
 absl::StatusOr<bool> BrokerClient::HasBlob(const Digest& digest, int64_t size_bytes) {
   broker::WorkerFrame frame;
   frame.mutable_has_blob()->set_digest(digest.ToString());
   frame.mutable_has_blob()->set_size_bytes(size_bytes);
   ASSIGN_OR_RETURN(Answer answer, Call(std::move(frame), 0, 0));
   return answer.reply.present();
+}
+
+absl::StatusOr<UniqueFd> BrokerClient::CreateSpool() {
+  broker::WorkerFrame frame;
+  frame.mutable_create_spool();
+  ASSIGN_OR_RETURN(Answer answer, Call(std::move(frame), 1, 1));
+  return std::move(answer.fds[0]);
 }
 
 absl::StatusOr<Broker::NewFile> BrokerClient::CreateFile(int64_t size_bytes) {
@@ -219,6 +247,20 @@ absl::StatusOr<Broker::PublishLock> BrokerClient::BeginPublish() {
 absl::Status BrokerClient::Publish(uint32_t file_id) {
   broker::WorkerFrame frame;
   frame.mutable_publish()->set_file_id(file_id);
+  return Call(std::move(frame), 0, 0).status();
+}
+
+absl::StatusOr<Broker::Storage> BrokerClient::OpenStorage(broker::Place place) {
+  broker::WorkerFrame frame;
+  frame.mutable_open_storage()->set_place(place);
+  ASSIGN_OR_RETURN(Answer answer, Call(std::move(frame), 2, 2));
+  return Storage{std::move(answer.fds[0]), std::move(answer.fds[1])};
+}
+
+absl::Status BrokerClient::MarkOpaque(broker::Place place, absl::string_view path) {
+  broker::WorkerFrame frame;
+  frame.mutable_mark_opaque()->set_place(place);
+  frame.mutable_mark_opaque()->set_path(std::string(path));
   return Call(std::move(frame), 0, 0).status();
 }
 

@@ -40,6 +40,10 @@ absl::StatusOr<std::string> NameOf(FakeBroker::Kind place, broker::FileKind kind
   if (place == FakeBroker::Kind::kNone || by_digest != digest.has_value()) {
     return Violation("a file that cannot be");
   }
+  if (place == FakeBroker::Kind::kFile) {
+    return kind == broker::FILE_KIND_ROOT ? absl::StatusOr<std::string>("")
+                                          : Violation("a file of an archive");
+  }
   if (kind == broker::FILE_KIND_ROOT) {
     return std::string(oci ? "index.json" : "manifest.json");
   }
@@ -88,6 +92,9 @@ bool IsContent(const std::string& path, const Digest& digest, int64_t size_bytes
 // Whether the destination may be written to: missing, empty, or of its kind already.
 absl::Status CheckDestination(const FakeBroker::Directory& directory) {
   std::error_code code;
+  if (directory.kind == FakeBroker::Kind::kFile) {
+    return absl::OkStatus();
+  }
   if (!fs::exists(directory.path, code) || fs::is_empty(directory.path, code)) {
     return FromCode(code.value() == ENOENT ? std::error_code() : code, directory.path);
   }
@@ -132,6 +139,23 @@ void FakeBroker::set_authorize(
     std::function<absl::StatusOr<std::string>(const broker::Authorize& question)> authorize) {
   absl::MutexLock lock(&mutex_);
   authorize_ = std::move(authorize);
+}
+
+void FakeBroker::set_unwrap_key(
+    std::function<absl::StatusOr<broker::LayerKey>(const broker::WrappedKeys& wrapped)> unwrap) {
+  absl::MutexLock lock(&mutex_);
+  unwrap_key_ = std::move(unwrap);
+}
+
+void FakeBroker::set_stores(Store source, Store destination) {
+  absl::MutexLock lock(&mutex_);
+  source_store_ = std::move(source);
+  destination_store_ = std::move(destination);
+}
+
+std::vector<std::string> FakeBroker::opaque_marks() const {
+  absl::MutexLock lock(&mutex_);
+  return opaque_marks_;
 }
 
 std::vector<v1::CopyResponse> FakeBroker::events() const {
@@ -227,6 +251,12 @@ absl::StatusOr<std::string> FakeBroker::Authorize(const broker::Authorize& quest
   return authorize_ ? authorize_(question) : absl::StatusOr<std::string>(std::string());
 }
 
+absl::StatusOr<broker::LayerKey> FakeBroker::UnwrapKey(const broker::WrappedKeys& wrapped) {
+  absl::MutexLock lock(&mutex_);
+  RETURN_IF_ERROR(Enter("UnwrapKey"));
+  return unwrap_key_ ? unwrap_key_(wrapped) : Violation("UnwrapKey without decryption keys");
+}
+
 absl::StatusOr<UniqueFd> FakeBroker::OpenFile(broker::Place place, broker::FileKind kind,
                                               const std::optional<Digest>& digest) {
   absl::MutexLock lock(&mutex_);
@@ -236,12 +266,26 @@ absl::StatusOr<UniqueFd> FakeBroker::OpenFile(broker::Place place, broker::FileK
   if (place == broker::PLACE_DESTINATION && committed_.count(name) > 0) {
     return OpenRegular(absl::StrCat(staging_, "/", name));
   }
-  return OpenRegular(absl::StrCat(directory.path, "/", name));
+  return OpenRegular(name.empty() ? directory.path : absl::StrCat(directory.path, "/", name));
+}
+
+absl::StatusOr<UniqueFd> FakeBroker::OpenNumberedFile(uint32_t index) {
+  absl::MutexLock lock(&mutex_);
+  RETURN_IF_ERROR(Enter("OpenFile"));
+  if (source_.kind != Kind::kFile || index > source_.further_paths.size()) {
+    return Violation("a file of a number that the source has not");
+  }
+  return OpenRegular(index == 0 ? source_.path : source_.further_paths[index - 1]);
+}
+
+absl::Status FakeBroker::CheckHasBlobs() const {
+  return destination_.kind == Kind::kFile ? Violation("an archive has no blobs") : absl::OkStatus();
 }
 
 absl::StatusOr<bool> FakeBroker::HasBlob(const Digest& digest, int64_t size_bytes) {
   absl::MutexLock lock(&mutex_);
   RETURN_IF_ERROR(Enter("HasBlob"));
+  RETURN_IF_ERROR(CheckHasBlobs());
   RETURN_IF_ERROR(Stage());
   ASSIGN_OR_RETURN(std::string name, NameOf(destination_.kind, broker::FILE_KIND_BLOB, digest));
   if (committed_.count(name) > 0) {
@@ -260,6 +304,18 @@ absl::StatusOr<bool> FakeBroker::HasBlob(const Digest& digest, int64_t size_byte
   return true;
 }
 
+absl::StatusOr<UniqueFd> FakeBroker::CreateSpool() {
+  absl::MutexLock lock(&mutex_);
+  RETURN_IF_ERROR(Enter("CreateSpool"));
+  std::string name = absl::StrCat(fs::temp_directory_path().string(), "/spool-XXXXXX");
+  UniqueFd fd(mkostemp(name.data(), O_CLOEXEC));
+  if (!fd.valid()) {
+    return ErrnoError(errno, absl::StrCat("create ", name));
+  }
+  fs::remove(name);
+  return fd;
+}
+
 absl::StatusOr<Broker::NewFile> FakeBroker::CreateFile(int64_t) {
   absl::MutexLock lock(&mutex_);
   RETURN_IF_ERROR(Enter("CreateFile"));
@@ -271,6 +327,7 @@ absl::Status FakeBroker::CommitFile(uint32_t file_id, broker::FileKind kind, con
                                     int64_t size_bytes) {
   absl::MutexLock lock(&mutex_);
   RETURN_IF_ERROR(Enter("CommitFile"));
+  RETURN_IF_ERROR(CheckHasBlobs());
   auto found = writing_.find(file_id);
   if (found == writing_.end()) {
     return Violation("CommitFile of a file that is not being written");
@@ -331,7 +388,9 @@ absl::Status FakeBroker::Publish(uint32_t file_id) {
   absl::MutexLock lock(&mutex_);
   RETURN_IF_ERROR(Enter("Publish"));
   publishing_ = false;
-  RETURN_IF_ERROR(destination_.kind == Kind::kOci ? PublishOci(file_id) : PublishDir());
+  RETURN_IF_ERROR(destination_.kind == Kind::kOci    ? PublishOci(file_id)
+                  : destination_.kind == Kind::kFile ? PublishFile(file_id)
+                                                     : PublishDir());
   published_ = true;
   return absl::OkStatus();
 }
@@ -354,6 +413,16 @@ absl::Status FakeBroker::PublishOci(uint32_t file_id) {
   return FromCode(code, to);
 }
 
+absl::Status FakeBroker::PublishFile(uint32_t file_id) {
+  auto found = writing_.find(file_id);
+  if (found == writing_.end()) {
+    return Violation("Publish of a file that is not being written");
+  }
+  std::error_code code;
+  fs::rename(found->second, destination_.path, code);
+  return FromCode(code, destination_.path);
+}
+
 absl::Status FakeBroker::PublishDir() {
   if (committed_.count("manifest.json") == 0) {
     return Violation("Publish without a manifest");
@@ -367,6 +436,44 @@ absl::Status FakeBroker::PublishDir() {
   fs::remove_all(destination_.path, code);
   fs::rename(staging_, destination_.path, code);
   return FromCode(code, destination_.path);
+}
+
+const FakeBroker::Store* FakeBroker::StoreAt(broker::Place place) const {
+  const Store& store = place == broker::PLACE_SOURCE ? source_store_ : destination_store_;
+  return store.graph_root.empty() ? nullptr : &store;
+}
+
+absl::StatusOr<Broker::Storage> FakeBroker::OpenStorage(broker::Place place) {
+  absl::MutexLock lock(&mutex_);
+  RETURN_IF_ERROR(Enter("OpenStorage"));
+  const Store* store = StoreAt(place);
+  if (store == nullptr) {
+    return Violation("there is no store");
+  }
+  Storage storage;
+  storage.graph_root =
+      UniqueFd(open(store->graph_root.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  storage.run_root = UniqueFd(open(store->run_root.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!storage.graph_root.valid() || !storage.run_root.valid()) {
+    return ErrnoError(errno, "open storage");
+  }
+  return storage;
+}
+
+absl::Status FakeBroker::MarkOpaque(broker::Place place, absl::string_view path) {
+  absl::MutexLock lock(&mutex_);
+  RETURN_IF_ERROR(Enter("MarkOpaque"));
+  const Store* store = StoreAt(place);
+  if (store == nullptr) {
+    return Violation("there is no store");
+  }
+  std::error_code code;
+  if (!fs::is_directory(fs::symlink_status(absl::StrCat(store->graph_root, "/", path), code))) {
+    return MakeError(code ? absl::StatusCode::kNotFound : absl::StatusCode::kPermissionDenied,
+                     code ? "" : "PATH_DENIED", "mark a directory of the store: not a directory");
+  }
+  opaque_marks_.emplace_back(path);
+  return absl::OkStatus();
 }
 
 absl::Status FakeBroker::SendEvent(const v1::CopyResponse& event) {

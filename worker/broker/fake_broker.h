@@ -24,11 +24,19 @@ namespace holkas {
 // Thread-safe.
 class FakeBroker : public Broker {
  public:
-  enum class Kind { kNone, kOci, kDir };
-  // A layout or an image directory.
+  enum class Kind { kNone, kOci, kDir, kFile };
+  // A layout, an image directory or an archive, which may be replaced.
   struct Directory {
     Kind kind = Kind::kNone;
     std::string path;
+    // kFile: the files behind the first, for OpenNumberedFile.
+    std::vector<std::string> further_paths = {};
+  };
+
+  // The directories of a store; empty paths: none.
+  struct Store {
+    std::string graph_root;
+    std::string run_root;
   };
 
   FakeBroker(Directory source, Directory destination);
@@ -40,6 +48,11 @@ class FakeBroker : public Broker {
   // Answers Authorize. Without it there are no credentials.
   void set_authorize(
       std::function<absl::StatusOr<std::string>(const broker::Authorize& question)> authorize);
+  // Answers UnwrapKey. Without it the job has no decryption keys.
+  void set_unwrap_key(
+      std::function<absl::StatusOr<broker::LayerKey>(const broker::WrappedKeys& wrapped)> unwrap);
+  // What OpenStorage gives; directories that exist.
+  void set_stores(Store source, Store destination);
   // Asked before every call with its name (`Connect`, `CommitFile`...); an error is the answer.
   void set_fault(std::function<absl::Status(absl::string_view call)> fault);
 
@@ -51,31 +64,42 @@ class FakeBroker : public Broker {
   std::vector<std::string> log() const;
   // How often a call was made.
   int calls(absl::string_view call) const;
+  // What MarkOpaque was given, in order; it marks nothing, which takes root.
+  std::vector<std::string> opaque_marks() const;
   // Whether Publish succeeded.
   bool published() const;
 
   absl::StatusOr<UniqueFd> Connect(broker::Place place, broker::Purpose purpose,
                                    absl::string_view host, uint16_t port) override;
   absl::StatusOr<std::string> Authorize(const broker::Authorize& question) override;
+  absl::StatusOr<broker::LayerKey> UnwrapKey(const broker::WrappedKeys& wrapped) override;
   absl::StatusOr<UniqueFd> OpenFile(broker::Place place, broker::FileKind kind,
                                     const std::optional<Digest>& digest) override;
+  absl::StatusOr<UniqueFd> OpenNumberedFile(uint32_t index) override;
   absl::StatusOr<bool> HasBlob(const Digest& digest, int64_t size_bytes) override;
+  absl::StatusOr<UniqueFd> CreateSpool() override;
   absl::StatusOr<NewFile> CreateFile(int64_t size_bytes) override;
   absl::Status CommitFile(uint32_t file_id, broker::FileKind kind, const Digest& digest,
                           int64_t size_bytes) override;
   absl::Status DropFile(uint32_t file_id) override;
   absl::StatusOr<PublishLock> BeginPublish() override;
   absl::Status Publish(uint32_t file_id) override;
+  absl::StatusOr<Storage> OpenStorage(broker::Place place) override;
+  absl::Status MarkOpaque(broker::Place place, absl::string_view path) override;
   absl::Status SendEvent(const v1::CopyResponse& event) override;
   absl::Status SendTags(const v1::ListTagsResponse& tags) override;
   void Log(int severity, absl::string_view message) override;
 
  private:
+  // Null where there is none.
+  const Store* StoreAt(broker::Place place) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status Enter(absl::string_view call) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::Status CheckHasBlobs() const;
   // Makes the staging directory beside the destination, once.
   absl::Status Stage() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::StatusOr<NewFile> NewStagedFile() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status PublishOci(uint32_t file_id) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::Status PublishFile(uint32_t file_id) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status PublishDir() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const Directory source_;
@@ -84,7 +108,12 @@ class FakeBroker : public Broker {
   std::function<absl::Status(absl::string_view)> fault_ ABSL_GUARDED_BY(mutex_);
   std::function<absl::StatusOr<std::string>(const broker::Authorize&)> authorize_
       ABSL_GUARDED_BY(mutex_);
+  std::function<absl::StatusOr<broker::LayerKey>(const broker::WrappedKeys&)> unwrap_key_
+      ABSL_GUARDED_BY(mutex_);
   std::map<std::pair<std::string, uint16_t>, uint16_t> routes_ ABSL_GUARDED_BY(mutex_);
+  Store source_store_ ABSL_GUARDED_BY(mutex_);
+  Store destination_store_ ABSL_GUARDED_BY(mutex_);
+  std::vector<std::string> opaque_marks_ ABSL_GUARDED_BY(mutex_);
   std::map<std::string, int> calls_ ABSL_GUARDED_BY(mutex_);
   std::vector<v1::CopyResponse> events_ ABSL_GUARDED_BY(mutex_);
   std::vector<v1::ListTagsResponse> tags_ ABSL_GUARDED_BY(mutex_);

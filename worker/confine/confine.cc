@@ -20,6 +20,7 @@
 #include "proto/wire/unique_fd.h"
 #include "worker/confine/capabilities.h"
 #include "worker/confine/limits.h"
+#include "worker/confine/storage_profile.h"
 #include "worker/confine/syscall_policy.h"
 #include "worker/jobs/thread_pool.h"
 
@@ -33,18 +34,49 @@ absl::Status Reseed() {
   return absl::OkStatus();
 }
 
+// Out of the way of the numbers that the channel and the directories get.
+constexpr int kAbove = 64;
+
 // Standard error stays the zygote's until the filter closes, so that a failing step can be told.
-absl::Status CloseDescriptors(const ConfinePlan& plan, int channel) {
+absl::Status PlaceDescriptors(const ConfinePlan& plan, const WorkerStart& start) {
+  // Nothing less: where a worker has directories depends on it.
+  if (start.directories.empty() == plan.storage) {
+    return absl::InternalError("directories are for the storage profile, which has some");
+  }
   if (dup2(plan.dev_null, STDIN_FILENO) < 0 || dup2(plan.dev_null, STDOUT_FILENO) < 0) {
     return ErrnoError(errno, "open /dev/null as standard input and output");
   }
-  if (channel != kChannelFd && dup2(channel, kChannelFd) < 0) {
+  std::vector<UniqueFd> directories;
+  for (const WorkerDirectory& directory : start.directories) {
+    directories.emplace_back(fcntl(directory.fd, F_DUPFD_CLOEXEC, kAbove));
+    if (!directories.back().valid()) {
+      return ErrnoError(errno, "move a directory");
+    }
+  }
+  if (start.channel != kChannelFd && dup2(start.channel, kChannelFd) < 0) {
     return ErrnoError(errno, "move the channel");
+  }
+  int next = kChannelFd + 1;
+  for (const UniqueFd& directory : directories) {
+    if (dup2(directory.get(), next++) < 0) {
+      return ErrnoError(errno, "move a directory");
+    }
   }
   return absl::OkStatus();
 }
 
-absl::Status ChangeIdentity(unsigned uid) {
+// Whose files the worker makes, not what it may do: signals, for example, go by the user id.
+absl::Status MakeFilesAsRoot() {
+  syscall(__NR_setfsgid, 0);
+  syscall(__NR_setfsuid, 0);
+  // Both return the id before the call, and change nothing where it is none.
+  if (syscall(__NR_setfsgid, -1) != 0 || syscall(__NR_setfsuid, -1) != 0) {
+    return absl::InternalError("the worker cannot make files as root");
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ChangeIdentity(const ConfinePlan& plan, unsigned uid) {
   if (uid != 0) {
     // The raw calls: glibc's would go through all threads, of which there is one.
     if (syscall(__NR_setresgid, uid, uid, uid) != 0) {
@@ -54,10 +86,12 @@ absl::Status ChangeIdentity(unsigned uid) {
       return ErrnoError(errno, "setresuid");
     }
   }
-  if (geteuid() == 0 || getuid() == 0) {
+  // A plain user's worker of the storage profile is root of a user namespace that maps root to the
+  // user.
+  if ((geteuid() == 0 || getuid() == 0) && !(plan.storage && uid == 0)) {
     return absl::InternalError("the worker is still root");
   }
-  return absl::OkStatus();
+  return plan.storage ? MakeFilesAsRoot() : absl::OkStatus();
 }
 
 // After the change of identity, which takes the death signal back. The zygote may have died before
@@ -74,9 +108,9 @@ absl::Status DieWithZygote(const ConfinePlan& plan) {
   return absl::OkStatus();
 }
 
-// The last two doors: what is above the channel, the zygote's pidfd among it.
-absl::Status CloseAboveChannel() {
-  if (syscall(__NR_close_range, kChannelFd + 1, ~0u, 0) != 0) {
+// The last doors: what is above the channel and the directories, the zygote's pidfd among it.
+absl::Status CloseAbove(size_t directories) {
+  if (syscall(__NR_close_range, kChannelFd + 1 + static_cast<unsigned>(directories), ~0u, 0) != 0) {
     return ErrnoError(errno, "close_range");
   }
   return absl::OkStatus();
@@ -89,25 +123,51 @@ absl::Status ForbidNewPrivileges() {
   return absl::OkStatus();
 }
 
-absl::Status Landlock(const ConfinePlan& plan) {
-  if (plan.tier == v1::SANDBOX_TIER_SECCOMP) {
+absl::Status Landlock(const ConfinePlan& plan, const WorkerStart& start) {
+  if (plan.tier == v1::SANDBOX_TIER_SECCOMP && !plan.storage) {
     return absl::OkStatus();
   }
-  if (plan.landlock.abi == 0) {
-    return absl::InternalError("the kernel has no Landlock");
+  if (plan.landlock.abi < (plan.storage ? kStorageLandlockAbi : 1)) {
+    return absl::InternalError("the kernel has no Landlock, or too old a one");
   }
-  return RestrictByLandlock(plan.landlock);
+  std::vector<LandlockException> exceptions;
+  int next = kChannelFd + 1;
+  for (const WorkerDirectory& directory : start.directories) {
+    exceptions.push_back({next++, directory.writable ? kStoreWriteRights : kStoreReadRights});
+  }
+  RETURN_IF_ERROR(RestrictByLandlock(plan.landlock, exceptions));
+  return CloseAbove(0);
 }
 
-absl::Status CloseFilter(const ConfinePlan& plan) {
+Workload WorkloadOf(const WorkerStart& start) {
+  if (!start.directories.empty()) {
+    return Workload::kStorage;
+  }
+  return start.threads > 0 ? Workload::kCopy : Workload::kOneImage;
+}
+
+absl::Status DropCapabilities(const WorkerStart& start) {
+  if (start.directories.empty()) {
+    return KeepCapabilities({});
+  }
+  return start.writes_store() ? KeepCapabilities(kStoreWriterCapabilities)
+                              : KeepCapabilities(kStoreReaderCapabilities);
+}
+
+absl::Status CloseFilter(const ConfinePlan& plan, const WorkerStart& start) {
+  const std::vector<sock_filter>& filter =
+      plan.storage && !start.writes_store() ? plan.reader_filter : plan.filter;
+  if (filter.empty()) {
+    return absl::InternalError("there is no filter");
+  }
   // The zygote's standard error is left for /dev/null now, because the filter forbids it later, but
   // kept aside for a failure to be told.
   UniqueFd told(fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, kChannelFd + 1));
   if (!told.valid() || dup2(STDIN_FILENO, STDERR_FILENO) < 0) {
     return ErrnoError(errno, "open /dev/null as standard error");
   }
-  const sock_fprog program = {static_cast<uint16_t>(plan.filter.size()),
-                              const_cast<sock_filter*>(plan.filter.data())};
+  const sock_fprog program = {static_cast<uint16_t>(filter.size()),
+                              const_cast<sock_filter*>(filter.data())};
   if (syscall(__NR_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, &program) != 0) {
     const int error = errno;
     dup2(told.get(), STDERR_FILENO);
@@ -180,30 +240,33 @@ const char* ConfineStepName(ConfineStep step) {
   return "unknown";
 }
 
-absl::Status DetachFromZygote(const ConfinePlan& plan, int channel, unsigned uid) {
+absl::Status DetachFromZygote(const ConfinePlan& plan, const WorkerStart& start) {
   Steps steps(plan);
   RETURN_IF_ERROR(steps.Run(ConfineStep::kReseed, Reseed));
-  RETURN_IF_ERROR(steps.Run(ConfineStep::kIdentity, [&] { return ChangeIdentity(uid); }));
+  RETURN_IF_ERROR(
+      steps.Run(ConfineStep::kIdentity, [&] { return ChangeIdentity(plan, start.uid); }));
   RETURN_IF_ERROR(steps.Run(ConfineStep::kDieWithZygote, [&] { return DieWithZygote(plan); }));
   return steps.Run(ConfineStep::kDescriptors, [&]() -> absl::Status {
-    RETURN_IF_ERROR(CloseDescriptors(plan, channel));
-    return CloseAboveChannel();
+    RETURN_IF_ERROR(PlaceDescriptors(plan, start));
+    return CloseAbove(start.directories.size());
   });
 }
 
-absl::StatusOr<std::unique_ptr<ThreadPool>> Confine(const ConfinePlan& plan, int threads) {
+absl::StatusOr<std::unique_ptr<ThreadPool>> Confine(const ConfinePlan& plan,
+                                                    const WorkerStart& start) {
   Steps steps(plan);
   std::unique_ptr<ThreadPool> pool;
-  RETURN_IF_ERROR(steps.Run(ConfineStep::kLimits, [&] { return LimitResources(threads > 0); }));
-  RETURN_IF_ERROR(steps.Run(ConfineStep::kCapabilities, [] { return KeepCapabilities({}); }));
+  RETURN_IF_ERROR(
+      steps.Run(ConfineStep::kLimits, [&] { return LimitResources(WorkloadOf(start)); }));
+  RETURN_IF_ERROR(steps.Run(ConfineStep::kCapabilities, [&] { return DropCapabilities(start); }));
   RETURN_IF_ERROR(steps.Run(ConfineStep::kNoNewPrivileges, ForbidNewPrivileges));
-  RETURN_IF_ERROR(steps.Run(ConfineStep::kLandlock, [&] { return Landlock(plan); }));
+  RETURN_IF_ERROR(steps.Run(ConfineStep::kLandlock, [&] { return Landlock(plan, start); }));
   RETURN_IF_ERROR(steps.Run(ConfineStep::kThreads, [&]() -> absl::Status {
-    ASSIGN_OR_RETURN(pool, NewThreadPool(threads));
+    ASSIGN_OR_RETURN(pool, NewThreadPool(start.threads));
     return absl::OkStatus();
   }));
   RETURN_IF_ERROR(steps.Run(ConfineStep::kNoNewProcesses, ForbidNewProcesses));
-  RETURN_IF_ERROR(steps.Run(ConfineStep::kSeccomp, [&] { return CloseFilter(plan); }));
+  RETURN_IF_ERROR(steps.Run(ConfineStep::kSeccomp, [&] { return CloseFilter(plan, start); }));
   RETURN_IF_ERROR(steps.Run(ConfineStep::kSelfTest, SeeFilterWork));
   return pool;
 }

@@ -3,6 +3,7 @@
 
 #include <linux/filter.h>
 
+#include <algorithm>
 #include <memory>
 #include <vector>
 
@@ -22,11 +23,12 @@ enum class ConfineStep {
   kReseed,         // two workers must not share random numbers (OpenSSL tells forks by pid)
   kIdentity,       // a uid of its own where holkasd is root
   kDieWithZygote,  // killed by the kernel when the zygote ends
-  kDescriptors,    // the channel is 3, 0 to 2 are /dev/null, nothing else is open
+  kDescriptors,    // the channel is 3, 0 to 2 are /dev/null, nothing else is open; in the storage
+                   // profile the store's directories are, until kLandlock closes them
   kLimits,         // rlimits
-  kCapabilities,   // none
+  kCapabilities,   // none; in the storage profile those of storage_profile.h
   kNoNewPrivileges,
-  kLandlock,        // not one right
+  kLandlock,        // not one right; in the storage profile, but in the store's directories
   kThreads,         // the job's threads: they inherit all of the above
   kNoNewProcesses,  // RLIMIT_NPROC 0
   kSeccomp,         // on all threads at once
@@ -42,20 +44,48 @@ using FailStep = bool (*)(ConfineStep step);
 // What the zygote has ready for its workers.
 struct ConfinePlan {
   v1::SandboxTier tier = v1::SANDBOX_TIER_UNSPECIFIED;
+  // The storage profile: worker/confine/storage_profile.h.
+  bool storage = false;
   LandlockRights landlock;          // of abi 0 in tier S
   std::vector<sock_filter> filter;  // of SyscallPolicy
+  // In the storage profile, that of workers which write to no store; `filter` is the others'.
+  std::vector<sock_filter> reader_filter;
   int dev_null = -1;
   int zygote_pidfd = -1;  // readable once the zygote is gone
   FailStep fail = nullptr;
 };
 
-// The steps up to kDescriptors, in a new process. Its channel is at kChannelFd afterwards, and the
-// zygote's standard error remains open at 2 until Confine closes it. `uid`: 0 to keep the zygote's.
-absl::Status DetachFromZygote(const ConfinePlan& plan, int channel, unsigned uid);
+// A directory that a worker of the storage profile has rights in.
+struct WorkerDirectory {
+  int fd = -1;
+  bool writable = false;
+};
 
-// The other steps, for a job that has so many threads to move blobs: the result. Without any it
-// writes no file either. Standard error is /dev/null afterwards.
-absl::StatusOr<std::unique_ptr<ThreadPool>> Confine(const ConfinePlan& plan, int threads);
+// What a worker is begun with.
+struct WorkerStart {
+  int channel = -1;
+  // The stores' directories, in the storage profile alone.
+  std::vector<WorkerDirectory> directories;
+  // 0 to keep the zygote's. In the storage profile files are made as root of the user namespace all
+  // the same.
+  unsigned uid = 0;
+  // To move blobs. Without any the worker writes no file either, unless it has directories.
+  int threads = 0;
+
+  bool writes_store() const {
+    return std::any_of(directories.begin(), directories.end(),
+                       [](const WorkerDirectory& directory) { return directory.writable; });
+  }
+};
+
+// The steps up to kDescriptors, in a new process. Its channel is at kChannelFd afterwards, the
+// directories are behind it, and the zygote's standard error remains open at 2 until Confine closes
+// it.
+absl::Status DetachFromZygote(const ConfinePlan& plan, const WorkerStart& start);
+
+// The other steps: the job's threads. Standard error is /dev/null afterwards.
+absl::StatusOr<std::unique_ptr<ThreadPool>> Confine(const ConfinePlan& plan,
+                                                    const WorkerStart& start);
 
 }  // namespace holkas
 

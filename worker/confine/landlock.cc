@@ -20,7 +20,12 @@ struct RulesetAttributes {
   uint64_t handled_access_net;
   uint64_t scoped;
 };
+struct [[gnu::packed]] PathBeneath {
+  uint64_t allowed_access;
+  int32_t parent_fd;
+};
 constexpr unsigned kCreateRulesetVersion = 1u << 0;
+constexpr int kRulePathBeneath = 1;
 constexpr int kLastKnownAbi = 10;
 
 // How many rights there are from each ABI on, counted from the lowest bit.
@@ -76,10 +81,17 @@ LandlockRights ProbeLandlock() {
   return {};
 }
 
-absl::Status RestrictByLandlock(const LandlockRights& rights) {
+absl::Status RestrictByLandlock(const LandlockRights& rights,
+                                absl::Span<const LandlockException> exceptions) {
   const UniqueFd ruleset = CreateRuleset(rights);
   if (!ruleset.valid()) {
     return ErrnoError(errno, "landlock_create_ruleset");
+  }
+  for (const LandlockException& exception : exceptions) {
+    const PathBeneath rule = {exception.files & rights.files, exception.directory};
+    if (syscall(__NR_landlock_add_rule, ruleset.get(), kRulePathBeneath, &rule, 0) != 0) {
+      return ErrnoError(errno, "landlock_add_rule");
+    }
   }
   if (syscall(__NR_landlock_restrict_self, ruleset.get(), 0) != 0) {
     return ErrnoError(errno, "landlock_restrict_self");

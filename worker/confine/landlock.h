@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "absl/status/status.h"
+#include "absl/types/span.h"
 
 namespace holkas {
 
@@ -23,9 +24,16 @@ LandlockRights LandlockRightsOfAbi(int abi);
 // the best below that it accepts.
 LandlockRights ProbeLandlock();
 
-// Takes all of `rights` from the calling thread and from those that it makes later, for ever. Needs
-// no_new_privs.
-absl::Status RestrictByLandlock(const LandlockRights& rights);
+// A directory in which some rights are left, with all that is below it.
+struct LandlockException {
+  int directory = -1;
+  uint64_t files = 0;
+};
+
+// Takes all of `rights` from the calling thread and from those that it makes later, for ever, but
+// for the exceptions. Needs no_new_privs.
+absl::Status RestrictByLandlock(const LandlockRights& rights,
+                                absl::Span<const LandlockException> exceptions = {});
 
 }  // namespace holkas
 

@@ -33,12 +33,19 @@ constexpr Limit kAlways[] = {
 #endif
 };
 
-// One registry's image is described or deleted, or its repository's tags are listed: a few
-// connections, a few megabytes, no file.
+// One image is described or deleted, or its repository's tags are listed: a few connections, a few
+// megabytes, and the temporary file of an archive that is compressed.
 constexpr Limit kOneImage[] = {
     {RLIMIT_NOFILE, "nofile", 64},
-    {RLIMIT_FSIZE, "fsize", 0},
+    {RLIMIT_FSIZE, "fsize", rlim_t{64} << 30},
     {RLIMIT_CPU, "cpu", 60},
+};
+
+// As a copy, and directories down to a file, for each thread.
+constexpr Limit kStorage[] = {
+    {RLIMIT_NOFILE, "nofile", 512},
+    {RLIMIT_FSIZE, "fsize", rlim_t{1} << 40},
+    {RLIMIT_CPU, "cpu", 3600},
 };
 
 // Sixteen threads with two sockets or files each, and reuse of connections; no layer is larger than
@@ -70,9 +77,17 @@ absl::Status Set(const Limit (&limits)[kSize]) {
 
 }  // namespace
 
-absl::Status LimitResources(bool copies) {
+absl::Status LimitResources(Workload workload) {
   RETURN_IF_ERROR(Set(kAlways));
-  return copies ? Set(kCopy) : Set(kOneImage);
+  switch (workload) {
+    case Workload::kOneImage:
+      return Set(kOneImage);
+    case Workload::kCopy:
+      return Set(kCopy);
+    case Workload::kStorage:
+      return Set(kStorage);
+  }
+  return absl::InternalError("a workload without limits");
 }
 
 absl::Status ForbidNewProcesses() {

@@ -5,10 +5,17 @@
 
 namespace holkas {
 
+// What kind of job limits are for.
+enum class Workload {
+  kOneImage,  // copies nothing and writes no file
+  kCopy,
+  kStorage,  // has a store
+};
+
 // Sets the resource limits of a job: no core, no locked memory, no queues; few descriptors, and
-// memory, CPU time and size of files as a job needs that copies an image, or one that does not. All
-// but the number of processes, which ForbidNewProcesses sets once the job's threads exist.
-absl::Status LimitResources(bool copies);
+// memory, CPU time and size of files as such a job needs. All but the number of processes, which
+// ForbidNewProcesses sets once the job's threads exist.
+absl::Status LimitResources(Workload workload);
 
 // From here on no process and no thread can be made.
 absl::Status ForbidNewProcesses();

@@ -9,6 +9,8 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 
+#include <algorithm>
+
 namespace holkas {
 namespace {
 
@@ -59,6 +61,8 @@ constexpr SyscallRule kPolicy[] = {
     {CALL(read), kAllow, {}, "files, sockets"},
     {CALL(write), kAllow, {}, "files, sockets"},
     {CALL(lseek), kAllow, {}, "files: size, from the start again"},
+    {CALL(pread64), kAllow, {}, "archives: members, by several threads at once"},
+    {CALL(pwrite64), kAllow, {}, "archives: headers, when the size of their member is known"},
     {CALL(fstat), kAllow, {}, "files: size (by confine/fstat.cc; glibc would use a path call)"},
     {CALL(close),
      kAllow,
@@ -136,10 +140,79 @@ constexpr SyscallRule kPolicy[] = {
     {CALL(rt_sigaction), EPERM, {}, "libcurl: SIGPIPE, which is ignored already"},
 };
 
+// What the storage profile has beside them, to read a store. Paths lead nowhere but into the store:
+// the root is empty, and the store's directories are roots of mounts above which there is nothing.
+// No link is followed there and no device opens (worker/zygote/tree_keeper.h), and Landlock allows
+// these directories alone.
+constexpr SyscallRule kStoreReading[] = {
+    {CALL(openat2), kAllow, {}, "store: files, never through a link"},
+    {CALL(newfstatat), kAllow, {}, "store: kinds, sizes, owners"},
+    {CALL(statx), kAllow, {}, "store: the same"},
+    {CALL(readlinkat), kAllow, {}, "store: targets of symbolic links"},
+    {CALL(getdents64), kAllow, {}, "store: names in a directory"},
+    {CALL(fgetxattr), kAllow, {}, "store: extended attributes of a file"},
+    {CALL(flistxattr), kAllow, {}, "store: extended attributes of a file"},
+    {CALL(pread64), kAllow, {}, "store: files"},
+    {CALL(fcntl), kAllow, {Is(1, F_GETFL)}, "libcurl: non-blocking sockets"},
+    {CALL(fcntl), kAllow, {Is(1, F_SETFL)}, "libcurl: non-blocking sockets"},
+    {CALL(fcntl), kAllow, {Is(1, F_GETFD)}, "libcurl"},
+    {CALL(fcntl), kAllow, {Is(1, F_SETFD)}, "libcurl: close-on-exec"},
+    {CALL(fcntl), kAllow, {Is(1, F_OFD_SETLK)}, "store: its locks, which podman heeds"},
+    {CALL(fcntl), kAllow, {Is(1, F_OFD_SETLKW)}, "store: its locks, which podman heeds"},
+    {CALL(fcntl), kAllow, {Is(1, F_DUPFD_CLOEXEC)}, "store: directories that are listed"},
+};
+
+// And to write one.
+constexpr SyscallRule kStoreWriting[] = {
+    // Entries of a layer, and the store's own files.
+    {CALL(mkdirat), kAllow, {}, "store: directories"},
+    {CALL(mknodat), kAllow, {}, "store: FIFOs, whiteouts; other devices take privilege"},
+    {CALL(symlinkat), kAllow, {}, "store: symbolic links"},
+    {CALL(linkat), kAllow, {Is(4, 0)}, "store: hard links"},
+    {CALL(unlinkat), kAllow, {}, "store: what an upper layer or a failure takes away"},
+    {CALL(renameat), kAllow, {}, "store: glibc's renameat2 without flags"},
+    {CALL(renameat2), kAllow, {}, "store: lists and layers take their names last"},
+    {CALL(pwrite64), kAllow, {}, "store: lock files"},
+    {CALL(ftruncate), kAllow, {}, "store: lock files, sparse files"},
+
+    // What a layer says of its entries.
+    {CALL(fchown), kAllow, {}, "store: owners"},
+    {CALL(fchownat), kAllow, {}, "store: owners of links, FIFOs and whiteouts"},
+    {CALL(fchmod), kAllow, {}, "store: modes"},
+    {CALL(fchmodat), kAllow, {}, "store: modes of FIFOs and whiteouts"},
+    {CALL(utimensat), kAllow, {}, "store: times"},
+    {CALL(fsetxattr), kAllow, {}, "store: user.*, security.capability"},
+
+    // What makes it last.
+    {CALL(fsync), kAllow, {}, "store: files, directories"},
+    {CALL(fdatasync), kAllow, {}, "store: files"},
+    {CALL(syncfs), kAllow, {}, "store: a whole layer at once"},
+};
+
 #undef CALL
+
+// `policy` with `more`, whose rows take the place of those of their numbers.
+std::vector<SyscallRule> With(absl::Span<const SyscallRule> policy,
+                              absl::Span<const SyscallRule> more) {
+  std::vector<SyscallRule> both;
+  for (const SyscallRule& rule : policy) {
+    if (std::none_of(more.begin(), more.end(),
+                     [&](const auto& other) { return other.number == rule.number; })) {
+      both.push_back(rule);
+    }
+  }
+  both.insert(both.end(), more.begin(), more.end());
+  return both;
+}
 
 }  // namespace
 
 absl::Span<const SyscallRule> SyscallPolicy() { return kPolicy; }
+
+std::vector<SyscallRule> StoreReaderSyscallPolicy() { return With(kPolicy, kStoreReading); }
+
+std::vector<SyscallRule> StoreWriterSyscallPolicy() {
+  return With(StoreReaderSyscallPolicy(), kStoreWriting);
+}
 
 }  // namespace holkas

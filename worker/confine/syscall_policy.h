@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstdint>
+#include <vector>
 
 #include "absl/types/span.h"
 
@@ -43,6 +44,11 @@ struct SyscallRule {
 
 // Everything that a confined worker can ask of the kernel. The one list; sorted by what it is for.
 absl::Span<const SyscallRule> SyscallPolicy();
+
+// The same for workers of the storage profile (storage_profile.h), which have more: those that
+// write to no store, and those that do.
+std::vector<SyscallRule> StoreReaderSyscallPolicy();
+std::vector<SyscallRule> StoreWriterSyscallPolicy();
 
 }  // namespace holkas
 

@@ -143,7 +143,7 @@ void HttpClient::SetTlsOptions(const HttpRequest& request) {
   curl_easy_setopt(easy_, CURLOPT_SSL_VERIFYHOST, tls.verify() ? 2L : 0L);
   curl_easy_setopt(easy_, CURLOPT_SSL_CTX_FUNCTION, &UseStore);
   curl_easy_setopt(easy_, CURLOPT_SSL_CTX_DATA, tls.store());
-  if (request.purpose == broker::PURPOSE_REGISTRY && tls.has_client_certificate()) {
+  if (request.purpose != broker::PURPOSE_REDIRECT && tls.has_client_certificate()) {
     SetBlob(easy_, CURLOPT_SSLCERT_BLOB, tls.client_certificate_pem());
     SetBlob(easy_, CURLOPT_SSLKEY_BLOB, tls.client_key_pem());
   }

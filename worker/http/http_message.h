@@ -26,7 +26,8 @@ struct HttpRequest {
   Url url;
   // Sent as they are. Host, Content-Length, Transfer-Encoding and User-Agent are added to them.
   std::vector<std::pair<std::string, std::string>> headers = {};
-  // Where the connection counts as the registry's own, its client certificate is presented.
+  // Where the connection counts as the registry's or daemon's own, the client certificate for it is
+  // presented.
   broker::Purpose purpose = broker::PURPOSE_REGISTRY;
   Body body = Body::kNone;
   absl::string_view bytes = {};    // outlives the exchange

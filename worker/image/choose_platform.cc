@@ -58,6 +58,21 @@ size_t RankOf(const ImageIndex::Entry& entry, const ImagePlatform& wanted,
   return variant == variants.end() ? no_fit : static_cast<size_t>(variant - variants.begin());
 }
 
+absl::Status NotFound(const Manifest& index, const ImagePlatform& wanted) {
+  const bool is_list = index.media_type() == kDockerListType;
+  return MakeError(absl::StatusCode::kNotFound, "PLATFORM_NOT_FOUND",
+                   absl::StrCat("no image found in ", is_list ? "manifest list" : "image index",
+                                " for architecture \"", absl::CHexEscape(wanted.architecture),
+                                "\", variant \"", absl::CHexEscape(wanted.variant), "\", OS \"",
+                                absl::CHexEscape(wanted.os), "\""));
+}
+
+bool IsFor(const ImageIndex::Entry& entry, const ImagePlatform& wanted) {
+  return entry.platform.has_value() && entry.platform->os == wanted.os &&
+         entry.platform->architecture == wanted.architecture &&
+         (wanted.variant.empty() || entry.platform->variant == wanted.variant);
+}
+
 }  // namespace
 
 absl::StatusOr<const ImageIndex::Entry*> ChoosePlatform(const Manifest& index,
@@ -75,13 +90,28 @@ absl::StatusOr<const ImageIndex::Entry*> ChoosePlatform(const Manifest& index,
     }
   }
   if (best == nullptr) {
-    return MakeError(absl::StatusCode::kNotFound, "PLATFORM_NOT_FOUND",
-                     absl::StrCat("no image found in ", is_list ? "manifest list" : "image index",
-                                  " for architecture \"", absl::CHexEscape(wanted.architecture),
-                                  "\", variant \"", absl::CHexEscape(wanted.variant), "\", OS \"",
-                                  absl::CHexEscape(wanted.os), "\""));
+    return NotFound(index, wanted);
   }
   return best;
+}
+
+absl::StatusOr<std::vector<const ImageIndex::Entry*>> ChoosePlatforms(
+    const Manifest& index, const std::vector<ImagePlatform>& wanted) {
+  const std::vector<ImageIndex::Entry>& entries = index.index().manifests;
+  for (const ImagePlatform& platform : wanted) {
+    if (std::none_of(entries.begin(), entries.end(),
+                     [&](const ImageIndex::Entry& entry) { return IsFor(entry, platform); })) {
+      return NotFound(index, platform);
+    }
+  }
+  std::vector<const ImageIndex::Entry*> chosen;
+  for (const ImageIndex::Entry& entry : entries) {
+    if (std::any_of(wanted.begin(), wanted.end(),
+                    [&](const ImagePlatform& platform) { return IsFor(entry, platform); })) {
+      chosen.push_back(&entry);
+    }
+  }
+  return chosen;
 }
 
 }  // namespace holkas

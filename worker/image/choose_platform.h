@@ -1,7 +1,10 @@
 #ifndef HOLKAS_WORKER_IMAGE_CHOOSE_PLATFORM_H_
 #define HOLKAS_WORKER_IMAGE_CHOOSE_PLATFORM_H_
 
+#include <vector>
+
 #include "absl/status/statusor.h"
+#include "worker/image/descriptor.h"
 #include "worker/image/manifest.h"
 
 namespace holkas {
@@ -16,6 +19,14 @@ namespace holkas {
 // Errors: NOT_FOUND (PLATFORM_NOT_FOUND).
 absl::StatusOr<const ImageIndex::Entry*> ChoosePlatform(const Manifest& index,
                                                         const ImagePlatform& wanted);
+
+// The entries of an index that are for any of the platforms, in its order: operating system and
+// architecture are equal, and the variant where one is wanted. Each platform has an entry.
+//
+// `index` is one (is_index()); it outlives the result.
+// Errors: NOT_FOUND (PLATFORM_NOT_FOUND).
+absl::StatusOr<std::vector<const ImageIndex::Entry*>> ChoosePlatforms(
+    const Manifest& index, const std::vector<ImagePlatform>& wanted);
 
 }  // namespace holkas
 

@@ -1,5 +1,6 @@
 #include "worker/image/choose_platform.h"
 
+#include <cstddef>
 #include <string>
 #include <vector>
 
@@ -108,6 +109,39 @@ TEST(ChoosePlatform, InADockerListAnEntryWithoutPlatformIsForNobody) {
   Manifest list = Index({{""}}, kDockerListType);
   EXPECT_THAT(ChoosePlatform(list, {"linux", "amd64", ""}),
               StatusIs(absl::StatusCode::kNotFound, testing::HasSubstr("in manifest list for")));
+}
+
+TEST(ChoosePlatforms, AllEntriesOfEachAreChosenInTheIndexesOrder) {
+  const Manifest index = Index({{"linux/arm/v7"},
+                                {"linux/amd64"},
+                                {""},
+                                {"linux/arm/v6"},
+                                {"linux/amd64", true},
+                                {"windows/amd64"}});
+  const auto numbers = [&](const std::vector<ImagePlatform>& wanted) {
+    std::vector<std::ptrdiff_t> found;
+    const auto chosen = *ChoosePlatforms(index, wanted);
+    for (const ImageIndex::Entry* entry : chosen) {
+      found.push_back(entry - index.index().manifests.data());
+    }
+    return found;
+  };
+  EXPECT_THAT(numbers({{"linux", "amd64", ""}}), testing::ElementsAre(1, 4));
+  // Without a variant all that there are.
+  EXPECT_THAT(numbers({{"linux", "arm", ""}}), testing::ElementsAre(0, 3));
+  EXPECT_THAT(numbers({{"windows", "amd64", ""}, {"linux", "arm", "v6"}}),
+              testing::ElementsAre(3, 5));
+  EXPECT_THAT(numbers({{"linux", "arm", ""}, {"linux", "arm", "v6"}}), testing::ElementsAre(0, 3));
+}
+
+TEST(ChoosePlatforms, OneThatIsNotThereIsNotFound) {
+  const Manifest index = Index({{"linux/arm/v7"}, {"linux/amd64"}, {""}});
+  const absl::Status status =
+      ChoosePlatforms(index, {{"linux", "amd64", ""}, {"linux", "arm", "v6"}}).status();
+  EXPECT_THAT(status, StatusIs(absl::StatusCode::kNotFound,
+                               "no image found in image index for architecture \"arm\", "
+                               "variant \"v6\", OS \"linux\""));
+  EXPECT_EQ(ErrorReason(status), "PLATFORM_NOT_FOUND");
 }
 
 }  // namespace

@@ -56,6 +56,14 @@ JsonObject DockerDescriptor(const Descriptor& descriptor) {
   return object;
 }
 
+Descriptor ConfigDescriptor(absl::string_view media_type, absl::string_view config) {
+  return {std::string(media_type),
+          Digest::Sha256Of(config),
+          static_cast<int64_t>(config.size()),
+          {},
+          {}};
+}
+
 absl::StatusOr<Manifest> ParseWritten(const JsonValue& root, absl::string_view media_type) {
   std::string bytes = root.Write();
   Digest digest = Digest::Sha256Of(bytes);
@@ -103,6 +111,9 @@ Descriptor NewDescriptor(const Descriptor& old, const std::map<Digest, Descripto
   descriptor.media_type = found->second.media_type;
   descriptor.digest = found->second.digest;
   descriptor.size_bytes = found->second.size_bytes;
+  for (const auto& [key, text] : found->second.annotations) {
+    descriptor.annotations.insert_or_assign(key, text);
+  }
   return descriptor;
 }
 
@@ -122,11 +133,7 @@ absl::StatusOr<ConvertedImage> ConvertToOci(const Manifest& image, absl::string_
   }
   ASSIGN_OR_RETURN(ImageConfig parsed, ImageConfig::Parse(config));
   std::string oci_config = parsed.ToOciJson();
-  Descriptor config_descriptor{std::string(kOciConfigType),
-                               Digest::Sha256Of(oci_config),
-                               static_cast<int64_t>(oci_config.size()),
-                               {},
-                               {}};
+  const Descriptor config_descriptor = ConfigDescriptor(kOciConfigType, oci_config);
   JsonArray layers;
   for (Descriptor layer : image.image().layers) {
     absl::string_view type;
@@ -171,6 +178,17 @@ absl::StatusOr<ConvertedImage> ConvertToDocker(const Manifest& image, absl::stri
                    WriteImage(kDockerManifestType, JsonValue(DockerDescriptor(config_descriptor)),
                               std::move(layers)));
   return ConvertedImage{std::move(manifest), std::string(config)};
+}
+
+absl::StatusOr<Manifest> WriteDockerManifest(absl::string_view config,
+                                             const std::vector<Descriptor>& layers) {
+  JsonArray layers_json;
+  for (const Descriptor& layer : layers) {
+    layers_json.emplace_back(DockerDescriptor(layer));
+  }
+  return WriteImage(kDockerManifestType,
+                    JsonValue(DockerDescriptor(ConfigDescriptor(kDockerConfigType, config))),
+                    std::move(layers_json));
 }
 
 absl::StatusOr<Manifest> ConvertIndexToOci(const Manifest& index,

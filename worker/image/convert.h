@@ -3,10 +3,12 @@
 
 #include <map>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "proto/wire/digest.h"
+#include "worker/image/descriptor.h"
 #include "worker/image/manifest.h"
 
 namespace holkas {
@@ -25,13 +27,17 @@ struct ConvertedImage {
   std::string config;
 };
 
-// `image` is one (not is_index()), `config` the verified bytes of its configuration. One that is
-// of the type already is returned unchanged.
+// `image` is one with a configuration (image()), `config` the verified bytes of its configuration.
+// One that is of the type already is returned unchanged.
 absl::StatusOr<ConvertedImage> ConvertToOci(const Manifest& image, absl::string_view config);
 absl::StatusOr<ConvertedImage> ConvertToDocker(const Manifest& image, absl::string_view config);
 
+// A manifest of Docker's schema 2 with the configuration and layers.
+absl::StatusOr<Manifest> WriteDockerManifest(absl::string_view config,
+                                             const std::vector<Descriptor>& layers);
+
 // `index` is one (is_index()). `converted`: by the digest of an old manifest, the descriptor of
-// what it became; an entry that is not in it stays as it is.
+// what it became, whose annotations are added; an entry that is not in it stays as it is.
 absl::StatusOr<Manifest> ConvertIndexToOci(const Manifest& index,
                                            const std::map<Digest, Descriptor>& converted);
 absl::StatusOr<Manifest> ConvertIndexToDocker(const Manifest& index,

@@ -1,5 +1,7 @@
 #include "worker/image/manifest.h"
 
+#include <algorithm>
+#include <cstdint>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -7,6 +9,7 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "proto/wire/error.h"
+#include "proto/wire/manifest_digest.h"
 #include "proto/wire/status_macros.h"
 #include "worker/image/descriptor_json.h"
 #include "worker/image/json_fields.h"
@@ -24,10 +27,13 @@ constexpr absl::string_view kKnownKeys[] = {
     "schemaVersion", "mediaType", "config",  "layers",     "manifests", "annotations",
     "artifactType",  "subject",   "history", "signatures", "fsLayers",
 };
+// And those of schema 1 alone.
+constexpr absl::string_view kSchema1Keys[] = {"name", "tag", "architecture"};
 
 constexpr absl::string_view kNotInImages[] = {"manifests", "history", "fsLayers", "signatures"};
 constexpr absl::string_view kNotInIndexes[] = {"config", "layers", "history", "fsLayers",
                                                "signatures"};
+constexpr absl::string_view kNotInSchema1[] = {"config", "layers", "manifests"};
 
 bool IsImageType(absl::string_view type) {
   return type == kOciManifestType || type == kDockerManifestType;
@@ -43,9 +49,8 @@ bool IsSchema1Type(absl::string_view type) {
 
 absl::Status Invalid(absl::string_view why) { return absl::InvalidArgumentError(why); }
 
-absl::Status Schema1Unsupported() {
-  return MakeError(absl::StatusCode::kUnimplemented, "MEDIA_TYPE_UNSUPPORTED",
-                   "Docker image manifest version 2, schema 1 is not supported");
+bool IsKnownType(absl::string_view type) {
+  return IsImageType(type) || IsIndexType(type) || IsSchema1Type(type);
 }
 
 // The type without parameters such as `; charset=utf-8`.
@@ -66,34 +71,43 @@ absl::StatusOr<absl::string_view> GuessType(const JsonValue& root) {
   return config_type == kDockerConfigType ? kDockerManifestType : kOciManifestType;
 }
 
+// Schema 1 has no type inside; one that is there says nothing of whether it is signed.
+absl::string_view Schema1TypeOf(const JsonValue& root) {
+  return FindField(root, "signatures") != nullptr ? kDockerSchema1SignedType : kDockerSchema1Type;
+}
+
+absl::Status Disagreement(absl::string_view outside, absl::string_view inside) {
+  return Invalid(absl::StrCat("the source says ", outside, ", \"mediaType\" says ", inside));
+}
+
 // The one type that source, field and content agree on.
 absl::StatusOr<std::string> TypeOf(const JsonValue& root, absl::string_view source_type) {
-  std::string outside = PlainType(source_type);
-  ASSIGN_OR_RETURN(std::string inside, GetString(root, "mediaType"));
-  ASSIGN_OR_RETURN(std::optional<int64_t> version, FindInt64(root, "schemaVersion"));
-  if (IsSchema1Type(outside) || version == 1) {
-    return Schema1Unsupported();
-  }
-  if (version != 2) {
-    return Invalid("\"schemaVersion\" is not 2");
-  }
-  bool outside_known = IsImageType(outside) || IsIndexType(outside);
-  if (!inside.empty() && !IsImageType(inside) && !IsIndexType(inside)) {
+  const std::string outside = PlainType(source_type);
+  ASSIGN_OR_RETURN(const std::string inside, GetString(root, "mediaType"));
+  ASSIGN_OR_RETURN(const std::optional<int64_t> version, FindInt64(root, "schemaVersion"));
+  if (!inside.empty() && !IsKnownType(inside)) {
     return MakeError(
         absl::StatusCode::kUnimplemented, "MEDIA_TYPE_UNSUPPORTED",
         absl::StrCat("media type \"", absl::CHexEscape(inside.substr(0, kMaxShownBytes)),
                      "\" is not supported"));
   }
-  if (outside_known && !inside.empty() && inside != outside) {
-    return Invalid(absl::StrCat("the source says ", outside, ", \"mediaType\" says ", inside));
+  const std::string& said = inside.empty() ? outside : inside;
+  const bool is_known = IsKnownType(said);
+  const bool is_schema1 = is_known ? IsSchema1Type(said) : version == 1;
+  if (version != (is_schema1 ? 1 : 2)) {
+    return Invalid(absl::StrCat("\"schemaVersion\" is not ", is_schema1 ? 1 : 2));
   }
-  if (!inside.empty()) {
-    return inside;
+  if (!inside.empty() && IsKnownType(outside) && inside != outside &&
+      !(is_schema1 && IsSchema1Type(outside))) {
+    return Disagreement(outside, inside);
   }
-  if (outside_known) {
-    return outside;
+  if (is_schema1) {
+    return std::string(Schema1TypeOf(root));
   }
-  ASSIGN_OR_RETURN(absl::string_view guess, GuessType(root));
+  if (is_known) {
+    return said;
+  }
+  ASSIGN_OR_RETURN(const absl::string_view guess, GuessType(root));
   return std::string(guess);
 }
 
@@ -162,18 +176,45 @@ absl::StatusOr<ImageIndex> ParseIndex(const JsonValue& root) {
   return index;
 }
 
-using Body = std::variant<ImageManifest, ImageIndex>;
+// Whether the payload of a signed manifest, which its digest is that of, says the same.
+absl::Status CheckPayload(const JsonValue& root, absl::string_view bytes) {
+  const absl::StatusOr<std::string> payload = ManifestPayload(bytes);
+  if (!payload.ok()) {
+    return Invalid(payload.status().message());
+  }
+  absl::StatusOr<JsonValue> signed_root = ParseStrictJson(*payload);
+  RETURN_IF_ERROR(WithContext(signed_root.status(), "payload"));
+  JsonValue unsigned_root = root;
+  JsonObject& members = *unsigned_root.object();
+  members.erase(std::remove_if(members.begin(), members.end(),
+                               [](const JsonMember& member) { return member.key == "signatures"; }),
+                members.end());
+  return unsigned_root.Write() == signed_root->Write()
+             ? absl::OkStatus()
+             : Invalid("ambiguous: what is signed differs from the manifest");
+}
 
-absl::StatusOr<Body> ParseBody(const JsonValue& root, std::string& media_type) {
+using Body = std::variant<ImageManifest, ImageIndex, Schema1Manifest>;
+
+absl::StatusOr<Body> ParseBody(const JsonValue& root, RawManifest& raw) {
   RETURN_IF_ERROR(CheckKeyCase(root, kKnownKeys));
-  ASSIGN_OR_RETURN(media_type, TypeOf(root, media_type));
+  ASSIGN_OR_RETURN(raw.media_type, TypeOf(root, raw.media_type));
+  if (IsSchema1Type(raw.media_type)) {
+    RETURN_IF_ERROR(CheckKeyCase(root, kSchema1Keys));
+    RETURN_IF_ERROR(CheckFields(root, raw.media_type, kNotInSchema1));
+    if (raw.media_type == kDockerSchema1SignedType) {
+      RETURN_IF_ERROR(CheckPayload(root, raw.bytes));
+    }
+    ASSIGN_OR_RETURN(Schema1Manifest image, ParseSchema1(root));
+    return Body(std::move(image));
+  }
   RETURN_IF_ERROR(CheckSubject(root));
-  if (IsIndexType(media_type)) {
-    RETURN_IF_ERROR(CheckFields(root, media_type, kNotInIndexes));
+  if (IsIndexType(raw.media_type)) {
+    RETURN_IF_ERROR(CheckFields(root, raw.media_type, kNotInIndexes));
     ASSIGN_OR_RETURN(ImageIndex index, ParseIndex(root));
     return Body(std::move(index));
   }
-  RETURN_IF_ERROR(CheckFields(root, media_type, kNotInImages));
+  RETURN_IF_ERROR(CheckFields(root, raw.media_type, kNotInImages));
   ASSIGN_OR_RETURN(ImageManifest image, ParseImage(root));
   return Body(std::move(image));
 }
@@ -187,7 +228,7 @@ absl::StatusOr<Manifest> Manifest::Parse(RawManifest raw) {
   }
   absl::StatusOr<JsonValue> root = ParseStrictJson(raw.bytes);
   absl::StatusOr<Body> body =
-      root.ok() ? ParseBody(*root, raw.media_type) : absl::StatusOr<Body>(root.status());
+      root.ok() ? ParseBody(*root, raw) : absl::StatusOr<Body>(root.status());
   if (!body.ok() && body.status().code() == absl::StatusCode::kInvalidArgument) {
     return MakeError(absl::StatusCode::kFailedPrecondition, "INVALID_MANIFEST",
                      absl::StrCat(where, ": ", body.status().message()));

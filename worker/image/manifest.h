@@ -1,7 +1,6 @@
 #ifndef HOLKAS_WORKER_IMAGE_MANIFEST_H_
 #define HOLKAS_WORKER_IMAGE_MANIFEST_H_
 
-#include <cstdint>
 #include <optional>
 #include <string>
 #include <utility>
@@ -12,18 +11,10 @@
 #include "absl/strings/string_view.h"
 #include "proto/wire/digest.h"
 #include "worker/image/descriptor.h"
+#include "worker/image/manifest_limits.h"
+#include "worker/image/schema1_manifest.h"
 
 namespace holkas {
-
-// A manifest is never larger than this, whatever its source (OCI distribution-spec asks registries
-// to take 4 MiB).
-inline constexpr int64_t kMaxManifestBytes = 4 << 20;
-// A configuration is never larger than this.
-inline constexpr int64_t kMaxConfigBytes = 4 << 20;
-// An image never has more layers than this.
-inline constexpr size_t kMaxLayers = 1000;
-// An index never lists more images than this.
-inline constexpr size_t kMaxIndexEntries = 10000;
 
 // Docker schema 2 or OCI image manifest.
 struct ImageManifest {
@@ -41,8 +32,8 @@ struct ImageIndex {
   std::vector<Entry> manifests;
 };
 
-// A manifest as it came, whatever it says: its exact bytes, their digest, and what the source said
-// of their type.
+// A manifest as it came, whatever it says: its exact bytes, its digest (of a signed one that of its
+// payload, proto/wire/manifest_digest.h), and what the source said of its type.
 struct RawManifest {
   std::string bytes;
   Digest digest;
@@ -54,8 +45,10 @@ class Manifest {
  public:
   // Parses strictly: valid UTF-8 JSON, at most 64 deep, no duplicate key and no key that differs
   // from a known one in case alone; fields of one type only (CVE-2021-41190); the type inside
-  // agrees with the type that the source gave. Errors: FAILED_PRECONDITION (INVALID_MANIFEST);
-  // UNIMPLEMENTED (MEDIA_TYPE_UNSUPPORTED) for schema 1; RESOURCE_EXHAUSTED (LIMIT_EXCEEDED) for
+  // agrees with the type that the source gave, where the two types of schema 1 are one. A signed
+  // manifest says the same as the payload that its digest is that of; its signatures are not
+  // verified. Errors: FAILED_PRECONDITION (INVALID_MANIFEST); UNIMPLEMENTED
+  // (MEDIA_TYPE_UNSUPPORTED) for a type that is not known; RESOURCE_EXHAUSTED (LIMIT_EXCEEDED) for
   // too many bytes, layers or entries.
   static absl::StatusOr<Manifest> Parse(RawManifest raw);
 
@@ -64,19 +57,23 @@ class Manifest {
   // Never empty.
   const std::string& media_type() const { return raw_.media_type; }
 
+  // One of three: an index, an image of schema 1, any other image.
   bool is_index() const { return std::holds_alternative<ImageIndex>(body_); }
-  // Only where is_index() says so.
+  bool is_schema1() const { return std::holds_alternative<Schema1Manifest>(body_); }
+  // Each only where it is that.
   const ImageIndex& index() const { return std::get<ImageIndex>(body_); }
+  const Schema1Manifest& schema1() const { return std::get<Schema1Manifest>(body_); }
   const ImageManifest& image() const { return std::get<ImageManifest>(body_); }
 
   Descriptor ToDescriptor() const;
 
  private:
-  Manifest(RawManifest raw, std::variant<ImageManifest, ImageIndex> body)
-      : raw_(std::move(raw)), body_(std::move(body)) {}
+  using Body = std::variant<ImageManifest, ImageIndex, Schema1Manifest>;
+
+  Manifest(RawManifest raw, Body body) : raw_(std::move(raw)), body_(std::move(body)) {}
 
   RawManifest raw_;
-  std::variant<ImageManifest, ImageIndex> body_;
+  Body body_;
 };
 
 }  // namespace holkas

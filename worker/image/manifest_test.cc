@@ -5,6 +5,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/ascii.h"
+#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "gmock/gmock.h"
@@ -51,6 +52,38 @@ std::string IndexMembers() {
       Entry(kOciManifestType, R"(,"platform":{"os":"linux","architecture":"arm","variant":"v7"})"),
       ",", Entry(kOciManifestType), "]");
 }
+
+constexpr char kId[] = "1111111111111111111111111111111111111111111111111111111111111111";
+
+std::string Schema1Members() {
+  return absl::StrCat(R"("name":"n","tag":"t","architecture":"arm","fsLayers":[{"blobSum":")",
+                      kDigest, R"("}],"history":[{"v1Compatibility":"{\"id\":\")", kId,
+                      R"(\"}"}])");
+}
+
+std::string Schema1Json(absl::string_view members) {
+  return absl::StrCat(R"({"schemaVersion":1,)", members, "}");
+}
+
+// `manifest` with a signature that says that `payload` is signed: its first bytes are the
+// manifest's.
+std::string Signed(const std::string& manifest, const std::string& payload) {
+  size_t common = 0;
+  while (common < manifest.size() - 1 && common < payload.size() &&
+         manifest[common] == payload[common]) {
+    ++common;
+  }
+  std::string tail;
+  absl::WebSafeBase64Escape(payload.substr(common), &tail);
+  std::string header;
+  absl::WebSafeBase64Escape(
+      absl::StrCat(R"({"formatLength":)", common, R"(,"formatTail":")", tail, "\"}"), &header);
+  return absl::StrCat(manifest.substr(0, manifest.size() - 1),
+                      R"(,"signatures":[{"header":{"jwk":{"kty":"EC"},"alg":"ES256"},)",
+                      R"("signature":"AAAA","protected":")", header, "\"}]}");
+}
+
+std::string Signed(const std::string& manifest) { return Signed(manifest, manifest); }
 
 absl::StatusOr<Manifest> Parse(const std::string& bytes, absl::string_view media_type = "") {
   return Manifest::Parse({bytes, Digest::Sha256Of(bytes), std::string(media_type)});
@@ -114,17 +147,48 @@ TEST(Manifest, ParametersOfTheSourcesTypeArePassedOver) {
       kOciManifestType);
 }
 
+// What a manifest of the type holds, without its type.
+std::string MembersOf(absl::string_view type) {
+  if (type == kOciManifestType || type == kDockerManifestType) {
+    return OciImageMembers();
+  }
+  return type == kOciIndexType || type == kDockerListType ? IndexMembers() : Schema1Members();
+}
+
+bool IsSchema1(absl::string_view type) {
+  return type == kDockerSchema1Type || type == kDockerSchema1SignedType;
+}
+
+constexpr absl::string_view kTypes[] = {kOciManifestType,    kOciIndexType,
+                                        kDockerManifestType, kDockerListType,
+                                        kDockerSchema1Type,  kDockerSchema1SignedType};
+
 TEST(Manifest, TypeInsideMustAgreeWithTheSource) {
-  const absl::string_view types[] = {kOciManifestType, kOciIndexType, kDockerManifestType,
-                                     kDockerListType};
-  for (absl::string_view outside : types) {
-    for (absl::string_view inside : types) {
-      bool is_index = inside == kOciIndexType || inside == kDockerListType;
-      std::string bytes = Json(TypeField(inside) + (is_index ? IndexMembers() : OciImageMembers()));
-      if (outside == inside) {
+  for (absl::string_view outside : kTypes) {
+    for (absl::string_view inside : kTypes) {
+      const std::string members = TypeField(inside) + MembersOf(inside);
+      const std::string bytes = IsSchema1(inside) ? Schema1Json(members) : Json(members);
+      if (outside == inside || (IsSchema1(outside) && IsSchema1(inside))) {
         EXPECT_OK(Parse(bytes, outside));
       } else {
         ExpectInvalid(bytes, outside, "the source says");
+      }
+    }
+  }
+}
+
+TEST(Manifest, ContentMustAgreeWithTheSource) {
+  for (absl::string_view outside : kTypes) {
+    for (absl::string_view content : kTypes) {
+      const std::string members = MembersOf(content);
+      const std::string bytes = IsSchema1(content) ? Schema1Json(members) : Json(members);
+      if (MembersOf(outside) == members) {
+        EXPECT_OK(Parse(bytes, outside));
+        EXPECT_OK(Parse(bytes));
+      } else {
+        EXPECT_THAT(Parse(bytes, outside).status(),
+                    StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("parse manifest")))
+            << outside << " " << content;
       }
     }
   }
@@ -142,16 +206,18 @@ TEST(Manifest, FieldsOfAnotherTypeAreRefusedInEveryCase) {
       {kDockerManifestType, DockerImageMembers(), {"manifests", "history", "fsLayers"}},
       {kOciIndexType, IndexMembers(), {"config", "layers", "history", "fsLayers"}},
       {kDockerListType, IndexMembers(), {"config", "layers", "history", "fsLayers"}},
+      {kDockerSchema1Type, Schema1Members(), {"config", "layers", "manifests"}},
   };
   for (const Mix& mix : mixes) {
+    const auto json = IsSchema1(mix.type) ? Schema1Json : Json;
     for (const std::string& key : mix.foreign) {
       for (const char* value : {"[]", "null", "{}", "1"}) {
         std::string more = absl::StrCat(",\"", key, "\":", value);
-        ExpectInvalid(Json(mix.members + more), mix.type, "ambiguous: \"" + key + "\"");
-        ExpectInvalid(Json(TypeField(mix.type) + mix.members + more), "", "ambiguous");
+        ExpectInvalid(json(mix.members + more), mix.type, "ambiguous: \"" + key + "\"");
+        ExpectInvalid(json(TypeField(mix.type) + mix.members + more), "", "ambiguous");
       }
       std::string upper = absl::StrCat(",\"", absl::AsciiStrToUpper(key), "\":[]");
-      ExpectInvalid(Json(mix.members + upper), mix.type, "in case alone");
+      ExpectInvalid(json(mix.members + upper), mix.type, "in case alone");
     }
   }
 }
@@ -180,6 +246,7 @@ TEST(Manifest, MalformedOnesAreRefused) {
   ExpectInvalid("{}", "", "\"schemaVersion\" is not 2");
   ExpectInvalid(R"({"schemaVersion":"2"})", "", "\"schemaVersion\" is not");
   ExpectInvalid(R"({"schemaVersion":3})", "", "\"schemaVersion\" is not 2");
+  ExpectInvalid(R"({"schemaVersion":2})", kDockerSchema1Type, "\"schemaVersion\" is not 1");
   ExpectInvalid(Json(R"("layers":[])"), "", "neither an image manifest nor an index");
   ExpectInvalid(Json(R"("layers":[])"), kOciManifestType, "\"config\" is missing");
   ExpectInvalid(Json(R"("config":[])"), kOciManifestType, "config");
@@ -195,14 +262,43 @@ TEST(Manifest, MalformedOnesAreRefused) {
   ExpectInvalid(traversal, kOciManifestType, "invalid digest");
 }
 
-TEST(Manifest, Schema1IsUnimplemented) {
+TEST(Manifest, ReadsSchema1) {
   for (absl::string_view type :
-       {kDockerSchema1Type, kDockerSchema1SignedType, absl::string_view()}) {
-    absl::Status status =
-        Parse(R"({"schemaVersion":1,"name":"x","fsLayers":[],"history":[]})", type).status();
-    EXPECT_THAT(status, StatusIs(absl::StatusCode::kUnimplemented, HasSubstr("schema 1")));
-    EXPECT_EQ(ErrorReason(status), "MEDIA_TYPE_UNSUPPORTED");
+       {kDockerSchema1Type, kDockerSchema1SignedType, absl::string_view("text/plain")}) {
+    ASSERT_OK_AND_ASSIGN(Manifest manifest, Parse(Schema1Json(Schema1Members()), type));
+    EXPECT_TRUE(manifest.is_schema1());
+    EXPECT_FALSE(manifest.is_index());
+    // Whether it is signed is seen, whatever the source says.
+    EXPECT_EQ(manifest.media_type(), kDockerSchema1Type);
+    EXPECT_EQ(manifest.schema1().name, "n");
+    EXPECT_EQ(manifest.schema1().top().digest.ToString(), kDigest);
+    ASSERT_OK_AND_ASSIGN(manifest, Parse(Signed(Schema1Json(Schema1Members())), type));
+    EXPECT_EQ(manifest.media_type(), kDockerSchema1SignedType);
   }
+}
+
+// What the digest is that of must be what is read.
+TEST(Manifest, SignedPayloadMustSayTheSame) {
+  const std::string manifest = Schema1Json(Schema1Members());
+  EXPECT_OK(Parse(Signed(manifest)));
+  for (const std::string& payload :
+       {absl::StrReplaceAll(manifest, {{R"("t")", R"("u")"}}),
+        absl::StrReplaceAll(manifest, {{"}]}", R"(}],"x":1})"}}),
+        absl::StrReplaceAll(manifest, {{R"("schemaVersion":1,)", ""}}),
+        absl::StrReplaceAll(manifest, {{R"("schemaVersion":1)", R"("schemaVersion":2)"}})}) {
+    ASSERT_NE(payload, manifest);
+    ExpectInvalid(Signed(manifest, payload), "", "ambiguous: what is signed differs");
+  }
+  ExpectInvalid(Signed(manifest, "x"), "", "payload: invalid JSON");
+  ExpectInvalid(Schema1Json(Schema1Members() + R"(,"signatures":[])"), "", "payload");
+  ExpectInvalid(Schema1Json(Schema1Members() + R"(,"signatures":{})"), "",
+                "error unmarshalling signatures");
+}
+
+TEST(Manifest, ChainOfSchema1IsChecked) {
+  ExpectInvalid(Schema1Json(R"("fsLayers":[],"history":[])"), kDockerSchema1Type,
+                "no FSLayers in manifest");
+  ExpectInvalid(Schema1Json(Schema1Members() + R"(,"Name":"x")"), "", "\"name\" in case alone");
 }
 
 TEST(Manifest, UnknownTypeInsideIsUnimplemented) {

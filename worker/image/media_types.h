@@ -20,6 +20,8 @@ inline constexpr absl::string_view kOciNondistributableLayerType =
     "application/vnd.oci.image.layer.nondistributable.v1.tar";
 inline constexpr absl::string_view kOciNondistributableLayerGzipType =
     "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip";
+inline constexpr absl::string_view kOciNondistributableLayerZstdType =
+    "application/vnd.oci.image.layer.nondistributable.v1.tar+zstd";
 
 inline constexpr absl::string_view kDockerManifestType =
     "application/vnd.docker.distribution.manifest.v2+json";

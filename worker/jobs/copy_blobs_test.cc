@@ -50,7 +50,7 @@ class CopyBlobsTest : public testing::Test {
   absl::Status Copy(int parallel = 3) {
     ASSIGN_OR_RETURN(const std::unique_ptr<ThreadPool> pool, NewThreadPool(parallel));
     ProgressReporter progress(broker_, /*omit_progress=*/true);
-    return CopyBlobs(from_, to_, plan_, parallel, *pool, progress);
+    return CopyBlobs(from_, to_, plan_, parallel, *pool, progress).status();
   }
 
   std::map<Digest, v1::BlobOutcome> Outcomes() const {

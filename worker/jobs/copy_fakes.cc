@@ -220,6 +220,10 @@ absl::Status FakeDestination::WriteManifest(const Manifest& manifest, bool is_to
 }
 
 absl::Status FakeDestination::Publish(const Manifest& top) {
+  if (on_publish != nullptr) {
+    RETURN_IF_ERROR(on_publish(top));
+  }
+  published_ = top;
   absl::MutexLock lock(&mutex_);
   log_.push_back(absl::StrCat("publish ", top.digest().ToString()));
   return absl::OkStatus();

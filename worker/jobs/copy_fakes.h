@@ -4,6 +4,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -46,6 +47,8 @@ class FakeSource : public ImageSource {
   // Serves `content` under a digest that is another's.
   void Replace(const Digest& digest, const std::string& content) { blobs_[digest] = content; }
 
+  // What ReadingOrder gives.
+  std::vector<Digest> order;
   // Called with each blob that is opened, on the opening thread; an error is what OpenBlob gives.
   std::function<absl::Status(const Digest& digest)> on_open;
   // Called before each read of a blob.
@@ -55,6 +58,7 @@ class FakeSource : public ImageSource {
 
   absl::StatusOr<RawManifest> ReadManifest(const std::optional<Digest>& instance) override;
   absl::StatusOr<std::unique_ptr<ByteSource>> OpenBlob(const Descriptor& blob) override;
+  std::vector<Digest> ReadingOrder() const override { return order; }
 
  private:
   std::map<Digest, std::string> blobs_;
@@ -70,10 +74,19 @@ class FakeDestination : public ImageDestination {
   // What ReuseBlob finds.
   std::set<Digest> present;
   std::set<Digest> mountable;
+  // Which layers it wants, and whether its name is a digest.
+  LayerForm layer_form = LayerForm::kAsTheyAre;
+  bool has_digest_name = false;
+  // What writes_in_turn gives.
+  bool in_turn = false;
   // What AcceptsManifestType refuses.
   std::set<std::string> refused_types;
   // Whether the sinks verify.
   bool verifies = false;
+  // What embedded_name gives.
+  std::optional<EmbeddedName> name;
+  // Called with each manifest to be published; an error is what Publish gives.
+  std::function<absl::Status(const Manifest& top)> on_publish;
   // How often each sink's Finish fails so that Rewind helps.
   int losses = 0;
 
@@ -81,11 +94,17 @@ class FakeDestination : public ImageDestination {
   // and publication (`publish DIGEST`).
   std::vector<std::string> log() const;
   std::map<Digest, std::string> blobs() const;
+  // The manifest that Publish named.
+  const Manifest& published() const { return *published_; }
   // How many sinks were destroyed without Finish.
   int abandoned() const;
   // How many sinks were open at once at most.
   int most_open() const;
 
+  LayerForm wanted_layer_form() const override { return layer_form; }
+  bool names_digest() const override { return has_digest_name; }
+  bool writes_in_turn() const override { return in_turn; }
+  std::optional<EmbeddedName> embedded_name() const override { return name; }
   bool AcceptsManifestType(absl::string_view media_type) const override;
   absl::StatusOr<Reuse> ReuseBlob(const Descriptor& blob) override;
   absl::StatusOr<std::unique_ptr<ByteSink>> CreateBlob(const Descriptor& blob) override;
@@ -100,6 +119,7 @@ class FakeDestination : public ImageDestination {
   int open_ ABSL_GUARDED_BY(mutex_) = 0;
   int most_open_ ABSL_GUARDED_BY(mutex_) = 0;
   int abandoned_ ABSL_GUARDED_BY(mutex_) = 0;
+  std::optional<Manifest> published_;
 };
 
 // A broker without files that keeps the events.

@@ -17,9 +17,11 @@ inline constexpr int kDefaultParallelBlobs = 6;
 // Copies an image, or an index with its images, from one open place to another: plan, blobs,
 // manifests, then the name. Sends events through `broker`, the result last. Until the destination's
 // Publish its name gives the old image; on an error nothing was published.
+// `decrypts`: the broker has keys for layers that are encrypted.
 // Errors: those of PlanCopy and CopyBlobs, and of the destination.
 absl::Status CopyImage(ImageSource& from, ImageDestination& to, const v1::CopyRequest& options,
-                       const v1::Platform& platform, Broker& broker, ThreadPool& pool);
+                       const v1::Platform& platform, Broker& broker, ThreadPool& pool,
+                       bool decrypts = false);
 
 }  // namespace holkas
 

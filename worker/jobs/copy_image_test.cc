@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -10,6 +11,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "proto/wire/digest.h"
+#include "proto/wire/error.h"
 #include "proto/wire/status_macros.h"
 #include "proto/wire/status_matchers.h"
 #include "worker/image/media_types.h"
@@ -96,6 +98,32 @@ TEST_F(CopyImageTest, LayersThenConfigurationThenManifestThenName) {
   EXPECT_EQ(broker_.result().copied_blobs(), 3);
 }
 
+TEST_F(CopyImageTest, BlobsThatComeInAStreamMoveInItsOrderOneAtATime) {
+  from_.SetTop(from_.AddImage({"1", "2", "3", "4"}, "{}"));
+  for (const char* layer : {"3", "1", "4", "2"}) {
+    from_.order.push_back(Digest::Sha256Of(layer));
+  }
+  options_.set_max_parallel_blobs(4);
+  ASSERT_OK(Copy());
+  std::vector<Digest> expected = from_.order;
+  expected.push_back(Digest::Sha256Of("{}"));
+  EXPECT_EQ(from_.opened(), expected);
+  EXPECT_EQ(to_.most_open(), 1);
+}
+
+TEST_F(CopyImageTest, DestinationThatTakesOneBlobAtATimeGetsOne) {
+  const Descriptor image = from_.AddImage({"1", "2"}, "{}");
+  from_.SetTop(image);
+  to_.in_turn = true;
+  options_.set_max_parallel_blobs(4);
+  ASSERT_OK(Copy());
+  const std::string digest = image.digest.ToString();
+  EXPECT_THAT(Told(broker_),
+              ElementsAre("image 1/1 of 0 " + digest, "start " + D("1"), "finish " + D("1"),
+                          "start " + D("2"), "finish " + D("2"), "start " + D("{}"),
+                          "finish " + D("{}"), "manifest " + digest, "result " + digest));
+}
+
 TEST_F(CopyImageTest, LayerThatIsListedTwiceMovesOnce) {
   from_.SetTop(from_.AddImage({"empty", "full", "empty"}, "{}"));
   ASSERT_OK(Copy());
@@ -168,6 +196,66 @@ TEST_F(CopyImageTest, ManyBlobsOnManyThreadsAllArrive) {
   EXPECT_EQ(to_.blobs().size(), 201u);
   EXPECT_LE(to_.most_open(), 4);  // the pool's threads
   EXPECT_EQ(broker_.result().copied_blobs(), 201);
+}
+
+class RefusedTypesTest : public CopyImageTest {
+ protected:
+  RefusedTypesTest() {
+    from_.SetTop(
+        from_.AddImage({"layer"}, R"({"architecture":"amd64","history":[{"empty_layer":false}]})"));
+    to_.on_publish = [this](const Manifest& top) {
+      tried_.push_back(top.media_type());
+      return refused_.count(top.media_type()) == 0 ? absl::OkStatus() : Refusal();
+    };
+  }
+
+  absl::Status Refusal() const {
+    return MakeError(absl::StatusCode::kFailedPrecondition, "INVALID_MANIFEST", "manifest invalid",
+                     {{"registry_code", code_}});
+  }
+
+  std::string code_ = "MANIFEST_INVALID";
+  std::set<std::string> refused_ = {std::string(kOciManifestType)};
+  std::vector<std::string> tried_;
+};
+
+TEST_F(RefusedTypesTest, TheNextTypeIsTried) {
+  ASSERT_OK(Copy());
+  EXPECT_THAT(tried_, ElementsAre(kOciManifestType, kDockerManifestType));
+  EXPECT_EQ(broker_.result().media_type(), kDockerManifestType);
+  refused_.insert(std::string(kDockerManifestType));
+  tried_.clear();
+  ASSERT_OK(Copy());
+  EXPECT_THAT(tried_, ElementsAre(kOciManifestType, kDockerManifestType, kDockerSchema1SignedType));
+  EXPECT_EQ(broker_.result().media_type(), kDockerSchema1SignedType);
+}
+
+TEST_F(RefusedTypesTest, WhereAllAreRefusedTheErrorTellsEach) {
+  refused_ = {std::string(kOciManifestType), std::string(kDockerManifestType),
+              std::string(kDockerSchema1SignedType)};
+  const absl::Status status = Copy();
+  EXPECT_THAT(status,
+              StatusIs(absl::StatusCode::kFailedPrecondition,
+                       absl::StrCat("Uploading manifest failed, attempted the following formats: ",
+                                    kOciManifestType, "(manifest invalid), ", kDockerManifestType,
+                                    "(manifest invalid), ", kDockerSchema1SignedType,
+                                    "(manifest invalid)")));
+  EXPECT_EQ(ErrorReason(status), "INVALID_MANIFEST");
+}
+
+TEST_F(RefusedTypesTest, WhatMayNotChangeIsNotTriedAgain) {
+  options_.set_preserve_digests(true);
+  EXPECT_THAT(Copy(), StatusIs(absl::StatusCode::kFailedPrecondition, "manifest invalid"));
+  EXPECT_THAT(tried_, ElementsAre(kOciManifestType));
+}
+
+TEST_F(RefusedTypesTest, OtherRefusalsAreFinal) {
+  code_ = "DENIED";
+  EXPECT_THAT(Copy(), StatusIs(absl::StatusCode::kFailedPrecondition, "manifest invalid"));
+  EXPECT_THAT(tried_, ElementsAre(kOciManifestType));
+  code_ = "MANIFEST_INVALID";
+  options_.set_format(v1::MANIFEST_FORMAT_OCI);
+  EXPECT_THAT(Copy(), StatusIs(absl::StatusCode::kFailedPrecondition, "manifest invalid"));
 }
 
 }  // namespace

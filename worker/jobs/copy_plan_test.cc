@@ -10,7 +10,9 @@
 #include "proto/wire/digest.h"
 #include "proto/wire/error.h"
 #include "proto/wire/status_matchers.h"
+#include "worker/image/empty_layer.h"
 #include "worker/image/media_types.h"
+#include "worker/image/schema1_manifest.h"
 #include "worker/jobs/copy_fakes.h"
 
 namespace holkas {
@@ -41,7 +43,8 @@ class PlanCopyTest : public testing::Test {
   }
 
   void RefuseDockerTypes() {
-    to_.refused_types = {std::string(kDockerManifestType), std::string(kDockerListType)};
+    to_.refused_types = {std::string(kDockerManifestType), std::string(kDockerListType),
+                         std::string(kDockerSchema1Type), std::string(kDockerSchema1SignedType)};
   }
 
   FakeSource from_;
@@ -110,17 +113,35 @@ TEST_F(PlanCopyTest, PreservedDigestsForbidConversion) {
   options_.set_preserve_digests(true);
   const absl::Status status = Plan().status();
   EXPECT_THAT(status, StatusIs(absl::StatusCode::kFailedPrecondition,
-                               HasSubstr("its digest is to be preserved")));
+                               HasSubstr("to be written to destination, but we cannot modify "
+                                         "it: \"Instructed to preserve digests\"")));
   EXPECT_EQ(ErrorReason(status), "DESTINATION_CONFLICT");
 }
 
-TEST_F(PlanCopyTest, ListOfPlatformsIsUnimplemented) {
-  from_.SetTop(AddDockerImage("layer"));
+TEST_F(PlanCopyTest, OfAListOfPlatformsTheIndexIsKept) {
+  const Descriptor amd64 = from_.AddImage({"layer"}, R"({"architecture":"amd64"})");
+  const Descriptor arm64 = from_.AddImage({"layer"}, R"({"architecture":"arm64"})");
+  // It is not at the source at all.
+  Descriptor missing = amd64;
+  missing.digest = Digest::Sha256Of("missing");
+  const Descriptor index = from_.AddManifest(
+      kOciIndexType,
+      OciIndexJson({missing, arm64, amd64}, {"linux/s390x", "linux/arm64", "linux/amd64"}));
+  from_.SetTop(index);
   options_.set_multi_arch(v1::MULTI_ARCH_PLATFORMS);
-  const absl::Status status = Plan().status();
-  EXPECT_THAT(status, StatusIs(absl::StatusCode::kUnimplemented));
-  EXPECT_EQ(ErrorReason(status), "OPTION_UNIMPLEMENTED");
-  EXPECT_THAT(ErrorMetadata(status), ElementsAre(testing::Pair("field", "multi_arch")));
+  for (const char* architecture : {"amd64", "arm64"}) {
+    v1::Platform* platform = options_.add_platforms();
+    platform->set_os("linux");
+    platform->set_architecture(architecture);
+  }
+  ASSERT_OK_AND_ASSIGN(const CopyPlan plan, Plan());
+  EXPECT_EQ(plan.top().digest(), index.digest);
+  EXPECT_EQ(plan.listed_images, 3);
+  ASSERT_EQ(plan.images.size(), 2u);
+  EXPECT_EQ(plan.images[0].source_digest, arm64.digest);
+  EXPECT_EQ(plan.images[1].source_digest, amd64.digest);
+  options_.mutable_platforms(0)->set_architecture("riscv64");
+  EXPECT_EQ(ErrorReason(Plan().status()), "PLATFORM_NOT_FOUND");
 }
 
 TEST_F(PlanCopyTest, Schema2IsMadeWhereItIsAskedFor) {
@@ -133,10 +154,102 @@ TEST_F(PlanCopyTest, Schema2IsMadeWhereItIsAskedFor) {
   EXPECT_EQ(plan.images[0].blobs[0].descriptor.digest, Digest::Sha256Of("layer"));
 }
 
-TEST_F(PlanCopyTest, Schema1IsUnimplemented) {
-  from_.SetTop(from_.AddImage({"layer"}, "{}"));
+constexpr char kHistoryConfig[] =
+    R"({"architecture":"amd64","history":[{"created_by":"a"},{"empty_layer":true}]})";
+
+TEST_F(PlanCopyTest, Schema1IsMadeWhereItIsAskedFor) {
+  const Descriptor image = from_.AddImage({"layer"}, kHistoryConfig);
+  from_.SetTop(image);
+  to_.name = ImageDestination::EmbeddedName{"lib/app", "v1"};
   options_.set_format(v1::MANIFEST_FORMAT_DOCKER_V2S1);
-  EXPECT_EQ(ErrorReason(Plan().status()), "OPTION_UNIMPLEMENTED");
+  ASSERT_OK_AND_ASSIGN(const CopyPlan plan, Plan());
+  EXPECT_EQ(plan.top().media_type(), kDockerSchema1SignedType);
+  EXPECT_EQ(plan.top().schema1().name, "lib/app");
+  EXPECT_EQ(plan.top().schema1().tag, "v1");
+  EXPECT_EQ(plan.images[0].source_digest, image.digest);
+  // No configuration, but the layer that stands for those that change nothing.
+  ASSERT_EQ(plan.images[0].blobs.size(), 2u);
+  EXPECT_EQ(plan.images[0].blobs[0].descriptor.digest, Digest::Sha256Of("layer"));
+  EXPECT_FALSE(plan.images[0].blobs[0].changeable);
+  EXPECT_EQ(plan.images[0].blobs[1].descriptor.digest.ToString(), kEmptyLayerDigest);
+  EXPECT_EQ(plan.images[0].blobs[1].content, kEmptyLayer);
+}
+
+class PlanSchema1Test : public PlanCopyTest {
+ protected:
+  // An image of schema 1, unsigned, with the name `n` and the tag `t`.
+  Descriptor AddSchema1Image() {
+    Schema1Manifest image;
+    image.name = "n";
+    image.tag = "t";
+    const std::string ids[] = {std::string(64, '1'), std::string(64, '2')};
+    AddLayer(image, "base", absl::StrCat(R"({"id":")", ids[0], "\"}"));
+    AddLayer(image, std::string(kEmptyLayer),
+             absl::StrCat(R"({"id":")", ids[1], R"(","parent":")", ids[0],
+                          R"(","throwaway":true,"os":"linux"})"));
+    return from_.AddManifest(kDockerSchema1Type, image.ToJson());
+  }
+
+ private:
+  void AddLayer(Schema1Manifest& image, const std::string& content, const std::string& json) {
+    image.layers.emplace_back(from_.AddBlob("", content).digest).v1_compatibility = json;
+  }
+};
+
+TEST_F(PlanSchema1Test, ImageKeepsItsBytesWhereItsNameIsRight) {
+  const Descriptor image = AddSchema1Image();
+  from_.SetTop(image);
+  to_.name = ImageDestination::EmbeddedName{"n", "t"};
+  ASSERT_OK_AND_ASSIGN(const CopyPlan plan, Plan());
+  EXPECT_EQ(plan.top().digest(), image.digest);
+  ASSERT_EQ(plan.images[0].blobs.size(), 2u);
+  EXPECT_EQ(plan.images[0].blobs[0].descriptor.size_bytes, 4);
+  EXPECT_EQ(plan.images[0].blobs[1].descriptor.size_bytes, 32);
+}
+
+TEST_F(PlanSchema1Test, ImageIsSignedAnewUnderAnotherName) {
+  from_.SetTop(AddSchema1Image());
+  to_.name = ImageDestination::EmbeddedName{"n", "u"};
+  ASSERT_OK_AND_ASSIGN(const CopyPlan plan, Plan());
+  EXPECT_EQ(plan.top().media_type(), kDockerSchema1SignedType);
+  EXPECT_EQ(plan.top().schema1().tag, "u");
+  options_.set_preserve_digests(true);
+  const absl::Status status = Plan().status();
+  EXPECT_THAT(
+      status,
+      StatusIs(absl::StatusCode::kFailedPrecondition,
+               "Copying a schema1 image with an embedded Docker reference to n:u would "
+               "change the manifest, which we cannot do: \"Instructed to preserve digests\""));
+  EXPECT_EQ(ErrorReason(status), "DESTINATION_CONFLICT");
+}
+
+TEST_F(PlanSchema1Test, ImageIsConvertedWhereTheDestinationDoesNotTakeIt) {
+  from_.SetTop(AddSchema1Image());
+  RefuseDockerTypes();
+  ASSERT_OK_AND_ASSIGN(const CopyPlan plan, Plan());
+  EXPECT_EQ(plan.top().media_type(), kOciManifestType);
+  // The empty layer is left behind.
+  ASSERT_EQ(plan.images[0].blobs.size(), 2u);
+  EXPECT_EQ(plan.images[0].blobs[0].descriptor.digest, Digest::Sha256Of("base"));
+  EXPECT_EQ(plan.images[0].blobs[1].kind, v1::BLOB_KIND_CONFIG);
+  EXPECT_THAT(*plan.images[0].blobs[1].content, HasSubstr(Digest::Sha256Of("base").ToString()));
+}
+
+TEST_F(PlanCopyTest, IndexAloneIsConvertedWithoutItsImages) {
+  const Descriptor image = AddDockerImage("layer");
+  from_.SetTop(from_.AddManifest(kOciIndexType, OciIndexJson({image}, {"linux/amd64"})));
+  options_.set_multi_arch(v1::MULTI_ARCH_INDEX_ONLY);
+  options_.set_format(v1::MANIFEST_FORMAT_DOCKER_V2S1);
+  ASSERT_OK_AND_ASSIGN(const CopyPlan plan, Plan());
+  EXPECT_EQ(plan.top().media_type(), kDockerListType);
+  EXPECT_EQ(plan.top().index().manifests[0].descriptor.digest, image.digest);
+  EXPECT_TRUE(plan.images.empty());
+  options_.set_preserve_digests(true);
+  EXPECT_THAT(Plan().status(),
+              StatusIs(absl::StatusCode::kFailedPrecondition,
+                       absl::StrCat("Manifest list must be converted to type \"", kDockerListType,
+                                    "\" to be written to destination, but we cannot modify it: "
+                                    "\"Instructed to preserve digests\"")));
 }
 
 TEST_F(PlanCopyTest, MissingPlatformIsNotFound) {

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/strings/ascii.h"
@@ -16,9 +17,11 @@
 #include "proto/wire/status_macros.h"
 #include "worker/blob/read_all.h"
 #include "worker/image/choose_platform.h"
+#include "worker/image/convert_schema1.h"
 #include "worker/image/image_config.h"
 #include "worker/image/manifest.h"
 #include "worker/image/media_types.h"
+#include "worker/image/schema1_manifest.h"
 #include "worker/jobs/job.h"
 #include "worker/jobs/retry_job.h"
 #include "worker/transports/transport.h"
@@ -81,6 +84,9 @@ absl::StatusOr<Manifest> ChooseImage(ImageSource& source, Manifest manifest,
 
 // An OCI manifest may hold anything, a Docker one images alone.
 absl::Status CheckIsImage(const Manifest& manifest) {
+  if (manifest.is_schema1()) {
+    return absl::OkStatus();
+  }
   const ImageManifest& image = manifest.image();
   if (manifest.media_type() != kOciManifestType || image.config.media_type == kOciConfigType) {
     return absl::OkStatus();
@@ -94,11 +100,19 @@ absl::Status CheckIsImage(const Manifest& manifest) {
                                 absl::CHexEscape(type.substr(0, kMaxShownBytes)), "\""));
 }
 
-// `host[:port]/path` of a registry's image as the user named it; the registry itself may be
-// somewhere else.
-absl::StatusOr<std::string> NameOf(const broker::RegistryImage& image) {
+// `host[:port]/path` of an image that has such a name, else empty. Of a registry's as the user
+// named it; the registry itself may be somewhere else.
+absl::StatusOr<std::string> NameOf(const broker::ImageLocation& location) {
+  if (location.has_docker_daemon()) {
+    return location.docker_daemon().repository();
+  }
+  const std::string& name = location.has_registry() ? location.registry().display_name()
+                                                    : location.containers_storage().name();
+  if (name.empty()) {
+    return std::string();
+  }
   ASSIGN_OR_RETURN(const ImageReference reference,
-                   ImageReference::Parse(absl::StrCat("docker://", image.display_name())));
+                   ImageReference::Parse(absl::StrCat("docker://", name)));
   return reference.registry()->Repository();
 }
 
@@ -114,7 +128,7 @@ void SetCreated(const Manifest& image, const ImageConfig& config, v1::InspectRes
       response.mutable_create_time()->set_nanos(
           static_cast<int32_t>(absl::ToInt64Nanoseconds(time - absl::FromUnixSeconds(seconds))));
     }
-  } else if (image.media_type() == kDockerManifestType) {
+  } else if (image.media_type() != kOciManifestType) {
     response.set_created(std::string(kGoZeroTime));
   }
 }
@@ -135,7 +149,20 @@ void SetConfig(const Manifest& image, const ImageConfig& config, v1::InspectResp
   }
 }
 
+void SetSchema1Layers(const Schema1Manifest& image, v1::InspectResponse& response) {
+  for (const Schema1Manifest::Layer& layer : image.layers) {
+    v1::Descriptor* described = response.add_layers();
+    described->set_digest(layer.digest.ToString());
+    // Skopeo's word for a size that is not known.
+    described->set_size_bytes(-1);
+  }
+}
+
 void SetLayers(const Manifest& image, v1::InspectResponse& response) {
+  if (image.is_schema1()) {
+    SetSchema1Layers(image.schema1(), response);
+    return;
+  }
   for (const Descriptor& layer : image.image().layers) {
     v1::Descriptor* described = response.add_layers();
     described->set_media_type(layer.media_type);
@@ -156,6 +183,27 @@ absl::Status SetTags(const broker::JobSpec& job, ImageSource& source,
   response.mutable_repo_tags()->Assign(tags->begin(), tags->end());
   response.mutable_warnings()->Assign(warnings.begin(), warnings.end());
   return absl::OkStatus();
+}
+
+// The verified bytes of the image's configuration; schema 1 has none.
+absl::StatusOr<std::string> ReadConfig(ImageSource& source, const Manifest& image) {
+  if (image.is_schema1()) {
+    return std::string();
+  }
+  const Descriptor& config = image.image().config;
+  ASSIGN_OR_RETURN(std::unique_ptr<ByteSource> bytes, source.OpenBlob(config));
+  return ReadAll(std::move(bytes), config.digest, config.size_bytes, kMaxConfigBytes);
+}
+
+// Of schema 1 it is what Skopeo makes of it where the layers are not read.
+absl::StatusOr<std::string> OciConfigOf(const Manifest& image, const std::string& config) {
+  if (!image.is_schema1()) {
+    ASSIGN_OR_RETURN(const ImageConfig parsed, ImageConfig::Parse(config));
+    return parsed.ToOciJson();
+  }
+  const std::vector<ReadLayer> unread(image.schema1().layers.size());
+  ASSIGN_OR_RETURN(ConvertedImage converted, ConvertSchema1ToOci(image.schema1(), unread));
+  return std::move(converted.config);
 }
 
 }  // namespace
@@ -182,20 +230,19 @@ absl::StatusOr<v1::InspectResponse> InspectImage(const broker::JobSpec& job, Ima
   ASSIGN_OR_RETURN(const Manifest image, ChooseImage(source, *std::move(top), job.platform()));
   RETURN_IF_ERROR(CheckIsImage(image));
 
-  const Descriptor& config_blob = image.image().config;
-  ASSIGN_OR_RETURN(std::unique_ptr<ByteSource> config_source, source.OpenBlob(config_blob));
-  ASSIGN_OR_RETURN(std::string config_bytes, ReadAll(std::move(config_source), config_blob.digest,
-                                                     config_blob.size_bytes, kMaxConfigBytes));
-  ASSIGN_OR_RETURN(const ImageConfig config, ImageConfig::Parse(config_bytes));
+  ASSIGN_OR_RETURN(std::string config_bytes, ReadConfig(source, image));
   if (view == v1::INSPECT_VIEW_CONFIG) {
-    response.set_oci_config(config.ToOciJson());
+    ASSIGN_OR_RETURN(*response.mutable_oci_config(), OciConfigOf(image, config_bytes));
     response.set_config(std::move(config_bytes));
     return response;
   }
 
-  if (job.source().has_registry()) {
-    ASSIGN_OR_RETURN(*response.mutable_name(), NameOf(job.source().registry()));
+  if (image.is_schema1()) {
+    response.set_tag(image.schema1().tag);
+    config_bytes = image.schema1().top().v1_compatibility;
   }
+  ASSIGN_OR_RETURN(const ImageConfig config, ImageConfig::Parse(config_bytes));
+  ASSIGN_OR_RETURN(*response.mutable_name(), NameOf(job.source()));
   SetConfig(image, config, response);
   SetLayers(image, response);
   RETURN_IF_ERROR(SetTags(job, source, response));

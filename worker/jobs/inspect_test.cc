@@ -72,6 +72,19 @@ class InspectTest : public testing::Test {
     source_.SetTop(image);
     return image;
   }
+  // An unsigned image of schema 1 with two layers; `top` are members of the upper one's JSON.
+  void AddSchema1Image(const std::string& top) {
+    const std::string base_id(64, '1');
+    source_.SetTop(source_.AddManifest(
+        kDockerSchema1Type,
+        absl::StrCat(R"({"schemaVersion":1,"name":"n","tag":"t","architecture":"arm","fsLayers":[)"
+                     R"({"blobSum":")",
+                     Digest::Sha256Of("top").ToString(), R"("},{"blobSum":")",
+                     Digest::Sha256Of("base").ToString(),
+                     R"("}],"history":[{"v1Compatibility":"{\"id\":\")", std::string(64, '2'),
+                     R"(\",\"parent\":\")", base_id, R"(\")", top,
+                     R"(}"},{"v1Compatibility":"{\"id\":\")", base_id, R"(\"}"}]})")));
+  }
   absl::StatusOr<v1::InspectResponse> Inspect(v1::InspectView view = v1::INSPECT_VIEW_SUMMARY) {
     job_.mutable_inspect()->set_view(view);
     return InspectImage(job_, source_);
@@ -132,6 +145,35 @@ TEST_F(InspectTest, DockerImageWithoutATimeHasGosZeroTime) {
   EXPECT_FALSE(response.has_create_time());
 }
 
+TEST_F(InspectTest, Schema1TellsWhatSkopeoTells) {
+  AddSchema1Image(R"(,\"os\":\"linux\",\"docker_version\":\"1.7\",\"config\":{\"Env\":[\"A=1\"]})");
+  ASSERT_OK_AND_ASSIGN(v1::InspectResponse response, Inspect());
+  EXPECT_EQ(response.media_type(), kDockerSchema1Type);
+  EXPECT_EQ(response.tag(), "t");
+  EXPECT_EQ(response.created(), "0001-01-01T00:00:00Z");
+  EXPECT_EQ(response.docker_version(), "1.7");
+  EXPECT_EQ(response.platform().os(), "linux");
+  // The manifest's own architecture is not asked.
+  EXPECT_EQ(response.platform().architecture(), "");
+  EXPECT_THAT(response.env(), ElementsAre("A=1"));
+  EXPECT_FALSE(response.has_labels());
+  ASSERT_EQ(response.layers_size(), 2);
+  EXPECT_EQ(response.layers(0).digest(), Digest::Sha256Of("base").ToString());
+  EXPECT_EQ(response.layers(1).digest(), Digest::Sha256Of("top").ToString());
+  EXPECT_EQ(response.layers(0).media_type(), "");
+  EXPECT_EQ(response.layers(0).size_bytes(), -1);
+}
+
+TEST_F(InspectTest, ConfigurationOfSchema1IsMade) {
+  AddSchema1Image(R"(,\"os\":\"linux\")");
+  ASSERT_OK_AND_ASSIGN(v1::InspectResponse response, Inspect(v1::INSPECT_VIEW_CONFIG));
+  EXPECT_EQ(response.config(), "");
+  EXPECT_EQ(response.oci_config(),
+            R"({"architecture":"","os":"linux","config":{},"rootfs":{"type":"layers",)"
+            R"("diff_ids":["",""]},"history":[{"created":"0001-01-01T00:00:00Z"},)"
+            R"({"created":"0001-01-01T00:00:00Z"}]})");
+}
+
 TEST_F(InspectTest, TimeBeforeTheFirstYearHasNoTimestamp) {
   AddImage(R"({"created":"0000-12-31T00:00:00Z"})");
   ASSERT_OK_AND_ASSIGN(v1::InspectResponse response, Inspect());
@@ -144,6 +186,14 @@ TEST_F(InspectTest, OtherTransportsHaveNoName) {
   AddImage(kConfig);
   ASSERT_OK_AND_ASSIGN(v1::InspectResponse response, Inspect());
   EXPECT_EQ(response.name(), "");
+}
+
+TEST_F(InspectTest, ImageOfAStoreHasItsNameWithoutTag) {
+  broker::ContainersStorageImage& image = *job_.mutable_source()->mutable_containers_storage();
+  AddImage(kConfig);
+  EXPECT_EQ(Inspect()->name(), "");  // named by its identity alone
+  image.set_name("docker.io/library/busybox:latest");
+  EXPECT_EQ(Inspect()->name(), "docker.io/library/busybox");
 }
 
 TEST_F(InspectTest, NameHasBracketsAroundAnIpv6Address) {

@@ -57,8 +57,8 @@ absl::Status ProgressReporter::Report(const std::vector<MovingBlob*>& blobs, abs
   return absl::OkStatus();
 }
 
-absl::Status ProgressReporter::BlobFinished(const MovingBlob& blob, v1::BlobOutcome outcome) {
-  if (outcome == v1::BLOB_OUTCOME_COPIED) {
+absl::Status ProgressReporter::BlobFinished(const MovingBlob& blob, const MovedBlob& moved) {
+  if (moved.outcome == v1::BLOB_OUTCOME_COPIED) {
     copied_bytes_ += blob.size_bytes;
     ++copied_blobs_;
   } else {
@@ -68,8 +68,13 @@ absl::Status ProgressReporter::BlobFinished(const MovingBlob& blob, v1::BlobOutc
   v1::BlobFinished& event = *response.mutable_blob_finished();
   event.set_digest(blob.digest.ToString());
   event.set_size_bytes(blob.size_bytes);
-  event.set_outcome(outcome);
+  event.set_outcome(moved.outcome);
   event.set_kind(blob.kind);
+  event.set_change(moved.change);
+  if (moved.made.has_value()) {
+    event.set_destination_digest(moved.made->digest.ToString());
+    event.set_destination_size_bytes(moved.made->size_bytes);
+  }
   return broker_.SendEvent(response);
 }
 

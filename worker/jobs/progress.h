@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -12,6 +13,7 @@
 #include "proto/wire/digest.h"
 #include "worker/broker/broker.h"
 #include "worker/image/manifest.h"
+#include "worker/image/rewrite_manifest.h"
 
 namespace holkas {
 
@@ -20,6 +22,14 @@ inline constexpr absl::Duration kProgressInterval = absl::Milliseconds(250);
 // How often the reporter looks at the blobs, so that a blob's first bytes are reported within
 // 100 ms.
 inline constexpr absl::Duration kProgressTick = absl::Milliseconds(50);
+
+// What became of a blob.
+struct MovedBlob {
+  v1::BlobOutcome outcome = v1::BLOB_OUTCOME_UNSPECIFIED;
+  v1::LayerChange change = v1::LAYER_CHANGE_UNSPECIFIED;
+  // What it is at the destination, where it was changed.
+  std::optional<MadeLayer> made = std::nullopt;
+};
 
 // A blob on its way. The thread that moves it counts its bytes, the reporter reads the count.
 struct MovingBlob {
@@ -50,7 +60,7 @@ class ProgressReporter {
   absl::Status BlobStarted(MovingBlob& blob, absl::Time now);
   // Reports each of `blobs` that is due.
   absl::Status Report(const std::vector<MovingBlob*>& blobs, absl::Time now);
-  absl::Status BlobFinished(const MovingBlob& blob, v1::BlobOutcome outcome);
+  absl::Status BlobFinished(const MovingBlob& blob, const MovedBlob& moved);
   absl::Status ManifestStarted(const Manifest& manifest);
   // The copy is done. The last call.
   absl::Status Finished(const Manifest& top, const std::vector<std::string>& warnings,

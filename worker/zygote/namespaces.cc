@@ -20,14 +20,6 @@
 namespace holkas {
 namespace {
 
-absl::Status WriteFile(const std::string& path, const std::string& text) {
-  const UniqueFd file(open(path.c_str(), O_WRONLY | O_CLOEXEC));
-  if (!file.valid() || write(file.get(), text.data(), text.size()) < 0) {
-    return ErrnoError(errno, absl::StrCat("write ", path));
-  }
-  return absl::OkStatus();
-}
-
 absl::Status WriteMaps(const std::string& proc, unsigned uid, unsigned gid, unsigned count) {
   RETURN_IF_ERROR(WriteFile(absl::StrCat(proc, "/setgroups"), "deny"));
   RETURN_IF_ERROR(WriteFile(absl::StrCat(proc, "/gid_map"),
@@ -46,15 +38,35 @@ absl::Status EnterUserNamespaceAsSelf() {
   return WriteMaps("/proc/self", uid, gid, 1);
 }
 
-// A map of many ids must be written from outside, with privilege: by a child that stays there.
 absl::Status EnterUserNamespaceWithPool(unsigned pool) {
+  RETURN_IF_ERROR(EnterUserNamespace([pool](pid_t process) {
+    return WriteMaps(absl::StrCat("/proc/", process), pool, pool, kUidPoolSize);
+  }));
+  const unsigned self = kFirstInnerUid + kUidPoolSize - 1;
+  if (setresgid(self, self, self) != 0 || setresuid(self, self, self) != 0) {
+    return ErrnoError(errno, "become the zygote's user");
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::Status WriteFile(const std::string& path, const std::string& text) {
+  const UniqueFd file(open(path.c_str(), O_WRONLY | O_CLOEXEC));
+  if (!file.valid() || write(file.get(), text.data(), text.size()) < 0) {
+    return ErrnoError(errno, absl::StrCat("write ", path));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status EnterUserNamespace(absl::FunctionRef<absl::Status(pid_t process)> write_maps) {
   int go[2];
   if (pipe2(go, O_CLOEXEC) != 0) {
     return ErrnoError(errno, "pipe");
   }
   UniqueFd go_read(go[0]);
   UniqueFd go_write(go[1]);
-  const std::string proc = absl::StrCat("/proc/", getpid());
+  const pid_t self = getpid();
   const pid_t writer = fork();
   if (writer < 0) {
     return ErrnoError(errno, "fork the writer of the id maps");
@@ -63,7 +75,7 @@ absl::Status EnterUserNamespaceWithPool(unsigned pool) {
     go_write.reset();
     char byte;
     const bool entered = read(go_read.get(), &byte, 1) == 1;
-    _exit(entered && WriteMaps(proc, pool, pool, kUidPoolSize).ok() ? 0 : 1);
+    _exit(entered && write_maps(self).ok() ? 0 : 1);
   }
   const bool entered = unshare(CLONE_NEWUSER) == 0;
   const int error = errno;
@@ -81,10 +93,6 @@ absl::Status EnterUserNamespaceWithPool(unsigned pool) {
   if (status != 0) {
     return absl::PermissionDeniedError("the id maps could not be written");
   }
-  const unsigned self = kFirstInnerUid + kUidPoolSize - 1;
-  if (setresgid(self, self, self) != 0 || setresuid(self, self, self) != 0) {
-    return ErrnoError(errno, "become the zygote's user");
-  }
   return absl::OkStatus();
 }
 
@@ -99,7 +107,7 @@ absl::Status ForbidUserNamespaces() {
 }
 
 // The old root goes away with everything in it; /proc is used as a directory that surely exists.
-absl::Status EmptyRoot() {
+absl::Status EnterEmptyRoot() {
   constexpr uint64_t kFlags = MS_NOSUID | MS_NODEV | MS_NOEXEC;
   if (mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) {
     return ErrnoError(errno, "make mounts private");
@@ -119,8 +127,6 @@ absl::Status EmptyRoot() {
   return absl::OkStatus();
 }
 
-}  // namespace
-
 absl::Status EnterNamespaces(std::optional<unsigned> uid_pool) {
   RETURN_IF_ERROR(uid_pool.has_value() ? EnterUserNamespaceWithPool(*uid_pool)
                                        : EnterUserNamespaceAsSelf());
@@ -130,7 +136,7 @@ absl::Status EnterNamespaces(std::optional<unsigned> uid_pool) {
     return ErrnoError(errno, "unshare");
   }
   RETURN_IF_ERROR(ForbidUserNamespaces());
-  return EmptyRoot();
+  return EnterEmptyRoot();
 }
 
 }  // namespace holkas

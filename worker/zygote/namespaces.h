@@ -1,8 +1,12 @@
 #ifndef HOLKAS_WORKER_ZYGOTE_NAMESPACES_H_
 #define HOLKAS_WORKER_ZYGOTE_NAMESPACES_H_
 
-#include <optional>
+#include <sys/types.h>
 
+#include <optional>
+#include <string>
+
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 
 namespace holkas {
@@ -20,6 +24,21 @@ inline constexpr unsigned kFirstInnerUid = 1;
 // `uid_pool` is given by root: the ids from there on are mapped from kFirstInnerUid on, and the
 // process becomes the last of them. Without it the process is mapped to kFirstInnerUid.
 absl::Status EnterNamespaces(std::optional<unsigned> uid_pool);
+
+// The parts of it, which the storage profile puts together in another way
+// (storage_namespaces.h).
+
+// A map of many ids must be written from outside, with privilege: by a child that stays there,
+// which calls `write_maps` with the id of this process once that is in its new user namespace.
+absl::Status EnterUserNamespace(absl::FunctionRef<absl::Status(pid_t process)> write_maps);
+
+// No user namespace can be made below this one.
+absl::Status ForbidUserNamespaces();
+
+// Makes an empty read-only directory the root of this mount namespace, which nobody else is in.
+absl::Status EnterEmptyRoot();
+
+absl::Status WriteFile(const std::string& path, const std::string& text);
 
 }  // namespace holkas
 

@@ -37,20 +37,20 @@ std::vector<Range> ParseMap(absl::string_view map) {
 
 bool Has(const std::vector<Range>& ranges, uint64_t base) {
   for (const Range& range : ranges) {
-    if (range.first <= base && base + kUidPoolSize <= range.first + range.count) {
+    if (range.first <= base && base + kUidPools * kUidPoolSize <= range.first + range.count) {
       return true;
     }
   }
   return false;
 }
 
-std::string ReadFile(const char* path) {
+}  // namespace
+
+std::string ReadWholeFile(const char* path) {
   std::ostringstream text;
   text << std::ifstream(path).rdbuf();
   return text.str();
 }
-
-}  // namespace
 
 absl::StatusOr<unsigned> ChooseUidPoolFrom(absl::string_view uid_map, absl::string_view gid_map) {
   const std::vector<Range> uids = ParseMap(uid_map);
@@ -72,7 +72,8 @@ absl::StatusOr<unsigned> ChooseUidPoolFrom(absl::string_view uid_map, absl::stri
 }
 
 absl::StatusOr<unsigned> ChooseUidPool() {
-  return ChooseUidPoolFrom(ReadFile("/proc/self/uid_map"), ReadFile("/proc/self/gid_map"));
+  return ChooseUidPoolFrom(ReadWholeFile("/proc/self/uid_map"),
+                           ReadWholeFile("/proc/self/gid_map"));
 }
 
 }  // namespace holkas

@@ -23,12 +23,11 @@ namespace {
 
 }  // namespace
 
-void RunWorkerProcess(const ConfinePlan& plan, const JobTable& jobs, int channel_fd, unsigned uid,
-                      int threads) {
-  if (absl::Status status = DetachFromZygote(plan, channel_fd, uid); !status.ok()) {
+void RunWorkerProcess(const ConfinePlan& plan, const JobTable& jobs, const WorkerStart& start) {
+  if (absl::Status status = DetachFromZygote(plan, start); !status.ok()) {
     Fail(status);
   }
-  absl::StatusOr<std::unique_ptr<ThreadPool>> pool = Confine(plan, threads);
+  absl::StatusOr<std::unique_ptr<ThreadPool>> pool = Confine(plan, start);
   if (!pool.ok()) {
     Fail(pool.status());
   }

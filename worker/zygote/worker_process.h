@@ -10,10 +10,9 @@ namespace holkas {
 inline constexpr int kExitSandboxFailed = 71;
 
 // The life of a worker, from its clone to its end: leaves the zygote's descriptors behind, confines
-// itself for a job that has so many threads, says Ready, takes the JobSpec from `channel`, runs the
-// job. `uid`: 0 to keep the zygote's.
-[[noreturn]] void RunWorkerProcess(const ConfinePlan& plan, const JobTable& jobs, int channel,
-                                   unsigned uid, int threads);
+// itself, says Ready, takes the JobSpec from the channel, runs the job.
+[[noreturn]] void RunWorkerProcess(const ConfinePlan& plan, const JobTable& jobs,
+                                   const WorkerStart& start);
 
 }  // namespace holkas
 

@@ -17,10 +17,12 @@
 #include <unistd.h>
 
 #include <cstdint>
+#include <iterator>
 #include <map>
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
@@ -30,12 +32,15 @@
 #include "proto/wire/unique_fd.h"
 #include "worker/confine/bpf_program.h"
 #include "worker/confine/capabilities.h"
+#include "worker/confine/storage_profile.h"
 #include "worker/confine/syscall_policy.h"
 #include "worker/http/certificate_store.h"
 #include "worker/http/rehearse_tls.h"
 #include "worker/zygote/huge_text.h"
 #include "worker/zygote/namespaces.h"
 #include "worker/zygote/preload.h"
+#include "worker/zygote/storage_ids.h"
+#include "worker/zygote/tree_keeper.h"
 #include "worker/zygote/uid_pool.h"
 #include "worker/zygote/worker_process.h"
 #include "zygote/zygote.pb.h"
@@ -75,15 +80,18 @@ class Zygote {
   int Run();
 
  private:
+  absl::StatusOr<UniqueFd> OpenNull() const;
   absl::Status OpenWhatWorkersNeed();
   absl::Status EnterTier();
+  absl::Status EnterStorageProfile();
   absl::Status BecomeUnprivileged();
   // Forks the zygote proper and, in the keeper, waits for its end and does not return.
   absl::Status BecomeFirstOfPidNamespace();
+  [[noreturn]] void Keep(pid_t child);
   absl::Status SetUp();
   int Serve();
   bool HandleRequest();
-  void Launch(const ZygoteRequest& request, UniqueFd channel);
+  void Launch(const ZygoteRequest& request, const std::vector<UniqueFd>& fds);
   pid_t CloneWorker(UniqueFd& pidfd);
   void Reap();
   void Tell(const ZygoteEvent& event, absl::Span<const int> fds = {});
@@ -107,19 +115,43 @@ void Zygote::Tell(const ZygoteEvent& event, absl::Span<const int> fds) {
   control_.Send(event, fds).IgnoreError();
 }
 
-absl::Status Zygote::OpenWhatWorkersNeed() {
-  dev_null_ = UniqueFd(open("/dev/null", O_RDWR | O_CLOEXEC));
-  if (!dev_null_.valid()) {
-    return ErrnoError(errno, "open /dev/null");
+// What leads nowhere: the device, or for workers that could change its owner a pipe that nobody
+// writes to.
+absl::StatusOr<UniqueFd> Zygote::OpenNull() const {
+  if (!options_.storage) {
+    UniqueFd device(open("/dev/null", O_RDWR | O_CLOEXEC));
+    return device.valid() ? absl::StatusOr<UniqueFd>(std::move(device))
+                          : ErrnoError(errno, "open /dev/null");
   }
+  int fds[2];
+  if (pipe2(fds, O_CLOEXEC) != 0) {
+    return ErrnoError(errno, "make a pipe");
+  }
+  close(fds[1]);
+  return UniqueFd(fds[0]);
+}
+
+absl::Status Zygote::OpenWhatWorkersNeed() {
+  ASSIGN_OR_RETURN(dev_null_, OpenNull());
   plan_.dev_null = dev_null_.get();
   plan_.tier = options_.tier;
+  plan_.storage = options_.storage;
   plan_.fail = options_.fail;
-  plan_.filter = AssembleFilter(SyscallPolicy());
+  if (options_.storage) {
+    plan_.filter = AssembleFilter(StoreWriterSyscallPolicy());
+    plan_.reader_filter = AssembleFilter(StoreReaderSyscallPolicy());
+  } else {
+    plan_.filter = AssembleFilter(SyscallPolicy());
+  }
   if (options_.tier != v1::SANDBOX_TIER_SECCOMP) {
     plan_.landlock = ProbeLandlock();
     if (plan_.landlock.abi == 0) {
       return absl::FailedPreconditionError("the kernel has no Landlock");
+    }
+    if (options_.storage && plan_.landlock.abi < kStorageLandlockAbi) {
+      return absl::FailedPreconditionError(
+          absl::StrCat("the kernel's Landlock is too old for stores: ABI ", plan_.landlock.abi,
+                       ", needed is ", kStorageLandlockAbi));
     }
   }
   certificates_ = UniqueFd(OpenSystemCertificateBundle());
@@ -132,6 +164,9 @@ absl::Status Zygote::EnterTier() {
     if (setgroups(0, nullptr) != 0) {
       return ErrnoError(errno, "setgroups");
     }
+  }
+  if (options_.storage) {
+    return EnterStorageProfile();
   }
   if (Full()) {
     RETURN_IF_ERROR(EnterNamespaces(uid_pool_));
@@ -147,6 +182,63 @@ absl::Status Zygote::EnterTier() {
   return absl::OkStatus();
 }
 
+// The keeper keeps the host's mounts, the zygote gets an empty root in a mount namespace of its
+// own.
+absl::Status Zygote::EnterStorageProfile() {
+  if (!Full()) {
+    return absl::FailedPreconditionError("stores need the full tier");
+  }
+  const StorageIds ids = StorageIdsOfSelf(options_.user_name);
+  RETURN_IF_ERROR(EnterUserNamespace([&ids](pid_t process) { return WriteIdMaps(ids, process); }));
+  if (setresgid(0, 0, 0) != 0 || setresuid(0, 0, 0) != 0) {
+    return ErrnoError(errno, "become root of the user namespace");
+  }
+  constexpr int kOthers =
+      CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP | CLONE_NEWPID;
+  if (unshare(kOthers) != 0) {
+    return ErrnoError(errno, "unshare");
+  }
+  RETURN_IF_ERROR(ForbidUserNamespaces());
+  RETURN_IF_ERROR(BecomeFirstOfPidNamespace());
+  close(kTreesFd);
+  if (unshare(CLONE_NEWNS) != 0) {
+    return ErrnoError(errno, "unshare(CLONE_NEWNS)");
+  }
+  RETURN_IF_ERROR(EnterEmptyRoot());
+  if (uid_pool_.has_value()) {
+    *uid_pool_ += kUidPoolSize;  // the second pool
+    const unsigned self = *uid_pool_ + kUidPoolSize - 1;
+    if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) != 0 || setresgid(self, self, self) != 0 ||
+        setresuid(self, self, self) != 0) {
+      return ErrnoError(errno, "become the zygote's user");
+    }
+  }
+  return absl::OkStatus();
+}
+
+void Zygote::Keep(pid_t child) {
+  static constexpr int kForTrees[] = {CAP_SYS_ADMIN, CAP_DAC_READ_SEARCH};
+  // The zygote alone holds the socket, so that its end is the zygote's end.
+  close(kControlFd);
+  const bool confined =
+      prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == 0 &&
+      (options_.storage ? KeepCapabilities(kForTrees) : KeepCapabilities({})).ok();
+  if (!confined) {
+    _exit(kExitSandboxFailed);
+  }
+  if (options_.storage) {
+    const UniqueFd zygote(static_cast<int>(syscall(__NR_pidfd_open, child, 0)));
+    FrameChannel trees(UniqueFd(kTreesFd), FrameChannel::AcceptFds::kNo);
+    if (zygote.valid()) {
+      KeepTrees(trees, zygote.get());
+    }
+  }
+  int status = 0;
+  while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
+  }
+  _exit(WIFEXITED(status) ? WEXITSTATUS(status) : kExitSandboxFailed);
+}
+
 absl::Status Zygote::BecomeFirstOfPidNamespace() {
   RETURN_IF_ERROR(DieWithParent("holkas-keeper"));
   const UniqueFd keeper = OpenPidfdOfSelf();
@@ -155,13 +247,7 @@ absl::Status Zygote::BecomeFirstOfPidNamespace() {
     return ErrnoError(errno, "fork the zygote");
   }
   if (child > 0) {
-    int status = 0;
-    // The zygote alone holds the socket, so that its end is the zygote's end.
-    close(kControlFd);
-    const bool confined = prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == 0 && KeepCapabilities({}).ok();
-    while (confined && waitpid(child, &status, 0) < 0 && errno == EINTR) {
-    }
-    _exit(confined && WIFEXITED(status) ? WEXITSTATUS(status) : kExitSandboxFailed);
+    Keep(child);
   }
   RETURN_IF_ERROR(DieWithParent("holkas-zygote"));
   if (!HoldsUp(keeper.get(), POLLIN)) {
@@ -173,12 +259,21 @@ absl::Status Zygote::BecomeFirstOfPidNamespace() {
 absl::Status Zygote::BecomeUnprivileged() {
   static constexpr int kInNamespaces[] = {CAP_SETUID, CAP_SETGID, CAP_SYS_ADMIN};
   static constexpr int kForSlots[] = {CAP_SETUID, CAP_SETGID};
+  // The last one empties the bounding set, and is given up then.
+  static constexpr int kForStorage[] = {CAP_SETUID,  CAP_SETGID,          CAP_SYS_ADMIN, CAP_CHOWN,
+                                        CAP_FOWNER,  CAP_DAC_OVERRIDE,    CAP_FSETID,    CAP_MKNOD,
+                                        CAP_SETFCAP, CAP_DAC_READ_SEARCH, CAP_SETPCAP};
+  const absl::Span<const int> for_storage(kForStorage);
   if (!Full() && uid_pool_.has_value()) {
     static constexpr int kForNow[] = {CAP_SETUID, CAP_SETGID, CAP_SETPCAP};
     RETURN_IF_ERROR(KeepCapabilities(kForNow));
+  } else if (options_.storage) {
+    RETURN_IF_ERROR(KeepCapabilities(for_storage));
   }
   RETURN_IF_ERROR(ForbidNewCapabilities());
-  if (Full()) {
+  if (options_.storage) {
+    RETURN_IF_ERROR(KeepCapabilities(for_storage.first(for_storage.size() - 1)));
+  } else if (Full()) {
     RETURN_IF_ERROR(KeepCapabilities(kInNamespaces));
   } else if (uid_pool_.has_value()) {
     RETURN_IF_ERROR(KeepCapabilities(kForSlots));
@@ -186,7 +281,9 @@ absl::Status Zygote::BecomeUnprivileged() {
     RETURN_IF_ERROR(KeepCapabilities({}));
   }
   RETURN_IF_ERROR(DieWithParent("holkas-zygote"));
-  if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0 || geteuid() == 0) {
+  // A plain user is root of the storage profile's user namespace, and remains who it is.
+  const bool may_be_root = options_.storage && !uid_pool_.has_value();
+  if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0 || (geteuid() == 0 && !may_be_root)) {
     return absl::InternalError("the zygote is still root or dumpable");
   }
   return absl::OkStatus();
@@ -195,7 +292,8 @@ absl::Status Zygote::BecomeUnprivileged() {
 absl::Status Zygote::SetUp() {
   clearenv();
   umask(077);
-  if (syscall(__NR_close_range, kControlFd + 1, ~0u, 0) != 0) {
+  const unsigned last = options_.storage ? kTreesFd : kControlFd;
+  if (syscall(__NR_close_range, last + 1, ~0u, 0) != 0) {
     return ErrnoError(errno, "close_range");
   }
   signal(SIGPIPE, SIG_IGN);
@@ -253,7 +351,8 @@ int Zygote::Serve() {
 bool Zygote::HandleRequest() {
   ZygoteRequest request;
   absl::StatusOr<std::vector<UniqueFd>> fds = control_.Receive(request);
-  if (!fds.ok() || fds->size() != 1 || request.slot() >= kUidSlots) {
+  if (!fds.ok() || fds->size() != 1 + static_cast<size_t>(request.writable_size()) ||
+      request.slot() >= kUidSlots) {
     return false;
   }
   if (request.needs_certificate_store() && SystemCertificateStore() == nullptr &&
@@ -266,19 +365,25 @@ bool Zygote::HandleRequest() {
   if (++launches_ == kLaunchesBeforeHugeText) {
     MoveTextToHugePages().IgnoreError();  // only makes workers faster
   }
-  Launch(request, std::move((*fds)[0]));
+  Launch(request, *fds);
   return true;
 }
 
-void Zygote::Launch(const ZygoteRequest& request, UniqueFd channel) {
+void Zygote::Launch(const ZygoteRequest& request, const std::vector<UniqueFd>& fds) {
   UniqueFd pidfd;
   const pid_t pid = CloneWorker(pidfd);
   if (pid == 0) {
-    unsigned uid = 0;
-    if (uid_pool_.has_value()) {
-      uid = (Full() ? kFirstInnerUid : *uid_pool_) + request.slot();
+    WorkerStart start;
+    start.channel = fds[0].get();
+    for (size_t i = 1; i < fds.size(); ++i) {
+      start.directories.push_back({fds[i].get(), request.writable(static_cast<int>(i) - 1)});
     }
-    RunWorkerProcess(plan_, options_.jobs, channel.get(), uid, static_cast<int>(request.threads()));
+    if (uid_pool_.has_value()) {
+      const bool has_inner_ids = Full() && !options_.storage;
+      start.uid = (has_inner_ids ? kFirstInnerUid : *uid_pool_) + request.slot();
+    }
+    start.threads = static_cast<int>(request.threads());
+    RunWorkerProcess(plan_, options_.jobs, start);
   }
   const int error = errno;
   ZygoteEvent event;
@@ -290,8 +395,8 @@ void Zygote::Launch(const ZygoteRequest& request, UniqueFd channel) {
   }
   workers_[pid] = request.launch_id();
   event.mutable_launched()->set_launch_id(request.launch_id());
-  const int fds[] = {pidfd.get()};
-  Tell(event, fds);
+  const int pidfds[] = {pidfd.get()};
+  Tell(event, pidfds);
 }
 
 // In tier F a bare clone, which makes the PID namespace and the pidfd at once: glibc keeps a
@@ -335,12 +440,7 @@ void Zygote::Reap() {
   }
 }
 
-}  // namespace
-
-int RunZygote(const ZygoteOptions& options) { return Zygote(options).Run(); }
-
-v1::SandboxTier ParseTier(const char* name) {
-  const absl::string_view tier = name;
+v1::SandboxTier ParseTier(absl::string_view tier) {
   if (tier == "full") {
     return v1::SANDBOX_TIER_FULL;
   }
@@ -348,6 +448,22 @@ v1::SandboxTier ParseTier(const char* name) {
     return v1::SANDBOX_TIER_LANDLOCK;
   }
   return tier == "seccomp" ? v1::SANDBOX_TIER_SECCOMP : v1::SANDBOX_TIER_UNSPECIFIED;
+}
+
+}  // namespace
+
+int RunZygote(const ZygoteOptions& options) { return Zygote(options).Run(); }
+
+ZygoteOptions ParseZygoteArguments(int argc, char** argv) {
+  ZygoteOptions options;
+  if (argc >= 3 && strcmp(argv[1], "--zygote") == 0) {
+    options.tier = ParseTier(argv[2]);
+  }
+  if (argc >= 5 && strcmp(argv[3], "--storage") == 0) {
+    options.storage = true;
+    options.user_name = argv[4];
+  }
+  return options;
 }
 
 }  // namespace holkas

@@ -50,8 +50,18 @@ void FakeWorkerSide::SendResult(const std::string& data) {
 
 broker::Reply FakeWorkerSide::Authorize(const broker::Authorize& question) {
   broker::WorkerFrame frame;
-  frame.set_call_id(1);
   *frame.mutable_authorize() = question;
+  return Call(std::move(frame));
+}
+
+broker::Reply FakeWorkerSide::UnwrapKey(const broker::WrappedKeys& wrapped) {
+  broker::WorkerFrame frame;
+  *frame.mutable_unwrap_key() = wrapped;
+  return Call(std::move(frame));
+}
+
+broker::Reply FakeWorkerSide::Call(broker::WorkerFrame frame) {
+  frame.set_call_id(1);
   Send(frame);
   broker::ServiceFrame answer;
   channel_.Receive(answer).IgnoreError();
@@ -128,11 +138,26 @@ absl::StatusOr<std::unique_ptr<Worker>> FakeLauncher::Launch(const WorkerNeeds& 
   }
   ++launched_;
   needed_certificate_store_ = needs.certificate_store;
+  directories_.clear();
+  for (const WorkerDirectory& directory : needs.directories) {
+    directories_ += directory.writable ? 'w' : 'r';
+  }
   auto pair = FrameChannel::NewPair();
   if (!pair.ok()) {
     return pair.status();
   }
   return std::make_unique<FakeWorker>(*this, std::move(pair->first), std::move(pair->second));
+}
+
+absl::StatusOr<std::vector<UniqueFd>> FakeLauncher::OpenTrees(const std::vector<Tree>& trees) {
+  std::vector<UniqueFd> directories;
+  for (const Tree& tree : trees) {
+    directories.emplace_back(open(tree.path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (!directories.back().valid()) {
+      return ErrnoError(errno, "open a directory");
+    }
+  }
+  return directories;
 }
 
 }  // namespace holkas

@@ -11,6 +11,7 @@
 #include "absl/status/statusor.h"
 #include "broker/broker.pb.h"
 #include "proto/wire/frame_channel.h"
+#include "proto/wire/unique_fd.h"
 #include "service/sandbox/launcher.h"
 
 namespace holkas {
@@ -28,11 +29,14 @@ class FakeWorkerSide {
   void SendResult(const std::string& data);
   // Asks and waits for the reply.
   broker::Reply Authorize(const broker::Authorize& question);
+  broker::Reply UnwrapKey(const broker::WrappedKeys& wrapped);
   void Finish(const absl::Status& status = absl::OkStatus());
   // Waits until the service closes its end, or the worker is killed.
   void AwaitEnd();
 
  private:
+  broker::Reply Call(broker::WorkerFrame frame);
+
   FrameChannel channel_;
 };
 
@@ -45,6 +49,8 @@ class FakeLauncher : public Launcher {
   explicit FakeLauncher(Script script) : script_(std::move(script)) {}
 
   absl::StatusOr<std::unique_ptr<Worker>> Launch(const WorkerNeeds& needs) override;
+  // The directories as they are.
+  absl::StatusOr<std::vector<UniqueFd>> OpenTrees(const std::vector<Tree>& trees) override;
 
   // The answer of Launch from now on, where it is not OK. Before there are threads.
   void FailWith(absl::Status status) { failure_ = std::move(status); }
@@ -53,6 +59,8 @@ class FakeLauncher : public Launcher {
   int killed() const { return killed_; }
   int distrusted() const { return distrusted_; }
   bool needed_certificate_store() const { return needed_certificate_store_; }
+  // With what the last worker was launched: `r` or `w` for each directory.
+  const std::string& directories() const { return directories_; }
 
  private:
   class FakeWorker;
@@ -63,6 +71,7 @@ class FakeLauncher : public Launcher {
   std::atomic<int> killed_ = 0;
   std::atomic<int> distrusted_ = 0;
   std::atomic<bool> needed_certificate_store_ = false;
+  std::string directories_;
 };
 
 // How a worker ends that did its job.

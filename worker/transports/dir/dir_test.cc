@@ -53,6 +53,21 @@ TEST_F(DirTest, ManifestIsWhateverTheFileHolds) {
   EXPECT_EQ(manifest.media_type, "");
 }
 
+TEST_F(DirTest, DigestOfASignedManifestIsThatOfItsPayload) {
+  // {"formatLength":1,"formatTail":"fQ"}: its payload is `{}`.
+  constexpr char kSigned[] = R"({"schemaVersion":1,"signatures":[{"protected":)"
+                             R"("eyJmb3JtYXRMZW5ndGgiOjEsImZvcm1hdFRhaWwiOiJmUSJ9"}]})";
+  constexpr char kMalformed[] = R"({"schemaVersion":1,"signatures":[{}]})";
+  ASSERT_OK_AND_ASSIGN(auto source, Source());
+  WriteFile("manifest.json", kSigned);
+  ASSERT_OK_AND_ASSIGN(RawManifest manifest, source->ReadManifest(std::nullopt));
+  EXPECT_EQ(manifest.bytes, kSigned);
+  EXPECT_EQ(manifest.digest, Digest::Sha256Of("{}"));
+  WriteFile("manifest.json", kMalformed);
+  ASSERT_OK_AND_ASSIGN(manifest, source->ReadManifest(std::nullopt));
+  EXPECT_EQ(manifest.digest, Digest::Sha256Of(kMalformed));
+}
+
 TEST_F(DirTest, MissingManifestIsNotFound) {
   ASSERT_OK_AND_ASSIGN(auto source, Source());
   absl::Status status = source->ReadManifest(std::nullopt).status();

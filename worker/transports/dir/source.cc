@@ -7,6 +7,7 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "proto/wire/error.h"
+#include "proto/wire/manifest_digest.h"
 #include "proto/wire/status_macros.h"
 #include "worker/transports/dir/dir.h"
 #include "worker/transports/files/file_source.h"
@@ -40,7 +41,9 @@ class DirSource : public ImageSource {
                        "open manifest.json: no such file or directory");
     }
     RETURN_IF_ERROR(bytes.status());
-    Digest digest = Digest::Sha256Of(*bytes);
+    // Signatures that say no payload are for Manifest::Parse to refuse.
+    const absl::StatusOr<Digest> signed_digest = ManifestDigest(*bytes);
+    Digest digest = signed_digest.ok() ? *signed_digest : Digest::Sha256Of(*bytes);
     return RawManifest{*std::move(bytes), std::move(digest), /*media_type=*/""};
   }
 

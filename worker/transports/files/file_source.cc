@@ -52,7 +52,7 @@ absl::StatusOr<std::unique_ptr<ByteSource>> OpenBlobFile(Broker& broker, broker:
   RETURN_IF_ERROR(WithContext(fd.status(), absl::StrCat("open blob ", blob.digest.ToString())));
   auto source = std::make_unique<FileSource>(*std::move(fd));
   ASSIGN_OR_RETURN(int64_t size_bytes, source->SizeBytes());
-  if (size_bytes != blob.size_bytes) {
+  if (blob.size_bytes >= 0 && size_bytes != blob.size_bytes) {
     return MakeError(absl::StatusCode::kDataLoss, "CONTENT_MISMATCH",
                      absl::StrCat("read blob ", blob.digest.ToString(), ": got ", size_bytes,
                                   " bytes, want ", blob.size_bytes));

@@ -30,7 +30,8 @@ class FileSource : public ByteSource {
   UniqueFd fd_;
 };
 
-// A blob of the place, with the size that its descriptor gives; its content is not verified.
+// A blob of the place, with the size that its descriptor gives, or any where that is negative; its
+// content is not verified.
 // Errors: NOT_FOUND (BLOB_UNKNOWN); DATA_LOSS (CONTENT_MISMATCH) for a file of another size.
 absl::StatusOr<std::unique_ptr<ByteSource>> OpenBlobFile(Broker& broker, broker::Place place,
                                                          const Descriptor& blob);

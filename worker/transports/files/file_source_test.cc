@@ -75,6 +75,12 @@ TEST_F(FileSourceTest, BlobOfAnotherSizeIsDataLoss) {
   }
 }
 
+TEST_F(FileSourceTest, SizeThatNobodyKnowsIsNotCompared) {
+  Descriptor blob = WriteBlob("content");
+  blob.size_bytes = -1;
+  EXPECT_OK(OpenBlobFile(*broker_, broker::PLACE_SOURCE, blob).status());
+}
+
 TEST_F(FileSourceTest, OtherErrorsOfTheBrokerPass) {
   Descriptor blob = WriteBlob("content");
   broker_->set_fault([](absl::string_view) { return absl::UnavailableError("gone"); });

@@ -30,6 +30,8 @@ class OciDestination : public ImageDestination {
  public:
   OciDestination(Broker& broker, std::string name) : broker_(broker), name_(std::move(name)) {}
 
+  LayerForm wanted_layer_form() const override { return LayerForm::kCompressed; }
+
   bool AcceptsManifestType(absl::string_view media_type) const override {
     return media_type == kOciManifestType || media_type == kOciIndexType;
   }

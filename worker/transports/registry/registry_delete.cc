@@ -35,7 +35,7 @@ bool IsInDoubt(const absl::Status& status) {
 }
 
 absl::StatusOr<RawManifest> ReadManifest(RegistryClient& client, const std::string& reference) {
-  return GetRegistryManifest(client, reference, std::nullopt, DigestRule::kPayload);
+  return GetRegistryManifest(client, reference, std::nullopt);
 }
 
 // The digest that a tag or digest stands for now; nothing where it is not there.

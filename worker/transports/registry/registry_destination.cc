@@ -15,8 +15,10 @@
 namespace holkas {
 namespace {
 
-constexpr absl::string_view kAcceptedTypes[] = {kOciManifestType, kOciIndexType,
-                                                kDockerManifestType, kDockerListType};
+constexpr absl::string_view kAcceptedTypes[] = {
+    kOciManifestType, kOciIndexType,      kDockerManifestType,
+    kDockerListType,  kDockerSchema1Type, kDockerSchema1SignedType,
+};
 
 // The repository of `source` where the registry is that of `destination`; empty otherwise.
 std::string MountSource(const broker::ImageLocation& source,
@@ -35,6 +37,10 @@ std::string QueryEscape(absl::string_view text) {
 }
 
 }  // namespace
+
+std::optional<ImageDestination::EmbeddedName> RegistryDestination::embedded_name() const {
+  return EmbeddedName{client_->image().repository(), client_->image().tag()};
+}
 
 bool RegistryDestination::AcceptsManifestType(absl::string_view media_type) const {
   return std::find(std::begin(kAcceptedTypes), std::end(kAcceptedTypes), media_type) !=

@@ -26,6 +26,9 @@ class RegistryDestination : public ImageDestination {
   RegistryDestination(std::unique_ptr<RegistryClient> client, std::string mount_from)
       : client_(std::move(client)), mount_from_(std::move(mount_from)) {}
 
+  LayerForm wanted_layer_form() const override { return LayerForm::kCompressed; }
+  bool names_digest() const override { return !client_->image().digest().empty(); }
+  std::optional<EmbeddedName> embedded_name() const override;
   bool AcceptsManifestType(absl::string_view media_type) const override;
   absl::StatusOr<Reuse> ReuseBlob(const Descriptor& blob) override;
   absl::StatusOr<std::unique_ptr<ByteSink>> CreateBlob(const Descriptor& blob) override;

@@ -274,7 +274,16 @@ TEST_F(RegistryDestinationTest, TakesTheTypesThatItCanWrite) {
   RegistryDestination destination = Open();
   EXPECT_TRUE(destination.AcceptsManifestType(kOciManifestType));
   EXPECT_TRUE(destination.AcceptsManifestType(kDockerListType));
-  EXPECT_FALSE(destination.AcceptsManifestType(kDockerSchema1Type));
+  EXPECT_TRUE(destination.AcceptsManifestType(kDockerSchema1Type));
+  EXPECT_FALSE(destination.AcceptsManifestType("text/plain"));
+}
+
+TEST_F(RegistryDestinationTest, Schema1HasToSayWhereItIs) {
+  ServeInTurn({{}});
+  RegistryDestination destination = Open();
+  ASSERT_TRUE(destination.embedded_name().has_value());
+  EXPECT_EQ(destination.embedded_name()->repository, "lib/app");
+  EXPECT_EQ(destination.embedded_name()->tag, "latest");
 }
 
 TEST_F(RegistryDestinationTest, MountsFromAnotherRepositoryOfTheSameRegistryAlone) {

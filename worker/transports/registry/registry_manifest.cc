@@ -37,24 +37,28 @@ std::string ManifestTypeOf(const HttpResponse& head) {
   return known ? type : std::string();
 }
 
-// A manifest's body, and by what its digest is found.
 struct Received {
   std::string bytes;
   std::string media_type;
-  DigestRule rule;
+
+  // Where the registry says another type, Manifest::Parse refuses what is signed.
+  bool may_be_signed() const {
+    return media_type.empty() || media_type == kDockerSchema1SignedType ||
+           media_type == kDockerSchema1Type;
+  }
 };
 
-absl::StatusOr<Digest> DigestOf(const Received& received, absl::string_view algorithm) {
-  if (received.rule == DigestRule::kPayload && received.media_type == kDockerSchema1SignedType) {
-    return ManifestDigest(received.bytes);
-  }
+Digest DigestOf(const Received& received, absl::string_view algorithm) {
+  // Signatures that say no payload are for Manifest::Parse to refuse.
+  const absl::StatusOr<std::string> payload =
+      received.may_be_signed() ? ManifestPayload(received.bytes) : received.bytes;
   Digester digester(algorithm);
-  digester.Update(received.bytes);
+  digester.Update(payload.ok() ? *payload : received.bytes);
   return digester.Finish();
 }
 
 absl::Status CheckDigest(const Received& received, const Digest& want, absl::string_view who) {
-  ASSIGN_OR_RETURN(const Digest got, DigestOf(received, want.algorithm()));
+  const Digest got = DigestOf(received, want.algorithm());
   if (got == want) {
     return absl::OkStatus();
   }
@@ -81,7 +85,7 @@ absl::StatusOr<Digest> VerifiedDigest(const Received& received, const HttpRespon
 }
 
 absl::StatusOr<RawManifest> TakeManifest(RegistryAnswer& answer,
-                                         const std::optional<Digest>& wanted, DigestRule rule) {
+                                         const std::optional<Digest>& wanted) {
   if (answer.head().status != 200) {
     return answer.Error(RegistryObject::kManifest);
   }
@@ -90,7 +94,7 @@ absl::StatusOr<RawManifest> TakeManifest(RegistryAnswer& answer,
                      absl::StrCat("the manifest has ", answer.head().content_length,
                                   " bytes, at most ", kMaxManifestBytes, " are read"));
   }
-  Received received = {.bytes = {}, .media_type = ManifestTypeOf(answer.head()), .rule = rule};
+  Received received = {.bytes = {}, .media_type = ManifestTypeOf(answer.head())};
   ASSIGN_OR_RETURN(received.bytes, answer.exchange().ReadAll(kMaxManifestBytes));
   ASSIGN_OR_RETURN(Digest digest, VerifiedDigest(received, answer.head(), wanted));
   return RawManifest{std::move(received.bytes), std::move(digest), std::move(received.media_type)};
@@ -100,15 +104,14 @@ absl::StatusOr<RawManifest> TakeManifest(RegistryAnswer& answer,
 
 absl::StatusOr<RawManifest> GetRegistryManifest(RegistryClient& client,
                                                 const std::string& reference,
-                                                const std::optional<Digest>& wanted,
-                                                DigestRule rule) {
+                                                const std::optional<Digest>& wanted) {
   absl::StatusOr<std::unique_ptr<RegistryAnswer>> answer =
       client.Send({.path = absl::StrCat("manifests/", reference),
                    .headers = {{"Accept", absl::StrJoin(kManifestTypes, ", ")}}});
   if (!answer.ok()) {
     return answer.status();
   }
-  absl::StatusOr<RawManifest> manifest = TakeManifest(**answer, wanted, rule);
+  absl::StatusOr<RawManifest> manifest = TakeManifest(**answer, wanted);
   return manifest.ok()
              ? std::move(manifest)
              : WithContext(manifest.status(), absl::StrCat("reading manifest ", reference, " in ",

@@ -16,23 +16,15 @@ namespace holkas {
 // Manifests of the client's repository (OCI distribution-spec, end-3 and end-7), for whoever reads,
 // writes or deletes images there.
 
-// What a manifest's digest is that of.
-enum class DigestRule {
-  kExactBytes,
-  // Of signed schema 1 manifests their payload, as registries have it
-  // (proto/wire/manifest_digest.h). The bytes around it are then anything: for who does not read
-  // them.
-  kPayload,
-};
-
 // The manifest that `reference`, a tag or a digest, stands for. With `wanted` its digest is that,
-// otherwise it is compared with Docker-Content-Digest where the registry sends one.
+// otherwise it is compared with Docker-Content-Digest where the registry sends one. Of a signed
+// manifest of schema 1 the digest is that of its payload (proto/wire/manifest_digest.h): the bytes
+// around it are anything until Manifest::Parse read them.
 // Errors: RegistryAnswerError's; DATA_LOSS (CONTENT_MISMATCH); RESOURCE_EXHAUSTED (LIMIT_EXCEEDED)
 // where it has more than kMaxManifestBytes; those of RegistryClient::Send.
 absl::StatusOr<RawManifest> GetRegistryManifest(RegistryClient& client,
                                                 const std::string& reference,
-                                                const std::optional<Digest>& wanted,
-                                                DigestRule rule = DigestRule::kExactBytes);
+                                                const std::optional<Digest>& wanted);
 
 // Stores the manifest under `reference`, a tag or its digest.
 // Errors: RegistryAnswerError's; DATA_LOSS (CONTENT_MISMATCH) where the registry stored another

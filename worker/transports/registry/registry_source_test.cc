@@ -64,6 +64,25 @@ TEST_F(RegistrySourceTest, ReadsTheManifestOfATag) {
             "application/vnd.oci.image.index.v1+json");
 }
 
+TEST_F(RegistrySourceTest, DigestOfASignedManifestIsThatOfItsPayload) {
+  // {"formatLength":1,"formatTail":"fQ"}: its payload is `{}`.
+  constexpr char kSigned[] = R"({"schemaVersion":1,"signatures":[{"protected":)"
+                             R"("eyJmb3JtYXRMZW5ndGgiOjEsImZvcm1hdFRhaWwiOiJmUSJ9"}]})";
+  const Digest payload = Digest::Sha256Of("{}");
+  for (absl::string_view type :
+       {kDockerSchema1SignedType, kDockerSchema1Type, absl::string_view("text/plain")}) {
+    ServeInTurn({{.headers = {{"Content-Type", std::string(type)},
+                              {"Docker-Content-Digest", payload.ToString()}},
+                  .body = kSigned}});
+    ASSERT_OK_AND_ASSIGN(const RawManifest manifest, Open().ReadManifest(std::nullopt));
+    EXPECT_EQ(manifest.bytes, kSigned);
+    EXPECT_EQ(manifest.digest, payload);
+  }
+  // What is no schema 1 has no signatures in it.
+  ServeInTurn({{.headers = {{"Content-Type", std::string(kOciManifestType)}}, .body = kSigned}});
+  EXPECT_EQ(Open().ReadManifest(std::nullopt)->digest, Digest::Sha256Of(kSigned));
+}
+
 TEST_F(RegistrySourceTest, TypeThatSaysNothingIsEmpty) {
   ServeInTurn({{.headers = {{"Content-Type", "text/plain"}}, .body = kManifest}});
   ASSERT_OK_AND_ASSIGN(const RawManifest manifest, Open().ReadManifest(std::nullopt));

@@ -1,0 +1,304 @@
+"""docker-archive: and oci-archive:, compared with Skopeo and read by others."""
+
+import bz2
+import gzip
+import hashlib
+import json
+import lzma
+import shutil
+import subprocess
+import tarfile
+import tempfile
+
+import pytest
+
+from conftest import skopeo
+from support.images import Image
+from support.oracle import Layout, sha256
+from support.programs import run
+from support.tar import DockerImage
+
+
+@pytest.fixture(scope="module")
+def archives(programs, pushed, tmp_path_factory):
+  """The pushed image in both kinds of archive, written by Skopeo."""
+  directory = tmp_path_factory.mktemp("archives")
+  for kind in ("docker-archive", "oci-archive"):
+    skopeo("copy", "--src-tls-verify=false", pushed,
+           "%s:%s:some/image:1" % (kind, directory / kind)).ok()
+  return {kind: "%s:%s" % (kind, directory / kind) for kind in ("docker-archive", "oci-archive")}
+
+
+def path_of(image):
+  return image.split(":", 1)[1]
+
+
+def without_layers_data(text):
+  document = json.loads(text)
+  document.pop("LayersData", None)
+  return document
+
+
+KINDS = ["docker-archive", "oci-archive"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+class TestReading:
+
+  @pytest.mark.parametrize("flags", [["--raw"], ["--config"], ["--config", "--raw"]])
+  def test_inspect_prints_what_skopeo_prints(self, programs, shared_server, archives, kind, flags):
+    theirs = skopeo("inspect", *flags, archives[kind]).ok()
+    ours = programs.holkas("inspect", *flags, archives[kind], server=shared_server).ok()
+    assert ours.stdout_bytes == theirs.stdout_bytes
+
+  def test_summary(self, programs, shared_server, archives, kind):
+    theirs = skopeo("inspect", archives[kind]).ok()
+    ours = programs.holkas("inspect", archives[kind], server=shared_server).ok()
+    assert without_layers_data(ours.stdout) == without_layers_data(theirs.stdout)
+    assert list(without_layers_data(ours.stdout)) == list(without_layers_data(theirs.stdout))
+
+  def test_copy_gives_the_same_digest(self, programs, shared_server, archives, tmp_path, kind):
+    programs.copy(archives[kind], "dir:%s" % (tmp_path / "ours"), server=shared_server).ok()
+    skopeo("copy", archives[kind], "dir:%s" % (tmp_path / "theirs")).ok()
+    assert ((tmp_path / "ours" / "manifest.json").read_bytes() ==
+            (tmp_path / "theirs" / "manifest.json").read_bytes())
+    for path in (tmp_path / "theirs").iterdir():
+      assert (tmp_path / "ours" / path.name).read_bytes() == path.read_bytes()
+
+  def test_relative_path_and_private_server(self, programs, archives, kind):
+    path = path_of(archives[kind])
+    directory, name = path.rsplit("/", 1)
+    result = programs.holkas("inspect", "--raw", "%s:%s" % (kind, name), cwd=directory).ok()
+    assert result.stdout_bytes == skopeo("inspect", "--raw", archives[kind]).ok().stdout_bytes
+
+  @pytest.mark.parametrize("suffix", ["", ":some/image:2", ":@7", ":Some/image"])
+  def test_errors_are_those_of_skopeo(self, programs, shared_server, archives, tmp_path, kind,
+                                      suffix):
+    name = archives[kind] if suffix else "%s:%s" % (kind, tmp_path / "missing")
+    theirs = skopeo("inspect", name + suffix)
+    ours = programs.holkas("inspect", name + suffix, server=shared_server)
+    assert message(ours) == message(theirs)
+    assert ours.code in (1, 2) and theirs.code == 1
+
+
+def message(result):
+  line = result.stderr.strip().splitlines()[-1]
+  return line[line.index("level="):]
+
+
+@pytest.mark.parametrize("compress", [gzip.compress, bz2.compress, lzma.compress, "zstd"])
+def test_compressed_archives_are_read(programs, shared_server, tmp_path, compress):
+  image = DockerImage()
+  path = tmp_path / "archive"
+  if compress == "zstd":
+    if shutil.which("zstd") is None:
+      pytest.skip("zstd is not installed")
+    data = subprocess.run(["zstd", "-c"], input=image.bytes, stdout=subprocess.PIPE,
+                          check=True).stdout
+  else:
+    data = compress(image.bytes)
+  path.write_bytes(data)
+  name = "docker-archive:%s" % path
+  assert programs.inspect(name, "--raw", server=shared_server).ok().stdout_bytes == image.manifest
+  programs.copy(name, "dir:%s" % (tmp_path / "to"), server=shared_server).ok()
+  assert (tmp_path / "to" / "manifest.json").read_bytes() == image.manifest
+  path.write_bytes(data[:-20])
+  assert programs.inspect(name, "--raw", server=shared_server).code == 1
+
+
+def test_compressed_layers_are_read_as_skopeo_reads_them(programs, shared_server, tmp_path):
+  image = DockerImage(compressed=True)
+  (tmp_path / "archive").write_bytes(image.bytes)
+  name = "docker-archive:%s" % (tmp_path / "archive")
+  assert programs.inspect(name, "--raw", server=shared_server).ok().stdout_bytes == image.manifest
+  assert skopeo("inspect", "--raw", name).ok().stdout_bytes == image.manifest
+  programs.copy(name, "dir:%s" % (tmp_path / "to"), server=shared_server).ok()
+
+
+class TestListTags:
+
+  def test_prints_what_skopeo_prints(self, programs, shared_server, archives):
+    theirs = skopeo("list-tags", archives["docker-archive"]).ok()
+    ours = programs.holkas("list-tags", archives["docker-archive"], server=shared_server).ok()
+    assert ours.stdout == theirs.stdout
+
+  def test_without_a_name(self, programs, shared_server, archives, tmp_path):
+    name = "docker-archive:%s" % (tmp_path / "archive")
+    skopeo("copy", archives["docker-archive"], name).ok()
+    ours = programs.holkas("list-tags", name, server=shared_server).ok()
+    assert json.loads(ours.stdout) == {"Tags": ["@0"]}
+
+  @pytest.mark.parametrize("name", ["docker-archive:missing", "oci-archive:x"])
+  def test_errors_are_those_of_skopeo(self, programs, shared_server, tmp_path, name):
+    theirs = run(["skopeo", "list-tags", name], cwd=tmp_path)
+    ours = programs.holkas("list-tags", name, server=shared_server, cwd=tmp_path)
+    assert message(ours) == message(theirs)
+
+
+class TestWritingOci:
+
+  @pytest.mark.parametrize("flags", [[], ["--all"]], ids=["one image", "index"])
+  def test_is_a_layout_with_the_same_image(self, programs, shared_server, pushed, tmp_path, flags):
+    name = "oci-archive:%s:some:name" % (tmp_path / "archive")
+    programs.copy(pushed, name, *flags, server=shared_server).ok()
+    with tarfile.open(tmp_path / "archive") as archive:
+      archive.extractall(tmp_path / "layout")
+    layout = Layout(tmp_path / "layout")
+    assert list(layout.names()) == ["some:name"]
+    layout.check()
+    skopeo("copy", "--src-tls-verify=false", *flags, pushed,
+           "oci-archive:%s:x" % (tmp_path / "theirs")).ok()
+    assert (skopeo("inspect", "--raw", name).ok().stdout_bytes ==
+            skopeo("inspect", "--raw", "oci-archive:%s:x" % (tmp_path / "theirs")).ok().stdout_bytes)
+    assert programs.inspect(name, "--raw").ok().stdout_bytes == \
+        skopeo("inspect", "--raw", name).ok().stdout_bytes
+
+  def test_umoci_unpacks_it(self, programs, shared_server, pushed, tmp_path):
+    if shutil.which("umoci") is None:
+      pytest.skip("umoci is not installed")
+    programs.copy(pushed, "oci-archive:%s:x" % (tmp_path / "archive"), server=shared_server).ok()
+    with tarfile.open(tmp_path / "archive") as archive:
+      archive.extractall(tmp_path / "layout")
+    run(["umoci", "unpack", "--rootless", "--image", "%s:x" % (tmp_path / "layout"),
+         tmp_path / "bundle"]).ok()
+
+  def test_takes_the_place_of_the_old_archive(self, programs, shared_server, scripted, tmp_path):
+    name = "oci-archive:%s:x" % (tmp_path / "archive")
+    images = [Image(seed=seed) for seed in (1, 2)]
+    for seed, image in enumerate(images):
+      programs.copy(scripted.add("app", "v%d" % seed, image), name, server=shared_server).ok()
+      assert programs.inspect(name, "--raw").ok().stdout_bytes == image.manifest
+    assert [path.name for path in tmp_path.iterdir()] == ["archive"]
+
+  def test_a_failed_copy_leaves_the_old_archive(self, programs, shared_server, scripted, tmp_path):
+    name = "oci-archive:%s:x" % (tmp_path / "archive")
+    old, new = Image(seed=1), Image(seed=2)
+    programs.copy(scripted.add("app", "old", old), name, server=shared_server).ok()
+    before = (tmp_path / "archive").read_bytes()
+    source = scripted.add("app", "new", new)
+    scripted.blobs[("app", new.layers[1]["digest"])] = b"something else"
+    assert programs.copy(source, name, server=shared_server).code == 1
+    assert (tmp_path / "archive").read_bytes() == before
+    assert [path.name for path in tmp_path.iterdir()] == ["archive"]
+
+
+class TestWritingDocker:
+
+  @pytest.mark.parametrize("name", ["", ":busybox", ":quay.io/some/image:v1"])
+  def test_is_byte_for_byte_that_of_skopeo(self, programs, shared_server, pushed, tmp_path, name):
+    programs.copy(pushed, "docker-archive:%s%s" % (tmp_path / "ours", name),
+                  server=shared_server).ok()
+    skopeo("copy", "--src-tls-verify=false", pushed,
+           "docker-archive:%s%s" % (tmp_path / "theirs", name)).ok()
+    assert same_bytes(tmp_path / "ours", tmp_path / "theirs")
+
+  def test_with_more_names(self, programs, shared_server, pushed, tmp_path):
+    flags = ["--additional-tag", "foo:1", "--additional-tag", "quay.io/a/b:2,foo:1"]
+    programs.copy(pushed, "docker-archive:%s:x:1" % (tmp_path / "ours"), *flags,
+                  server=shared_server).ok()
+    skopeo("copy", "--src-tls-verify=false", *flags, pushed,
+           "docker-archive:%s:x:1" % (tmp_path / "theirs")).ok()
+    assert same_bytes(tmp_path / "ours", tmp_path / "theirs")
+
+  @pytest.mark.parametrize("tag", ["foo", "FOO:1"])
+  def test_names_without_a_tag_are_refused(self, programs, shared_server, pushed, tmp_path, tag):
+    flags = ["--additional-tag", tag]
+    ours = programs.copy(pushed, "docker-archive:%s" % (tmp_path / "ours"), *flags,
+                         server=shared_server)
+    theirs = skopeo("copy", "--src-tls-verify=false", *flags, pushed,
+                    "docker-archive:%s" % (tmp_path / "theirs"))
+    assert message(ours) == message(theirs)
+
+  def test_from_an_archive_to_an_archive(self, programs, shared_server, archives, tmp_path):
+    programs.copy(archives["docker-archive"], "docker-archive:%s:some/image:1" % (tmp_path / "ours"),
+                  server=shared_server).ok()
+    assert same_bytes(tmp_path / "ours", path_of(archives["docker-archive"]))
+    programs.copy(archives["oci-archive"], "docker-archive:%s:some/image:1" % (tmp_path / "again"),
+                  server=shared_server).ok()
+    assert same_bytes(tmp_path / "again", path_of(archives["docker-archive"]))
+
+  def test_layers_at_once_give_the_same_bytes(self, programs, shared_server, scripted, tmp_path):
+    image = Image(layer_sizes=(3_000_000, 10, 700_000, 400_000, 1, 600_000, 50), seed=5)
+    source = scripted.add("app", "v1", image)
+    digests = set()
+    for n, parallel in enumerate((1, 2, 6, 16)):
+      path = tmp_path / ("archive%d" % n)
+      programs.copy(source, "docker-archive:%s" % path, "--image-parallel-copies", str(parallel),
+                    server=shared_server).ok()
+      digests.add(hashlib.sha256(path.read_bytes()).hexdigest())
+    assert len(digests) == 1
+
+  def test_what_is_there_is_not_changed(self, programs, shared_server, pushed, tmp_path):
+    path = tmp_path / "archive"
+    path.write_bytes(b"x")
+    name = "docker-archive:%s:a:b" % path
+    ours = programs.copy(pushed, name, server=shared_server)
+    theirs = skopeo("copy", "--src-tls-verify=false", pushed, name)
+    assert message(ours) == message(theirs)
+    assert path.read_bytes() == b"x"
+    path.write_bytes(b"")
+    programs.copy(pushed, name, server=shared_server).ok()
+    assert [entry.name for entry in tmp_path.iterdir()] == ["archive"]
+
+  def test_streams_are_refused_by_name(self, programs, shared_server, pushed):
+    result = programs.copy(pushed, "docker-archive:/dev/stdout", server=shared_server)
+    assert result.code == 1
+    assert "reading and writing archives as streams is not implemented" in result.stderr
+
+
+def same_bytes(ours, theirs):
+  with open(ours, "rb") as one, open(theirs, "rb") as other:
+    return sha256(one.read()) == sha256(other.read())
+
+
+class TestPodman:
+
+  @pytest.fixture
+  def podman(self):
+    if shutil.which("podman") is None:
+      pytest.skip("podman is not installed")
+    # Podman takes a runroot of at most 50 characters.
+    with tempfile.TemporaryDirectory(prefix="hk-") as store:
+      command = ["podman", "--root", store + "/storage", "--runroot", store + "/run",
+                 "--storage-driver", "vfs"]
+      probe = run([*command, "images"], timeout=60)
+      if probe.code != 0:
+        pytest.skip("podman cannot store images here: " + probe.stderr.strip()[-200:])
+      yield lambda *arguments: run([*command, *arguments], timeout=120)
+
+  def test_loads_what_we_write_and_we_read_what_it_saves(self, programs, shared_server, pushed,
+                                                         tmp_path, podman):
+    ours = "docker-archive:%s:localhost/some/image:1" % (tmp_path / "ours")
+    programs.copy(pushed, ours, server=shared_server).ok()
+    podman("load", "-q", "-i", tmp_path / "ours").ok()
+    config = programs.inspect(ours, "--config", "--raw").ok().stdout_bytes
+    image = podman("image", "inspect", "--format", "{{.Id}}", "localhost/some/image:1").ok()
+    assert "sha256:" + image.stdout.strip() == sha256(config)
+    for form, kind in (("docker-archive", "docker-archive"), ("oci-archive", "oci-archive")):
+      saved = tmp_path / ("saved-" + kind)
+      podman("save", "-q", "--format", form, "-o", saved, "localhost/some/image:1").ok()
+      name = "%s:%s" % (kind, saved)
+      assert (programs.inspect(name, "--raw", server=shared_server).ok().stdout_bytes ==
+              skopeo("inspect", "--raw", name).ok().stdout_bytes)
+      programs.copy(name, "dir:%s" % (tmp_path / ("from-" + kind)), server=shared_server).ok()
+
+  def test_several_images_of_one_archive(self, programs, shared_server, scripted, tmp_path, podman):
+    for tag, seed in (("1", 1), ("2", 2)):
+      image = Image(seed=seed, docker=True)
+      path = tmp_path / tag
+      programs.copy(scripted.add("app", tag, image), "docker-archive:%s:localhost/app:%s" %
+                    (path, tag), server=shared_server).ok()
+      podman("load", "-q", "-i", path).ok()
+    saved = tmp_path / "saved"
+    podman("save", "-q", "-m", "-o", saved, "localhost/app:1", "localhost/app:2").ok()
+    for suffix in ("", ":localhost/app:1", ":localhost/app:2", ":@0", ":@1", ":localhost/app:3"):
+      name = "docker-archive:%s%s" % (saved, suffix)
+      theirs = skopeo("inspect", "--raw", name)
+      ours = programs.inspect(name, "--raw", server=shared_server)
+      assert ours.stdout_bytes == theirs.stdout_bytes, suffix
+      assert ours.code == theirs.code
+      if theirs.code != 0:
+        assert message(ours) == message(theirs)
+    name = "docker-archive:%s" % saved
+    assert (programs.holkas("list-tags", name, server=shared_server).ok().stdout ==
+            skopeo("list-tags", name).ok().stdout)

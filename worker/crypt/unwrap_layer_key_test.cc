@@ -1,0 +1,112 @@
+#include "worker/crypt/unwrap_layer_key.h"
+
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "holkas/v1/image_service.pb.h"
+#include "proto/wire/error.h"
+#include "proto/wire/status_matchers.h"
+#include "worker/crypt/encryption_annotations.h"
+#include "worker/crypt/layer_recipients.h"
+#include "worker/crypt/testing/test_keys.h"
+
+namespace holkas {
+namespace {
+
+using ::testing::HasSubstr;
+
+LayerSecret SomeSecret() {
+  return {{std::string(LayerKey::kKeyBytes, 'k'), std::string(LayerKey::kNonceBytes, 'n')},
+          Digest::Sha256Of("layer")};
+}
+
+struct Recipient {
+  v1::KeyWrapping wrapping;
+  std::string key;
+};
+
+// The secret's wrapped keys for them, as a manifest would have them.
+broker::UnwrapRequest WrapFor(const std::vector<Recipient>& recipients) {
+  v1::LayerEncryption encryption;
+  for (const Recipient& recipient : recipients) {
+    v1::LayerRecipient& added = *encryption.add_recipients();
+    added.set_wrapping(recipient.wrapping);
+    added.set_key(recipient.key);
+  }
+  const auto annotations =
+      LayerRecipients::Parse(encryption)->Annotate(SomeSecret(), std::string(32, 'h'));
+  const auto parsed = ParseEncryptionAnnotations(*annotations);
+  broker::UnwrapRequest request;
+  request.mutable_wrapped()->mutable_jwe()->Assign(parsed->jwe.begin(), parsed->jwe.end());
+  request.mutable_wrapped()->mutable_pkcs7()->Assign(parsed->pkcs7.begin(), parsed->pkcs7.end());
+  return request;
+}
+
+void AddKey(const std::string& key, const std::string& password, broker::UnwrapRequest& request) {
+  request.add_keys()->set_key(key);
+  request.mutable_keys()->rbegin()->set_password(password);
+}
+
+TEST(UnwrapLayerKey, EachRecipientHasTheSecret) {
+  const UniquePkey rsa = NewRsaKey();
+  const UniquePkey ec = NewEcKey("secp384r1");
+  const UniquePkey certified = NewRsaKey();
+  const broker::UnwrapRequest wrapped =
+      WrapFor({{v1::KEY_WRAPPING_JWE, PublicPem(rsa.get())},
+               {v1::KEY_WRAPPING_PKCS7, CertificatePem(certified.get())},
+               {v1::KEY_WRAPPING_JWE, PublicDer(ec.get())}});
+  for (const UniquePkey* key : {&rsa, &ec, &certified}) {
+    broker::UnwrapRequest request = wrapped;
+    AddKey(CertificatePem(NewRsaKey().get()), "", request);
+    AddKey(PrivatePem(NewRsaKey().get()), "", request);
+    AddKey(PrivatePem(key->get(), "secret"), "secret", request);
+    ASSERT_OK_AND_ASSIGN(const broker::LayerKey layer_key, UnwrapLayerKey(request));
+    EXPECT_EQ(layer_key.key(), SomeSecret().key.key);
+    EXPECT_EQ(layer_key.nonce(), SomeSecret().key.nonce);
+    EXPECT_EQ(layer_key.plain_digest(), SomeSecret().plain_digest.ToString());
+  }
+}
+
+TEST(UnwrapLayerKey, OtherKeysAreUnsuitable) {
+  broker::UnwrapRequest request = WrapFor({{v1::KEY_WRAPPING_JWE, PublicPem(NewRsaKey().get())}});
+  AddKey(CertificatePem(NewRsaKey().get()), "", request);
+  const absl::Status missing = UnwrapLayerKey(request).status();
+  EXPECT_THAT(missing, StatusIs(absl::StatusCode::kFailedPrecondition,
+                                "missing private key needed for decryption"));
+  EXPECT_EQ(ErrorReason(missing), "KEY_MISSING");
+  AddKey(PrivatePem(NewRsaKey().get()), "", request);
+  const absl::Status status = UnwrapLayerKey(request).status();
+  EXPECT_THAT(status, StatusIs(absl::StatusCode::kFailedPrecondition,
+                               HasSubstr("none of the private keys could be used")));
+  EXPECT_EQ(ErrorReason(status), "KEY_UNSUITABLE");
+}
+
+TEST(UnwrapLayerKey, KeysThatCannotBeOpenedAreInvalid) {
+  const UniquePkey key = NewRsaKey();
+  broker::UnwrapRequest request = WrapFor({{v1::KEY_WRAPPING_JWE, PublicPem(key.get())}});
+  AddKey(PrivatePem(key.get(), "secret"), "", request);
+  EXPECT_THAT(UnwrapLayerKey(request),
+              StatusIs(absl::StatusCode::kInvalidArgument,
+                       "Invalid decryption keys: Missing password for encrypted private key"));
+}
+
+TEST(LayerRecipients, OtherFilesAreInvalidInSkopeosWords) {
+  v1::LayerEncryption encryption;
+  encryption.add_recipients()->set_wrapping(v1::KEY_WRAPPING_JWE);
+  EXPECT_THAT(LayerRecipients::Parse(encryption).status(),
+              StatusIs(absl::StatusCode::kInvalidArgument,
+                       "Invalid encryption keys: File provided is not a public key"));
+  encryption.mutable_recipients(0)->set_wrapping(v1::KEY_WRAPPING_PKCS7);
+  EXPECT_THAT(LayerRecipients::Parse(encryption).status(),
+              StatusIs(absl::StatusCode::kInvalidArgument,
+                       "Invalid encryption keys: File provided is not an x509 cert"));
+  encryption.mutable_recipients(0)->set_wrapping(v1::KEY_WRAPPING_UNSPECIFIED);
+  EXPECT_THAT(LayerRecipients::Parse(encryption).status(),
+              StatusIs(absl::StatusCode::kUnimplemented));
+}
+
+}  // namespace
+}  // namespace holkas

@@ -1,0 +1,382 @@
+// Copies that change layers, from plan to publication.
+
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
+#include "absl/types/span.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "proto/wire/digest.h"
+#include "proto/wire/error.h"
+#include "proto/wire/status_macros.h"
+#include "proto/wire/status_matchers.h"
+#include "worker/blob/compress_whole.h"
+#include "worker/blob/compression.h"
+#include "worker/blob/decompressing_source.h"
+#include "worker/blob/string_source.h"
+#include "worker/image/media_types.h"
+#include "worker/jobs/copy_fakes.h"
+#include "worker/jobs/copy_image.h"
+#include "worker/jobs/thread_pool.h"
+
+namespace holkas {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::Not;
+using ::testing::SizeIs;
+using Form = ImageDestination::LayerForm;
+
+constexpr char kConfig[] = R"({"architecture":"amd64","os":"linux","rootfs":{"type":"layers"}})";
+
+std::string Content() {
+  std::string content;
+  for (int i = 0; i < 200'000; ++i) {
+    absl::StrAppend(&content, i * 7919 % 1000, ",");
+  }
+  return content;
+}
+
+std::string Decompress(const std::string& bytes) {
+  const Compression compression = CompressionOf(bytes);
+  if (compression == Compression::kNone) {
+    return bytes;
+  }
+  auto source = DecompressingSource::New(std::make_unique<StringSource>(bytes), compression);
+  std::string all;
+  std::string buffer(1 << 20, '\0');
+  while (true) {
+    const absl::StatusOr<size_t> count = (*source)->Read(absl::MakeSpan(buffer));
+    if (!count.ok()) {
+      return std::string(count.status().message());
+    }
+    if (*count == 0) {
+      return all;
+    }
+    all.append(buffer, 0, *count);
+  }
+}
+
+class ChangeLayersTest : public testing::Test {
+ protected:
+  ChangeLayersTest() {
+    platform_.set_os("linux");
+    platform_.set_architecture("amd64");
+    options_.set_omit_progress(true);
+    to_.layer_form = Form::kCompressed;
+  }
+
+  // An OCI image of one layer, which says that it is of the type.
+  Descriptor AddImage(absl::string_view layer_type, const std::string& layer) {
+    return from_.AddManifest(kOciManifestType,
+                             OciManifestJson(from_.AddBlob(kOciConfigType, kConfig),
+                                             {from_.AddBlob(layer_type, layer)}));
+  }
+  Descriptor AddDockerImage(absl::string_view layer_type, const std::string& layer) {
+    return from_.AddManifest(
+        kDockerManifestType,
+        absl::StrCat(R"({"schemaVersion":2,"mediaType":")", kDockerManifestType, R"(","config":)",
+                     DescriptorJson(from_.AddBlob(kDockerConfigType, kConfig)), R"(,"layers":[)",
+                     DescriptorJson(from_.AddBlob(layer_type, layer)), "]}"));
+  }
+
+  absl::Status Copy() {
+    ASSIGN_OR_RETURN(const std::unique_ptr<ThreadPool> pool, NewThreadPool(3));
+    return CopyImage(from_, to_, options_, platform_, broker_, *pool);
+  }
+
+  const Descriptor& Layer() const { return to_.published().image().layers.front(); }
+  std::string LayerBytes() const {
+    const std::map<Digest, std::string> blobs = to_.blobs();
+    const auto found = blobs.find(Layer().digest);
+    return found == blobs.end() ? "it is not there" : found->second;
+  }
+  v1::BlobFinished LayerEvent() const {
+    for (const v1::CopyResponse& event : broker_.events()) {
+      if (event.has_blob_finished() && event.blob_finished().kind() == v1::BLOB_KIND_LAYER) {
+        return event.blob_finished();
+      }
+    }
+    return {};
+  }
+
+  FakeSource from_;
+  FakeDestination to_;
+  EventBroker broker_;
+  v1::CopyRequest options_;
+  v1::Platform platform_;
+  const std::string content_ = Content();
+  const std::string gzip_ = CompressWhole(Compression::kGzip, content_);
+};
+
+TEST_F(ChangeLayersTest, UncompressedLayerIsCompressedAndItsManifestSaysSo) {
+  from_.SetTop(AddImage(kOciLayerType, content_));
+  ASSERT_OK(Copy());
+  EXPECT_EQ(Layer().media_type, kOciLayerGzipType);
+  EXPECT_EQ(CompressionOf(LayerBytes()), Compression::kGzip);
+  EXPECT_EQ(Decompress(LayerBytes()), content_);
+  EXPECT_EQ(Layer().digest, Digest::Sha256Of(LayerBytes()));
+  EXPECT_EQ(Layer().size_bytes, static_cast<int64_t>(LayerBytes().size()));
+  EXPECT_EQ(to_.published().image().config.digest, Digest::Sha256Of(kConfig));
+  EXPECT_EQ(broker_.result().manifest_digest(), to_.published().digest().ToString());
+}
+
+TEST_F(ChangeLayersTest, EventsTellWhatWasMade) {
+  from_.SetTop(AddImage(kOciLayerType, content_));
+  ASSERT_OK(Copy());
+  const v1::BlobFinished event = LayerEvent();
+  EXPECT_EQ(event.digest(), Digest::Sha256Of(content_).ToString());
+  EXPECT_EQ(event.size_bytes(), static_cast<int64_t>(content_.size()));
+  EXPECT_EQ(event.outcome(), v1::BLOB_OUTCOME_COPIED);
+  EXPECT_EQ(event.change(), v1::LAYER_CHANGE_COMPRESSED);
+  EXPECT_EQ(event.destination_digest(), Layer().digest.ToString());
+  EXPECT_EQ(event.destination_size_bytes(), Layer().size_bytes);
+}
+
+TEST_F(ChangeLayersTest, ProgressCountsTheBytesOfTheSource) {
+  options_.set_omit_progress(false);
+  from_.SetTop(AddImage(kOciLayerGzipType, gzip_));
+  options_.set_layer_form(v1::LAYER_FORM_UNCOMPRESSED);
+  from_.on_read = [waited = false](const Digest&) mutable {
+    // So long that the reporter looks.
+    if (!std::exchange(waited, true)) {
+      absl::SleepFor(absl::Milliseconds(300));
+    }
+    return absl::OkStatus();
+  };
+  ASSERT_OK(Copy());
+  for (const v1::CopyResponse& event : broker_.events()) {
+    if (event.has_blob_progress()) {
+      EXPECT_LE(event.blob_progress().done_bytes(), event.blob_progress().size_bytes());
+    }
+  }
+  EXPECT_EQ(broker_.result().copied_bytes(),
+            static_cast<int64_t>(gzip_.size() + sizeof(kConfig) - 1));
+}
+
+TEST_F(ChangeLayersTest, TheBytesDecideAndNotTheTypeThatTheManifestGives) {
+  from_.SetTop(AddImage(kOciLayerGzipType, content_));
+  ASSERT_OK(Copy());
+  EXPECT_EQ(CompressionOf(LayerBytes()), Compression::kGzip);
+  EXPECT_EQ(Decompress(LayerBytes()), content_);
+}
+
+TEST_F(ChangeLayersTest, CompressedLayerStaysWhereNoFormatIsAskedFor) {
+  for (const Compression compression : {Compression::kGzip, Compression::kZstd, Compression::kXz}) {
+    const Descriptor image =
+        AddImage(kOciLayerGzipType, CompressWhole(compression, absl::StrCat(content_, "x")));
+    from_.SetTop(image);
+    ASSERT_OK(Copy());
+    EXPECT_EQ(to_.published().digest(), image.digest);
+  }
+}
+
+TEST_F(ChangeLayersTest, AnotherFormatIsMadeWhereItIsAskedFor) {
+  from_.SetTop(AddImage(kOciLayerGzipType, gzip_));
+  options_.set_compression_format(v1::COMPRESSION_FORMAT_ZSTD);
+  ASSERT_OK(Copy());
+  EXPECT_EQ(Layer().media_type, kOciLayerZstdType);
+  EXPECT_EQ(CompressionOf(LayerBytes()), Compression::kZstd);
+  EXPECT_EQ(Decompress(LayerBytes()), content_);
+  EXPECT_EQ(LayerEvent().change(), v1::LAYER_CHANGE_RECOMPRESSED);
+}
+
+TEST_F(ChangeLayersTest, ZstdMakesOciOfDockersManifests) {
+  from_.SetTop(AddDockerImage(kDockerLayerGzipType, gzip_));
+  options_.set_compression_format(v1::COMPRESSION_FORMAT_ZSTD);
+  ASSERT_OK(Copy());
+  EXPECT_EQ(to_.published().media_type(), kOciManifestType);
+  EXPECT_EQ(Layer().media_type, kOciLayerZstdType);
+}
+
+TEST_F(ChangeLayersTest, DockersManifestsStayDockers) {
+  from_.SetTop(AddDockerImage(kDockerLayerType, content_));
+  ASSERT_OK(Copy());
+  EXPECT_EQ(to_.published().media_type(), kDockerManifestType);
+  EXPECT_EQ(Layer().media_type, kDockerLayerGzipType);
+}
+
+TEST_F(ChangeLayersTest, EveryCompressionIsDecompressed) {
+  to_.layer_form = Form::kUncompressed;
+  for (const Compression compression :
+       {Compression::kGzip, Compression::kBzip2, Compression::kXz, Compression::kZstd}) {
+    from_.SetTop(AddImage(kOciLayerGzipType, CompressWhole(compression, content_)));
+    ASSERT_OK(Copy());
+    EXPECT_EQ(Layer().media_type, kOciLayerType);
+    EXPECT_EQ(Layer().digest, Digest::Sha256Of(content_));
+    EXPECT_EQ(LayerBytes(), content_);
+    EXPECT_EQ(LayerEvent().change(), v1::LAYER_CHANGE_DECOMPRESSED);
+  }
+}
+
+TEST_F(ChangeLayersTest, UncompressedLayerStaysWhereUncompressedOnesAreWanted) {
+  to_.layer_form = Form::kUncompressed;
+  const Descriptor image = AddImage(kOciLayerType, content_);
+  from_.SetTop(image);
+  ASSERT_OK(Copy());
+  EXPECT_EQ(to_.published().digest(), image.digest);
+}
+
+TEST_F(ChangeLayersTest, PreservedDigestsForbidEveryChange) {
+  options_.set_preserve_digests(true);
+  options_.set_compression_format(v1::COMPRESSION_FORMAT_ZSTD);
+  const Descriptor image = AddImage(kOciLayerType, content_);
+  from_.SetTop(image);
+  ASSERT_OK(Copy());
+  EXPECT_EQ(to_.published().digest(), image.digest);
+  EXPECT_THAT(broker_.result().warnings(),
+              ElementsAre(HasSubstr("Instructed to preserve digests")));
+}
+
+TEST_F(ChangeLayersTest, EncryptedAndUnknownLayersAreNeverTouched) {
+  options_.set_compression_format(v1::COMPRESSION_FORMAT_ZSTD);
+  for (const std::string& type :
+       {absl::StrCat(std::string(kOciLayerGzipType), "+encrypted"), std::string("text/plain")}) {
+    const Descriptor image = AddImage(type, gzip_);
+    from_.SetTop(image);
+    ASSERT_OK(Copy());
+    EXPECT_EQ(to_.published().digest(), image.digest);
+  }
+}
+
+TEST_F(ChangeLayersTest, ArtifactsAreNeverTouched) {
+  options_.set_compression_format(v1::COMPRESSION_FORMAT_ZSTD);
+  const Descriptor image = from_.AddManifest(
+      kOciManifestType, OciManifestJson(from_.AddBlob("application/vnd.test.config", "{}"),
+                                        {from_.AddBlob(kOciLayerGzipType, gzip_)}));
+  from_.SetTop(image);
+  ASSERT_OK(Copy());
+  EXPECT_EQ(to_.published().digest(), image.digest);
+}
+
+TEST_F(ChangeLayersTest, BlobThatSomethingElseNamesTooStaysForAll) {
+  options_.set_compression_format(v1::COMPRESSION_FORMAT_ZSTD);
+  options_.set_multi_arch(v1::MULTI_ARCH_ALL);
+  const Descriptor image = AddImage(kOciLayerGzipType, gzip_);
+  const Descriptor artifact = from_.AddManifest(
+      kOciManifestType, OciManifestJson(from_.AddBlob("application/vnd.test.config", "{}"),
+                                        {from_.AddBlob("text/plain", gzip_)}));
+  const Descriptor index = from_.AddManifest(
+      kOciIndexType, OciIndexJson({image, artifact}, {"linux/amd64", "unknown/unknown"}));
+  from_.SetTop(index);
+  ASSERT_OK(Copy());
+  EXPECT_EQ(to_.published().digest(), index.digest);
+}
+
+TEST_F(ChangeLayersTest, IndexNamesWhatItsImagesBecame) {
+  options_.set_multi_arch(v1::MULTI_ARCH_ALL);
+  options_.set_compression_format(v1::COMPRESSION_FORMAT_ZSTD);
+  const Descriptor changed = AddImage(kOciLayerType, content_);
+  const Descriptor kept = AddImage(kOciLayerZstdType, CompressWhole(Compression::kZstd, "kept"));
+  from_.SetTop(from_.AddManifest(kOciIndexType,
+                                 OciIndexJson({changed, kept}, {"linux/amd64", "linux/s390x"})));
+  ASSERT_OK(Copy());
+  const std::vector<ImageIndex::Entry>& entries = to_.published().index().manifests;
+  ASSERT_THAT(entries, SizeIs(2));
+  EXPECT_EQ(to_.log()[to_.log().size() - 4],
+            absl::StrCat("manifest ", entries[0].descriptor.digest.ToString()));
+  EXPECT_NE(entries[0].descriptor.digest, changed.digest);
+  EXPECT_EQ(entries[0].platform->architecture, "amd64");
+  EXPECT_THAT(entries[0].descriptor.annotations,
+              ElementsAre(testing::Pair("io.github.containers.compression.zstd", "true")));
+  EXPECT_EQ(entries[1].descriptor.digest, kept.digest);
+}
+
+TEST_F(ChangeLayersTest, WhatTheDestinationHasIsTakenAsItIsUnlessForced) {
+  from_.SetTop(AddImage(kOciLayerGzipType, gzip_));
+  to_.present.insert(Digest::Sha256Of(gzip_));
+  options_.set_compression_format(v1::COMPRESSION_FORMAT_ZSTD);
+  ASSERT_OK(Copy());
+  EXPECT_EQ(Layer().digest, Digest::Sha256Of(gzip_));
+  EXPECT_EQ(LayerEvent().outcome(), v1::BLOB_OUTCOME_ALREADY_PRESENT);
+  options_.set_force_compression_format(true);
+  ASSERT_OK(Copy());
+  EXPECT_EQ(CompressionOf(LayerBytes()), Compression::kZstd);
+}
+
+TEST_F(ChangeLayersTest, PrecomputedDigestSavesSending) {
+  from_.SetTop(AddImage(kOciLayerType, content_));
+  ASSERT_OK(Copy());
+  const Descriptor made = Layer();
+  FakeDestination second;
+  second.layer_form = Form::kCompressed;
+  second.present.insert(made.digest);
+  options_.set_precompute_digests(true);
+  ASSERT_OK_AND_ASSIGN(const std::unique_ptr<ThreadPool> pool, NewThreadPool(2));
+  EventBroker events;
+  ASSERT_OK(CopyImage(from_, second, options_, platform_, events, *pool));
+  EXPECT_EQ(second.published().digest(), to_.published().digest());
+  EXPECT_EQ(second.blobs().count(made.digest), 0u);
+  EXPECT_EQ(events.result().reused_blobs(), 1);
+}
+
+TEST_F(ChangeLayersTest, PrecomputedDigestIsSentWhereItIsMissing) {
+  from_.SetTop(AddImage(kOciLayerType, content_));
+  options_.set_precompute_digests(true);
+  ASSERT_OK(Copy());
+  EXPECT_EQ(Decompress(LayerBytes()), content_);
+}
+
+TEST_F(ChangeLayersTest, LostBytesAreMadeAgain) {
+  from_.SetTop(AddImage(kOciLayerGzipType, gzip_));
+  options_.set_compression_format(v1::COMPRESSION_FORMAT_ZSTD);
+  to_.losses = 2;
+  ASSERT_OK(Copy());
+  EXPECT_EQ(Decompress(LayerBytes()), content_);
+  EXPECT_EQ(to_.abandoned(), 0);
+}
+
+TEST_F(ChangeLayersTest, WrongBytesAreDataLossWhateverTheyDecompressTo) {
+  const Descriptor image = AddImage(kOciLayerGzipType, gzip_);
+  from_.SetTop(image);
+  to_.layer_form = Form::kUncompressed;
+  std::string other = CompressWhole(Compression::kGzip, Content());
+  other[4] = static_cast<char>(other[4] ^ 1);  // the time, which changes no content
+  from_.Replace(Digest::Sha256Of(gzip_), other);
+  absl::Status status = Copy();
+  EXPECT_THAT(status, StatusIs(absl::StatusCode::kDataLoss));
+  EXPECT_EQ(ErrorReason(status), "CONTENT_MISMATCH");
+  // Also where the decompressor stops first.
+  other = gzip_;
+  other[30] = static_cast<char>(~other[30]);
+  from_.Replace(Digest::Sha256Of(gzip_), other);
+  status = Copy();
+  EXPECT_EQ(ErrorReason(status), "CONTENT_MISMATCH");
+  EXPECT_THAT(to_.log(), Not(testing::Contains(testing::StartsWith("publish"))));
+}
+
+TEST_F(ChangeLayersTest, LayerThatIsNotWhatItBeginsLikeIsNamed) {
+  const std::string truncated = gzip_.substr(0, gzip_.size() - 1);
+  from_.SetTop(AddImage(kOciLayerGzipType, truncated));
+  to_.layer_form = Form::kUncompressed;
+  const absl::Status status = Copy();
+  EXPECT_THAT(status, StatusIs(absl::StatusCode::kFailedPrecondition,
+                               HasSubstr(Digest::Sha256Of(truncated).ToString())));
+  EXPECT_EQ(ErrorReason(status), "INVALID_COMPRESSION");
+}
+
+TEST_F(ChangeLayersTest, ABombIsRefused) {
+  const std::string block = CompressWhole(Compression::kZstd, std::string(64 << 20, '\0'));
+  std::string bomb;
+  for (int i = 0; i < 9; ++i) {
+    bomb += block;
+  }
+  from_.SetTop(AddImage(kOciLayerZstdType, bomb));
+  options_.set_compression_format(v1::COMPRESSION_FORMAT_GZIP);
+  const absl::Status status = Copy();
+  EXPECT_THAT(status, StatusIs(absl::StatusCode::kResourceExhausted));
+  EXPECT_EQ(ErrorReason(status), "LIMIT_EXCEEDED");
+  EXPECT_THAT(to_.blobs(), SizeIs(testing::Le(1)));
+}
+
+}  // namespace
+}  // namespace holkas

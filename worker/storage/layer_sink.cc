@@ -1,0 +1,100 @@
+#include "worker/storage/layer_sink.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "proto/wire/error.h"
+#include "proto/wire/status_macros.h"
+#include "worker/blob/decompressing_source.h"
+
+namespace holkas {
+namespace {
+
+// What is decompressed at once is hashed and written while it is in the processor's cache.
+constexpr size_t kOutputBytes = 256 << 10;
+
+}  // namespace
+
+LayerSink::LayerSink(Tar tar, Done done) : tar_(std::move(tar)), done_(std::move(done)) {}
+
+absl::Status LayerSink::Append(absl::string_view data) {
+  if (!begun_) {
+    const size_t count = std::min(data.size(), kMagicBytes - first_bytes_.size());
+    first_bytes_.append(data.data(), count);
+    data.remove_prefix(count);
+    if (first_bytes_.size() < kMagicBytes) {
+      return absl::OkStatus();
+    }
+    RETURN_IF_ERROR(Begin());
+  }
+  return Decode(data);
+}
+
+absl::Status LayerSink::Begin() {
+  begun_ = true;
+  compression_ = CompressionOf(first_bytes_);
+  if (compression_ != Compression::kNone) {
+    ASSIGN_OR_RETURN(decoder_, NewDecoder(compression_));
+    output_.resize(kOutputBytes);
+  }
+  return Decode(std::exchange(first_bytes_, {}));
+}
+
+absl::Status LayerSink::Decode(absl::string_view input) {
+  if (decoder_ == nullptr) {
+    out_bytes_ += static_cast<int64_t>(input.size());
+    return input.empty() ? absl::OkStatus() : tar_(input);
+  }
+  in_bytes_ += static_cast<int64_t>(input.size());
+  while (!input.empty()) {
+    const size_t before = input.size();
+    ASSIGN_OR_RETURN(const size_t produced, DecodeSome(input));
+    if (produced == 0 && input.size() == before) {
+      return MalformedError(compression_, "no progress");
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status LayerSink::Drain() {
+  absl::string_view nothing;
+  while (decoder_ != nullptr) {
+    ASSIGN_OR_RETURN(const size_t produced, DecodeSome(nothing));
+    if (produced == 0) {
+      return decoder_->MayEnd() ? absl::OkStatus()
+                                : MalformedError(compression_, "it ends in the middle");
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<size_t> LayerSink::DecodeSome(absl::string_view& input) {
+  ASSIGN_OR_RETURN(const Decoder::Progress progress,
+                   decoder_->Decode(input, absl::MakeSpan(output_)));
+  input.remove_prefix(progress.consumed);
+  out_bytes_ += static_cast<int64_t>(progress.produced);
+  const ExpansionLimits limits = ExpansionLimitsOf(compression_);
+  if (out_bytes_ > limits.free_bytes && out_bytes_ / limits.ratio > in_bytes_) {
+    return DecoderLimitError(compression_,
+                             absl::StrCat("more than ", limits.ratio, " times as many bytes"));
+  }
+  if (out_bytes_ > kMaxDecompressedBytes) {
+    return DecoderLimitError(compression_,
+                             absl::StrCat("more than ", kMaxDecompressedBytes, " bytes"));
+  }
+  if (progress.produced > 0) {
+    RETURN_IF_ERROR(tar_(absl::string_view(output_.data(), progress.produced)));
+  }
+  return progress.produced;
+}
+
+absl::Status LayerSink::Finish(const Digest& digest, int64_t size_bytes) {
+  if (!begun_) {
+    RETURN_IF_ERROR(Begin());
+  }
+  RETURN_IF_ERROR(Drain());
+  return done_(digest, size_bytes, compression_);
+}
+
+}  // namespace holkas

@@ -1,0 +1,44 @@
+#include "worker/storage/layer_writer.h"
+
+#include <fcntl.h>
+
+#include <utility>
+
+#include "proto/wire/status_macros.h"
+
+namespace holkas {
+
+absl::StatusOr<std::unique_ptr<LayerWriter>> LayerWriter::Create(const Directory& stage,
+                                                                 WhiteoutForm whiteouts,
+                                                                 OpaqueMarker mark_opaque,
+                                                                 Sha256Pairing* pairing) {
+  ASSIGN_OR_RETURN(Directory files, stage.MakeOrOpenDirectory(kStagedFiles, 0700));
+  ASSIGN_OR_RETURN(UniqueFd tar_split,
+                   stage.OpenFile(kStagedTarSplit, O_WRONLY | O_CREAT | O_EXCL, 0600));
+  return std::unique_ptr<LayerWriter>(new LayerWriter(std::move(files), std::move(tar_split),
+                                                      whiteouts, std::move(mark_opaque), pairing));
+}
+
+LayerWriter::LayerWriter(Directory files, UniqueFd tar_split, WhiteoutForm whiteouts,
+                         OpaqueMarker mark_opaque, Sha256Pairing* pairing)
+    : tar_split_(std::move(tar_split)),
+      unpacker_(std::move(files), whiteouts, std::move(mark_opaque), tar_split_),
+      tar_(unpacker_),
+      digester_("sha256", pairing) {}
+
+absl::Status LayerWriter::Append(absl::string_view tar) {
+  size_bytes_ += static_cast<int64_t>(tar.size());
+  digester_.Begin(tar);
+  const absl::Status status = tar_.Append(tar);
+  digester_.Await();
+  return status;
+}
+
+absl::StatusOr<LayerContent> LayerWriter::Finish() {
+  RETURN_IF_ERROR(tar_.Finish());
+  RETURN_IF_ERROR(unpacker_.Finish());
+  RETURN_IF_ERROR(tar_split_.Finish());
+  return LayerContent{digester_.Finish(), size_bytes_, unpacker_.uids(), unpacker_.gids()};
+}
+
+}  // namespace holkas

@@ -1,0 +1,63 @@
+#ifndef HOLKAS_WORKER_STORAGE_LAYER_WRITER_H_
+#define HOLKAS_WORKER_STORAGE_LAYER_WRITER_H_
+
+#include <cstdint>
+#include <memory>
+#include <set>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "proto/wire/digest.h"
+#include "proto/wire/digester.h"
+#include "proto/wire/sha256_pairing.h"
+#include "worker/storage/directory.h"
+#include "worker/storage/layer_unpacker.h"
+#include "worker/storage/tar_split.h"
+#include "worker/storage/tar_stream.h"
+
+namespace holkas {
+
+// What a layer's tar was found to be.
+struct LayerContent {
+  Digest diff_digest;
+  int64_t size_bytes = 0;
+  std::set<uint32_t> uids;
+  std::set<uint32_t> gids;
+};
+
+// The names in a staged layer's directory.
+inline constexpr absl::string_view kStagedFiles = "files";
+inline constexpr absl::string_view kStagedTarSplit = "tar-split.gz";
+
+// Unpacks a layer's tar, which is pushed into it, to `files` in a directory, with its tar-split
+// beside, and finds its digest. Not thread-safe.
+class LayerWriter {
+ public:
+  // `stage` is empty, or has `files` already, on top of which the layer is unpacked. `pairing` may
+  // be null; else it outlives the writer.
+  static absl::StatusOr<std::unique_ptr<LayerWriter>> Create(const Directory& stage,
+                                                             WhiteoutForm whiteouts,
+                                                             OpaqueMarker mark_opaque,
+                                                             Sha256Pairing* pairing);
+
+  // Errors: those of TarStream and LayerUnpacker.
+  absl::Status Append(absl::string_view tar);
+
+  // All of the tar was given. Once, last.
+  absl::StatusOr<LayerContent> Finish();
+
+ private:
+  LayerWriter(Directory files, UniqueFd tar_split, WhiteoutForm whiteouts, OpaqueMarker mark_opaque,
+              Sha256Pairing* pairing);
+
+  TarSplitWriter tar_split_;
+  LayerUnpacker unpacker_;
+  TarStream tar_;
+  Digester digester_;
+  int64_t size_bytes_ = 0;
+};
+
+}  // namespace holkas
+
+#endif  // HOLKAS_WORKER_STORAGE_LAYER_WRITER_H_

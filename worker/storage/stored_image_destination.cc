@@ -1,0 +1,367 @@
+#include "worker/storage/stored_image_destination.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
+#include "proto/wire/error.h"
+#include "proto/wire/status_macros.h"
+#include "worker/blob/copy_bytes.h"
+#include "worker/blob/decompressing_source.h"
+#include "worker/image/image_config.h"
+#include "worker/image/media_types.h"
+#include "worker/storage/copy_tree.h"
+#include "worker/storage/image_table.h"
+#include "worker/storage/layer_sink.h"
+#include "worker/storage/layer_tar_source.h"
+#include "worker/storage/layer_writer.h"
+#include "worker/storage/store_layout.h"
+#include "worker/storage/tar_split.h"
+#include "worker/transports/files/file_source.h"
+
+namespace holkas {
+namespace {
+
+// The tar of a layer that waits for those below it.
+constexpr absl::string_view kSpooledTar = "layer.tar";
+
+bool IsLayerType(absl::string_view media_type) {
+  return absl::StrContains(media_type, ".image.layer.") ||
+         absl::StrContains(media_type, ".image.rootfs.");
+}
+
+absl::Status NotCopied(const Descriptor& blob) {
+  return MakeError(absl::StatusCode::kFailedPrecondition, "INVALID_MANIFEST",
+                   absl::StrCat("blob ", blob.digest.ToString(),
+                                " was not copied, and the store cannot do without"));
+}
+
+absl::Status Vanished(const std::string& layer) {
+  return absl::AbortedError(absl::StrCat("layer ", layer, " was removed from the store meanwhile"));
+}
+
+absl::StatusOr<std::string> CreatedOf(absl::string_view config) {
+  ASSIGN_OR_RETURN(const ImageConfig parsed, ImageConfig::Parse(config));
+  if (parsed.created.has_value()) {
+    return parsed.created->text;
+  }
+  return absl::FormatTime("%Y-%m-%dT%H:%M:%E*SZ", absl::Now(), absl::UTCTimeZone());
+}
+
+}  // namespace
+
+// A configuration: kept until the image's record is written.
+class StoredImageDestination::DataSink : public ByteSink {
+ public:
+  explicit DataSink(StoredImageDestination& destination) : destination_(destination) {}
+
+  absl::Status Append(absl::string_view data) override {
+    if (bytes_.size() + data.size() > static_cast<size_t>(kMaxConfigBytes)) {
+      return MakeError(absl::StatusCode::kResourceExhausted, "LIMIT_EXCEEDED",
+                       absl::StrCat("a configuration has more than ", kMaxConfigBytes, " bytes"));
+    }
+    bytes_.append(data.data(), data.size());
+    return absl::OkStatus();
+  }
+
+  absl::Status Finish(const Digest& digest, int64_t /*size_bytes*/) override {
+    absl::MutexLock lock(&destination_.mutex_);
+    destination_.data_.insert_or_assign(digest, std::move(bytes_));
+    return absl::OkStatus();
+  }
+
+ private:
+  StoredImageDestination& destination_;
+  std::string bytes_;
+};
+
+absl::StatusOr<std::unique_ptr<StoredImageDestination>> StoredImageDestination::Open(
+    Store store, Options options) {
+  RETURN_IF_ERROR(MakeStoreLayout(store));
+  ASSIGN_OR_RETURN(std::unique_ptr<StagingArea> staging, StagingArea::Create(store));
+  ASSIGN_OR_RETURN(std::vector<LayerRecord> layers, store.ReadLayers());
+  return std::unique_ptr<StoredImageDestination>(new StoredImageDestination(
+      std::move(store), std::move(options), std::move(staging), std::move(layers)));
+}
+
+bool StoredImageDestination::AcceptsManifestType(absl::string_view media_type) const {
+  return media_type == kOciManifestType || media_type == kDockerManifestType;
+}
+
+absl::StatusOr<ImageDestination::Reuse> StoredImageDestination::ReuseBlob(const Descriptor& blob) {
+  if (!IsLayerType(blob.media_type)) {
+    return Reuse::kAbsent;
+  }
+  for (const LayerRecord& layer : known_layers_) {
+    const bool is_same = layer.compressed_digest == blob.digest || layer.diff_digest == blob.digest;
+    if (is_same && !layer.is_incomplete && layer.diff_digest.has_value()) {
+      absl::MutexLock lock(&mutex_);
+      reused_.emplace(blob.digest, layer);
+      return Reuse::kPresent;
+    }
+  }
+  return Reuse::kAbsent;
+}
+
+absl::StatusOr<std::unique_ptr<ByteSink>> StoredImageDestination::CreateBlob(
+    const Descriptor& blob) {
+  if (!IsLayerType(blob.media_type)) {
+    return std::make_unique<DataSink>(*this);
+  }
+  ASSIGN_OR_RETURN(const std::string directory, staging_->MakeDirectory());
+  return store_.driver() == StorageDriver::kOverlay ? CreateUnpackedLayer(directory)
+                                                    : CreateSpooledLayer(directory);
+}
+
+OpaqueMarker StoredImageDestination::MarkerOf(const std::string& directory) const {
+  const std::string files = absl::StrCat(staging_->path(), "/", directory, "/", kStagedFiles);
+  return [this, files](const std::string& path) {
+    return options_.mark_opaque(path.empty() ? files : absl::StrCat(files, "/", path));
+  };
+}
+
+absl::StatusOr<std::unique_ptr<ByteSink>> StoredImageDestination::CreateUnpackedLayer(
+    const std::string& directory) {
+  ASSIGN_OR_RETURN(const Directory stage, staging_->directory().OpenDirectory(directory));
+  ASSIGN_OR_RETURN(std::shared_ptr<LayerWriter> writer,
+                   LayerWriter::Create(stage, options_.whiteouts, MarkerOf(directory), &pairing_));
+  return std::make_unique<LayerSink>(
+      [writer](absl::string_view tar) { return writer->Append(tar); },
+      [this, writer, directory](const Digest& digest, int64_t size_bytes,
+                                Compression compression) -> absl::Status {
+        ASSIGN_OR_RETURN(LayerContent content, writer->Finish());
+        absl::MutexLock lock(&mutex_);
+        staged_.insert_or_assign(
+            digest, StagedLayer{directory, std::move(content), digest, size_bytes, compression});
+        return absl::OkStatus();
+      });
+}
+
+absl::StatusOr<std::unique_ptr<ByteSink>> StoredImageDestination::CreateSpooledLayer(
+    const std::string& directory) {
+  struct Spool {
+    UniqueFd file;
+    Digester digester;
+    int64_t size_bytes = 0;
+  };
+  ASSIGN_OR_RETURN(const Directory stage, staging_->directory().OpenDirectory(directory));
+  auto spool = std::make_shared<Spool>();
+  ASSIGN_OR_RETURN(spool->file, stage.OpenFile(kSpooledTar, O_WRONLY | O_CREAT | O_EXCL, 0600));
+  return std::make_unique<LayerSink>(
+      [spool](absl::string_view tar) {
+        spool->digester.Update(tar);
+        spool->size_bytes += static_cast<int64_t>(tar.size());
+        return WriteAll(spool->file.get(), tar, kSpooledTar);
+      },
+      [this, spool, directory](const Digest& digest, int64_t size_bytes, Compression compression) {
+        LayerContent content{spool->digester.Finish(), spool->size_bytes, {}, {}};
+        absl::MutexLock lock(&mutex_);
+        staged_.insert_or_assign(
+            digest, StagedLayer{directory, std::move(content), digest, size_bytes, compression});
+        return absl::OkStatus();
+      });
+}
+
+absl::Status StoredImageDestination::WriteManifest(const Manifest& manifest, bool /*is_top*/) {
+  if (manifest.is_index()) {
+    return MakeError(absl::StatusCode::kUnimplemented, "MEDIA_TYPE_UNSUPPORTED",
+                     "a store takes one image at a time");
+  }
+  const std::optional<Digest>& wanted = options_.name.digest;
+  if (wanted.has_value() && manifest.digest() != *wanted) {
+    return MakeError(absl::StatusCode::kFailedPrecondition, "DESTINATION_CONFLICT",
+                     absl::StrCat("manifest ", manifest.digest().ToString(),
+                                  " does not match expected digest ", wanted->ToString()));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Digest> StoredImageDestination::DiffDigestOf(const Descriptor& blob) {
+  absl::MutexLock lock(&mutex_);
+  if (const auto staged = staged_.find(blob.digest); staged != staged_.end()) {
+    return staged->second.content.diff_digest;
+  }
+  if (const auto reused = reused_.find(blob.digest); reused != reused_.end()) {
+    return *reused->second.diff_digest;
+  }
+  return NotCopied(blob);
+}
+
+absl::StatusOr<std::unique_ptr<ByteSource>> StoredImageDestination::OpenStagedTar(
+    const StagedLayer& staged) const {
+  ASSIGN_OR_RETURN(const Directory stage, staging_->directory().OpenDirectory(staged.directory));
+  if (store_.driver() == StorageDriver::kVfs) {
+    ASSIGN_OR_RETURN(UniqueFd tar, stage.OpenFile(kSpooledTar, O_RDONLY));
+    return std::make_unique<FileSource>(std::move(tar));
+  }
+  ASSIGN_OR_RETURN(Directory files, stage.OpenDirectory(kStagedFiles));
+  ASSIGN_OR_RETURN(UniqueFd tar_split, stage.OpenFile(kStagedTarSplit, O_RDONLY));
+  ASSIGN_OR_RETURN(std::unique_ptr<ByteSource> json,
+                   DecompressingSource::New(std::make_unique<FileSource>(std::move(tar_split)),
+                                            Compression::kGzip));
+  return std::make_unique<LayerTarSource>(std::move(files),
+                                          std::make_unique<TarSplitReader>(std::move(json)));
+}
+
+absl::StatusOr<StagedLayer> StoredImageDestination::StageAgain(std::unique_ptr<ByteSource> tar,
+                                                               const PlannedLayer& planned,
+                                                               const StagedLayer* below) {
+  ASSIGN_OR_RETURN(std::string directory, staging_->MakeDirectory());
+  ASSIGN_OR_RETURN(const Directory stage, staging_->directory().OpenDirectory(directory));
+  if (store_.driver() == StorageDriver::kVfs && !planned.parent.empty()) {
+    ASSIGN_OR_RETURN(
+        const Directory parent,
+        below != nullptr
+            ? staging_->directory().OpenDirectory(absl::StrCat(below->directory, "/", kStagedFiles))
+            : store_.graph_root().OpenDirectory(store_.LayerFilesPath(planned.parent)));
+    ASSIGN_OR_RETURN(const Directory files, stage.MakeOrOpenDirectory(kStagedFiles, 0700));
+    RETURN_IF_ERROR(CopyTree(parent, files));
+  }
+  ASSIGN_OR_RETURN(const std::unique_ptr<LayerWriter> writer,
+                   LayerWriter::Create(stage, options_.whiteouts, MarkerOf(directory), nullptr));
+  std::vector<char> buffer(kCopyBufferBytes);
+  while (true) {
+    ASSIGN_OR_RETURN(const size_t count, tar->Read(absl::MakeSpan(buffer)));
+    if (count == 0) {
+      break;
+    }
+    RETURN_IF_ERROR(writer->Append(absl::string_view(buffer.data(), count)));
+  }
+  ASSIGN_OR_RETURN(LayerContent content, writer->Finish());
+  return StagedLayer{std::move(directory), content, content.diff_digest, content.size_bytes,
+                     Compression::kNone};
+}
+
+absl::StatusOr<const StagedLayer*> StoredImageDestination::StageLayer(const Descriptor& blob,
+                                                                      const PlannedLayer& planned,
+                                                                      const StagedLayer* below) {
+  const StagedLayer* staged = nullptr;
+  const LayerRecord* reused = nullptr;
+  {
+    absl::MutexLock lock(&mutex_);
+    if (const auto found = staged_.find(blob.digest); found != staged_.end()) {
+      staged = &found->second;
+    } else if (const auto same = reused_.find(blob.digest); same != reused_.end()) {
+      reused = &same->second;
+    }
+  }
+  // Of overlay, a layer can be used where it is; once.
+  const bool is_first = used_.insert(blob.digest).second;
+  if (staged != nullptr && is_first && store_.driver() == StorageDriver::kOverlay) {
+    return staged;
+  }
+  absl::StatusOr<std::unique_ptr<ByteSource>> tar =
+      staged != nullptr ? OpenStagedTar(*staged) : store_.OpenLayerTar(reused->id);
+  if (staged == nullptr && absl::IsNotFound(tar.status())) {
+    return Vanished(reused->id);
+  }
+  RETURN_IF_ERROR(tar.status());
+  ASSIGN_OR_RETURN(StagedLayer again, StageAgain(*std::move(tar), planned, below));
+  const Digest& wanted = staged != nullptr ? staged->content.diff_digest : *reused->diff_digest;
+  if (again.content.diff_digest != wanted) {
+    return MakeError(absl::StatusCode::kDataLoss, "CONTENT_MISMATCH",
+                     absl::StrCat("layer ", wanted.ToString(), " of the store: its digest is ",
+                                  again.content.diff_digest.ToString()));
+  }
+  if (staged != nullptr) {
+    again.blob_digest = staged->blob_digest;
+    again.blob_size_bytes = staged->blob_size_bytes;
+    again.compression = staged->compression;
+  } else if (reused->compressed_digest == blob.digest) {
+    again.blob_digest = blob.digest;
+    again.blob_size_bytes = reused->compressed_size_bytes;
+    again.compression = reused->compression;
+  }
+  return staged_again_.emplace_back(std::make_unique<StagedLayer>(std::move(again))).get();
+}
+
+absl::StatusOr<std::vector<StoredImageDestination::PlannedLayer>>
+StoredImageDestination::StageLayers(const Manifest& image) {
+  ASSIGN_OR_RETURN(const std::vector<LayerRecord> present, store_.ReadLayers());
+  std::set<std::string> complete;
+  for (const LayerRecord& layer : present) {
+    if (!layer.is_incomplete) {
+      complete.insert(layer.id);
+    }
+  }
+  std::vector<PlannedLayer> planned;
+  for (const Descriptor& blob : image.image().layers) {
+    const PlannedLayer* below = planned.empty() ? nullptr : &planned.back();
+    PlannedLayer layer;
+    layer.parent = below == nullptr ? "" : below->id;
+    ASSIGN_OR_RETURN(const Digest diff_digest, DiffDigestOf(blob));
+    layer.id = LayerId(layer.parent, diff_digest);
+    if (!complete.contains(layer.id)) {
+      ASSIGN_OR_RETURN(layer.staged,
+                       StageLayer(blob, layer, below == nullptr ? nullptr : below->staged));
+    }
+    planned.push_back(std::move(layer));
+  }
+  return planned;
+}
+
+absl::Status StoredImageDestination::Publish(const Manifest& top) {
+  ASSIGN_OR_RETURN(const std::vector<PlannedLayer> layers, StageLayers(top));
+  // Durable before any list names it.
+  if (syncfs(store_.graph_root().fd()) != 0) {
+    return ErrnoError(errno, "sync the store");
+  }
+  // Until the image has its record, nobody may take layers that no image has.
+  ASSIGN_OR_RETURN(LayerTable table, LayerTable::Open(store_));
+  std::vector<LayerTable::NewLayer> missing;
+  for (const PlannedLayer& layer : layers) {
+    if (table.Contains(layer.id)) {
+      continue;
+    }
+    if (layer.staged == nullptr) {
+      return Vanished(layer.id);
+    }
+    missing.push_back({layer.id, layer.parent, layer.staged});
+  }
+  RETURN_IF_ERROR(table.Install(missing, staging_->name()));
+  return PutImage(top, layers.empty() ? "" : layers.back().id);
+}
+
+absl::StatusOr<std::string> StoredImageDestination::IdOf(
+    const Digest& config, const std::vector<ImageRecord>& images) const {
+  const std::string& wanted = options_.name.id;
+  if (wanted.empty() && !IsStoreId(config.hex())) {
+    return MakeError(absl::StatusCode::kUnimplemented, "MEDIA_TYPE_UNSUPPORTED",
+                     "a store takes configurations with a digest by sha256 alone");
+  }
+  if (wanted.empty() || IsStoreId(wanted)) {
+    return wanted.empty() ? std::string(config.hex()) : wanted;
+  }
+  ASSIGN_OR_RETURN(const ImageRecord* image, FindImage(images, {"", std::nullopt, wanted}));
+  return image->id;
+}
+
+absl::Status StoredImageDestination::PutImage(const Manifest& image, const std::string& top_layer) {
+  const Descriptor& config = image.image().config;
+  std::string config_bytes;
+  {
+    absl::MutexLock lock(&mutex_);
+    const auto found = data_.find(config.digest);
+    if (found == data_.end()) {
+      return NotCopied(config);
+    }
+    config_bytes = found->second;
+  }
+  ASSIGN_OR_RETURN(std::string created, CreatedOf(config_bytes));
+  ASSIGN_OR_RETURN(ImageTable images, ImageTable::Open(store_));
+  ASSIGN_OR_RETURN(std::string id, IdOf(config.digest, images.images()));
+  ImageTable::NewImage record{std::move(id),      options_.name.FullName(), top_layer,
+                              std::move(created), image.digest(),           {}};
+  record.data.push_back({config.digest.ToString(), std::move(config_bytes)});
+  record.data.push_back({ManifestKey(image.digest()), image.bytes()});
+  record.data.push_back({"manifest", image.bytes()});
+  record.data.push_back({absl::StrCat("signature-", image.digest().hex()), ""});
+  return images.Put(record);
+}
+
+}  // namespace holkas

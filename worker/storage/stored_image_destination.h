@@ -1,0 +1,107 @@
+#ifndef HOLKAS_WORKER_STORAGE_STORED_IMAGE_DESTINATION_H_
+#define HOLKAS_WORKER_STORAGE_STORED_IMAGE_DESTINATION_H_
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/synchronization/mutex.h"
+#include "proto/wire/digest.h"
+#include "proto/wire/sha256_pairing.h"
+#include "worker/blob/byte_sink.h"
+#include "worker/image/manifest.h"
+#include "worker/storage/find_image.h"
+#include "worker/storage/layer_table.h"
+#include "worker/storage/layer_unpacker.h"
+#include "worker/storage/staging_area.h"
+#include "worker/storage/store.h"
+#include "worker/transports/image_destination.h"
+
+namespace holkas {
+
+// One image on its way into a store. Layers are unpacked while they come, in a staging area,
+// several at once; Publish makes them layers of the store, and then the image with its name. Until
+// then the store is as it was, but for layers that a Publish brought which failed after that: those
+// are whole, and the next copy finds them.
+class StoredImageDestination : public ImageDestination {
+ public:
+  struct Options {
+    // Of the name, with its digest, the image gets what is there; with an identity, that one.
+    StoredImageName name;
+    WhiteoutForm whiteouts = WhiteoutForm::kOverlay;
+    // For WhiteoutForm::kOverlay: marks a directory, by its path below the graph root. Called by
+    // several threads.
+    OpaqueMarker mark_opaque;
+  };
+
+  static absl::StatusOr<std::unique_ptr<StoredImageDestination>> Open(Store store, Options options);
+
+  bool AcceptsManifestType(absl::string_view media_type) const override;
+  absl::StatusOr<Reuse> ReuseBlob(const Descriptor& blob) override;
+  absl::StatusOr<std::unique_ptr<ByteSink>> CreateBlob(const Descriptor& blob) override;
+  absl::Status WriteManifest(const Manifest& manifest, bool is_top) override;
+  // Errors: ABORTED where a layer that was to be used again is gone; FAILED_PRECONDITION
+  // (DESTINATION_CONFLICT); NOT_FOUND (MANIFEST_UNKNOWN) for a part of an identity that none has.
+  absl::Status Publish(const Manifest& top) override;
+
+ private:
+  class DataSink;
+  // A layer of the image: what it is, and what becomes it.
+  struct PlannedLayer {
+    std::string id;
+    std::string parent;
+    const StagedLayer* staged = nullptr;  // null where the store has it
+  };
+
+  StoredImageDestination(Store store, Options options, std::unique_ptr<StagingArea> staging,
+                         std::vector<LayerRecord> layers)
+      : store_(std::move(store)),
+        options_(std::move(options)),
+        staging_(std::move(staging)),
+        known_layers_(std::move(layers)) {}
+
+  absl::StatusOr<std::unique_ptr<ByteSink>> CreateUnpackedLayer(const std::string& directory);
+  absl::StatusOr<std::unique_ptr<ByteSink>> CreateSpooledLayer(const std::string& directory);
+  OpaqueMarker MarkerOf(const std::string& directory) const;
+
+  absl::StatusOr<std::vector<PlannedLayer>> StageLayers(const Manifest& image);
+  absl::StatusOr<const StagedLayer*> StageLayer(const Descriptor& blob, const PlannedLayer& planned,
+                                                const StagedLayer* below);
+  // Unpacks the tar of a layer that is somewhere else in the store, or was used already.
+  absl::StatusOr<StagedLayer> StageAgain(std::unique_ptr<ByteSource> tar,
+                                         const PlannedLayer& planned, const StagedLayer* below);
+  absl::StatusOr<std::unique_ptr<ByteSource>> OpenStagedTar(const StagedLayer& staged) const;
+  absl::StatusOr<Digest> DiffDigestOf(const Descriptor& blob);
+  absl::StatusOr<std::string> IdOf(const Digest& config,
+                                   const std::vector<ImageRecord>& images) const;
+  absl::Status PutImage(const Manifest& image, const std::string& top_layer);
+
+  Store store_;
+  const Options options_;
+  const std::unique_ptr<StagingArea> staging_;
+  // When the destination was opened.
+  const std::vector<LayerRecord> known_layers_;
+  Sha256Pairing pairing_;
+
+  absl::Mutex mutex_;
+  // By the digest of the blob.
+  std::map<Digest, StagedLayer> staged_ ABSL_GUARDED_BY(mutex_);
+  std::map<Digest, LayerRecord> reused_ ABSL_GUARDED_BY(mutex_);
+  std::map<Digest, std::string> data_ ABSL_GUARDED_BY(mutex_);
+
+  // Publish's own.
+  std::vector<std::unique_ptr<StagedLayer>> staged_again_;
+  std::set<Digest> used_;
+};
+
+}  // namespace holkas
+
+#endif  // HOLKAS_WORKER_STORAGE_STORED_IMAGE_DESTINATION_H_
