@@ -3,12 +3,14 @@
 import concurrent.futures
 import functools
 import gzip
+import hashlib
 import json
 import pathlib
 import random
 import re
 import shutil
 import subprocess
+import tarfile
 import time
 
 from bench import measure
@@ -26,6 +28,8 @@ TARGETS = {
     "registries wall": 1.25, "registries CPU": 2.5,
     "compress gzip wall": 3, "compressed size": 0.94,
     "recompress wall": 2, "decompress wall": 4, "local wall": 4,
+    "to docker-archive wall": 4, "from docker-archive wall": 3, "plain dir to docker wall": 3,
+    "to storage wall": 2.5, "from storage wall": 2.5, "from storage again wall": 20,
     "inspect rate, TLS": 8,
     "worker memory": 64,
     "launch p50": 0.3, "launch p99": 2, "launch rate": 2000,
@@ -382,7 +386,133 @@ def launch(bench):
                more_is_better=True, detail="holkasd's part grew by %s KiB" % found["growth_kb"])
 
 
+def make_layers(path, size_mb, layers):
+  """A `dir:` image of plain tar layers that hold this machine's files, as images do."""
+  path.mkdir(parents=True)
+  paths, total = [], 0
+  for file in sorted(pathlib.Path("/usr").rglob("*")):
+    if total >= size_mb * 1_000_000:
+      break
+    if file.is_file() and not file.is_symlink():
+      paths.append(file)
+      total += file.stat().st_size
+  share = total / layers
+  descriptors = []
+  while paths:
+    taken, size = [], 0
+    while paths and size < share:
+      taken.append(paths.pop(0))
+      size += taken[-1].stat().st_size
+    layer = path / "layer"
+    with tarfile.open(layer, "w", format=tarfile.PAX_FORMAT) as tar:
+      for file in taken:
+        tar.add(file, str(file).lstrip("/"), recursive=False)
+    with layer.open("rb") as content:
+      digest = "sha256:" + hashlib.file_digest(content, "sha256").hexdigest()
+    descriptors.append({"mediaType": OCI_LAYER.replace("+gzip", ""), "digest": digest,
+                        "size": layer.stat().st_size})
+    layer.rename(path / digest.split(":")[1])
+  config = json.dumps({"architecture": "amd64", "os": "linux", "config": {},
+                       "rootfs": {"type": "layers",
+                                  "diff_ids": [layer["digest"] for layer in descriptors]}}).encode()
+  (path / sha256(config).split(":")[1]).write_bytes(config)
+  (path / "version").write_text("Directory Transport Version: 1.1\n")
+  (path / "manifest.json").write_text(json.dumps({
+      "schemaVersion": 2, "mediaType": OCI_MANIFEST, "layers": descriptors,
+      "config": {"mediaType": OCI_CONFIG, "digest": sha256(config), "size": len(config)}}))
+  return path
+
+
+def _push(bench, registry, source):
+  """Pushes what `source` names, compressed as Skopeo does it; the name of the result."""
+  name = registry.repository() + ":image"
+  bench.skopeo("copy", "-q", "--dest-tls-verify=false", source, name)
+  return name
+
+
+def archives(bench):
+  """From a registry to docker-archive:, from that to a layout, and plain layers to a registry."""
+  plain = make_layers(bench.new_path("plain"), bench.options.size_mb, bench.options.layers)
+  with bench.registry() as registry:
+    image = _push(bench, registry, "dir:%s" % plain)
+    archive = bench.new_path("archive")
+
+    def to_archive(tool):
+      archive.unlink(missing_ok=True)
+      return tool("copy", "-q", "--src-tls-verify=false", image, "docker-archive:%s:x:y" % archive)
+
+    yield from bench.pairs("to docker-archive", lambda: to_archive(bench.skopeo),
+                           lambda: to_archive(bench.holkas))
+  sizes = {}
+
+  def from_archive(tool):
+    path = bench.new_path("to")
+    taken = tool("copy", "-q", "docker-archive:%s" % archive, "oci:%s:image" % path)
+    sizes[tool] = _size(path) / 1e6
+    shutil.rmtree(path)
+    return taken
+
+  yield from bench.pairs("from docker-archive", lambda: from_archive(bench.skopeo),
+                         lambda: from_archive(bench.holkas))
+  yield Figure("from docker-archive size", sizes[bench.holkas], sizes[bench.skopeo], "MB",
+               TARGETS["compressed size"])
+  archive.unlink()
+
+  def push(tool):
+    with bench.registry() as registry:
+      taken = tool("copy", "-q", "--dest-tls-verify=false", "dir:%s" % plain,
+                   registry.repository() + ":image")
+    shutil.rmtree(registry.directory)
+    return taken
+
+  yield from bench.pairs("plain dir to docker", lambda: push(bench.skopeo),
+                         lambda: push(bench.holkas))
+  shutil.rmtree(plain)
+
+
+def storage(bench):
+  """Between a registry and containers-storage (overlay); needs root."""
+  plain = make_layers(bench.new_path("plain"), bench.options.size_mb, bench.options.layers)
+  with bench.registry() as registry:
+    image = _push(bench, registry, "dir:%s" % plain)
+    shutil.rmtree(plain)
+
+    def store():
+      return bench.new_path("store")
+
+    def name(path):
+      return "containers-storage:[overlay@%s+%s]localhost/image:1" % (path / "graph", path / "run")
+
+    def pull(tool, path=None):
+      at = path or store()
+      taken = tool("copy", "-q", "--src-tls-verify=false", image, name(at))
+      if path is None:
+        shutil.rmtree(at)
+      return taken
+
+    yield from bench.pairs("to storage", lambda: pull(bench.skopeo), lambda: pull(bench.holkas))
+    full = store()
+    pull(bench.skopeo, full)
+
+    def push(tool, registry):
+      return tool("copy", "-q", "--dest-tls-verify=false", name(full),
+                  registry.repository("pushed") + ":image")
+
+    def push_new(tool):
+      with bench.registry() as other:
+        taken = push(tool, other)
+      shutil.rmtree(other.directory)
+      return taken
+
+    yield from bench.pairs("from storage", lambda: push_new(bench.skopeo),
+                           lambda: push_new(bench.holkas))
+    yield from bench.pairs("from storage again", lambda: push(bench.skopeo, registry),
+                           lambda: push(bench.holkas, registry))
+    shutil.rmtree(full)
+
+
 CASES = {"oci": to_oci, "dir": to_dir, "mount": mount, "registries": registries,
          "compress": compress, "recompress": recompress, "local": local,
+         "archives": archives, "storage": storage,
          "inspect": inspect, "inspect_tls": inspect_tls,
          "memory": memory, "launch": launch}
