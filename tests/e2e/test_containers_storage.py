@@ -202,6 +202,16 @@ def test_copied_out_it_is_the_same(store):
   assert tars == LAYERS
 
 
+def test_layers_that_the_destination_has_are_not_compressed_again(store):
+  original = Layout(store.image)
+  store.holkas("copy", "oci:%s:x" % store.image, store.name("localhost/app:1")).ok()
+  store.holkas("copy", store.name("localhost/app:1"), "oci:%s:again" % store.image).ok()
+  names = {entry["annotations"]["org.opencontainers.image.ref.name"]: entry["digest"]
+           for entry in json.loads((store.image / "index.json").read_bytes())["manifests"]}
+  layers = [json.loads(original.blob(names[name]))["layers"] for name in ("x", "again")]
+  assert layers[0] == layers[1]
+
+
 def test_inspected_and_deleted(store):
   store.holkas("copy", "oci:%s:x" % store.image, store.name("localhost/app:1")).ok()
   shown = json.loads(store.holkas("inspect", store.name("localhost/app:1")).ok().stdout)

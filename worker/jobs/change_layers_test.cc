@@ -89,6 +89,12 @@ class ChangeLayersTest : public testing::Test {
                      DescriptorJson(from_.AddBlob(layer_type, layer)), "]}"));
   }
 
+  // As what the layer of content_ came.
+  void Remember(const Digest& digest, int64_t size_bytes, Compression compression) {
+    from_.twins.emplace(Digest::Sha256Of(content_),
+                        ImageSource::CompressedTwin{digest, size_bytes, compression});
+  }
+
   absl::Status Copy() {
     ASSIGN_OR_RETURN(const std::unique_ptr<ThreadPool> pool, NewThreadPool(3));
     return CopyImage(from_, to_, options_, platform_, broker_, *pool);
@@ -128,6 +134,34 @@ TEST_F(ChangeLayersTest, UncompressedLayerIsCompressedAndItsManifestSaysSo) {
   EXPECT_EQ(Layer().size_bytes, static_cast<int64_t>(LayerBytes().size()));
   EXPECT_EQ(to_.published().image().config.digest, Digest::Sha256Of(kConfig));
   EXPECT_EQ(broker_.result().manifest_digest(), to_.published().digest().ToString());
+}
+
+TEST_F(ChangeLayersTest, BlobThatTheSourceRemembersIsNotMadeAgain) {
+  from_.SetTop(AddImage(kOciLayerType, content_));
+  const Digest remembered = Digest::Sha256Of(gzip_);
+  Remember(remembered, static_cast<int64_t>(gzip_.size()), Compression::kGzip);
+  to_.present.insert(remembered);
+  ASSERT_OK(Copy());
+  EXPECT_EQ(Layer().media_type, kOciLayerGzipType);
+  EXPECT_EQ(Layer().digest, remembered);
+  EXPECT_EQ(Layer().size_bytes, static_cast<int64_t>(gzip_.size()));
+  EXPECT_EQ(LayerEvent().outcome(), v1::BLOB_OUTCOME_ALREADY_PRESENT);
+  EXPECT_THAT(from_.opened(), Not(testing::Contains(Digest::Sha256Of(content_))));
+}
+
+TEST_F(ChangeLayersTest, RememberedBlobThatIsNotThereIsMadeAgain) {
+  from_.SetTop(AddImage(kOciLayerType, content_));
+  Remember(Digest::Sha256Of("x"), 1, Compression::kGzip);
+  ASSERT_OK(Copy());
+  EXPECT_EQ(Decompress(LayerBytes()), content_);
+}
+
+TEST_F(ChangeLayersTest, RememberedBlobOfAnotherCompressionIsNotTaken) {
+  from_.SetTop(AddImage(kOciLayerType, content_));
+  Remember(Digest::Sha256Of("x"), 1, Compression::kZstd);
+  to_.present.insert(Digest::Sha256Of("x"));
+  ASSERT_OK(Copy());
+  EXPECT_EQ(Decompress(LayerBytes()), content_);
 }
 
 TEST_F(ChangeLayersTest, EventsTellWhatWasMade) {

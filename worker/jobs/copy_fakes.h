@@ -49,6 +49,8 @@ class FakeSource : public ImageSource {
 
   // What ReadingOrder gives.
   std::vector<Digest> order;
+  // What FindCompressedTwin gives.
+  std::map<Digest, CompressedTwin> twins;
   // Called with each blob that is opened, on the opening thread; an error is what OpenBlob gives.
   std::function<absl::Status(const Digest& digest)> on_open;
   // Called before each read of a blob.
@@ -59,6 +61,10 @@ class FakeSource : public ImageSource {
   absl::StatusOr<RawManifest> ReadManifest(const std::optional<Digest>& instance) override;
   absl::StatusOr<std::unique_ptr<ByteSource>> OpenBlob(const Descriptor& blob) override;
   std::vector<Digest> ReadingOrder() const override { return order; }
+  std::optional<CompressedTwin> FindCompressedTwin(const Descriptor& blob) const override {
+    const auto found = twins.find(blob.digest);
+    return found == twins.end() ? std::nullopt : std::optional(found->second);
+  }
 
  private:
   std::map<Digest, std::string> blobs_;

@@ -101,6 +101,10 @@ class Mover {
   // The outcome where the destination has it; otherwise kAbsent's, COPIED.
   absl::StatusOr<v1::BlobOutcome> Reuse(const Descriptor& descriptor);
 
+  // The outcome where the layer is to be compressed, and the destination has the blob that the
+  // source remembers of it.
+  absl::StatusOr<std::optional<MovedBlob>> ReuseTwin();
+
   absl::StatusOr<MovedBlob> MoveAsItIs();
   absl::StatusOr<MovedBlob> MoveChangeable();
   absl::StatusOr<MovedBlob> MoveChanged(const Form& form);
@@ -134,6 +138,12 @@ class Mover {
 
 absl::StatusOr<MovedBlob> Mover::Move() {
   RETURN_IF_ERROR(context_.check());
+  if (blob_.changeable && !blob_.encrypt) {
+    ASSIGN_OR_RETURN(std::optional<MovedBlob> reused, ReuseTwin());
+    if (reused.has_value()) {
+      return *std::move(reused);
+    }
+  }
   if (ReusableAsItIs()) {
     ASSIGN_OR_RETURN(const v1::BlobOutcome outcome, Reuse(blob_.descriptor));
     if (outcome != v1::BLOB_OUTCOME_COPIED) {
@@ -171,6 +181,23 @@ absl::StatusOr<v1::BlobOutcome> Mover::Reuse(const Descriptor& descriptor) {
       break;
   }
   return v1::BLOB_OUTCOME_COPIED;
+}
+
+absl::StatusOr<std::optional<MovedBlob>> Mover::ReuseTwin() {
+  const std::optional<ImageSource::CompressedTwin> twin =
+      context_.from.FindCompressedTwin(blob_.descriptor);
+  if (!twin.has_value() || context_.policy.Wanted(Compression::kNone) != twin->compression) {
+    return std::nullopt;
+  }
+  Descriptor descriptor = blob_.descriptor;
+  descriptor.digest = twin->digest;
+  descriptor.size_bytes = twin->size_bytes;
+  ASSIGN_OR_RETURN(const v1::BlobOutcome outcome, Reuse(descriptor));
+  if (outcome == v1::BLOB_OUTCOME_COPIED) {
+    return std::nullopt;
+  }
+  return MovedBlob{outcome, v1::LAYER_CHANGE_COMPRESSED,
+                   MadeLayer{twin->digest, twin->size_bytes, twin->compression, {}}};
 }
 
 absl::StatusOr<MovedBlob> Mover::MoveAsItIs() {

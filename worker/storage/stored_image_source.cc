@@ -86,4 +86,16 @@ absl::StatusOr<std::unique_ptr<ByteSource>> StoredImageSource::OpenBlob(const De
   return std::make_unique<StringSource>(std::move(bytes));
 }
 
+std::optional<ImageSource::CompressedTwin> StoredImageSource::FindCompressedTwin(
+    const Descriptor& blob) const {
+  for (const LayerRecord& layer : chain_) {
+    if (layer.diff_digest == blob.digest && layer.compression != Compression::kNone &&
+        layer.compressed_digest.has_value() && layer.compressed_size_bytes > 0) {
+      return CompressedTwin{*layer.compressed_digest, layer.compressed_size_bytes,
+                            layer.compression};
+    }
+  }
+  return std::nullopt;
+}
+
 }  // namespace holkas

@@ -34,6 +34,7 @@ class StoredImageSource : public ImageSource {
 
   absl::StatusOr<RawManifest> ReadManifest(const std::optional<Digest>& instance) override;
   absl::StatusOr<std::unique_ptr<ByteSource>> OpenBlob(const Descriptor& blob) override;
+  std::optional<CompressedTwin> FindCompressedTwin(const Descriptor& blob) const override;
 
   // The digest of the image's manifest as it is stored.
   absl::StatusOr<Digest> StoredDigest() const;

@@ -120,6 +120,21 @@ TEST_P(StoredImageTest, ImageWithPlainLayersKeepsItsManifest) {
   EXPECT_EQ(raw.bytes, TestStore::ManifestOf(image).bytes());
 }
 
+TEST_P(StoredImageTest, CompressedBlobsAreRemembered) {
+  const TestStore::Image image{.tars = {base_}};
+  ASSERT_OK(store_.Write(image, "localhost/a:1"));
+  ASSERT_OK_AND_ASSIGN(const auto source, Source("localhost/a:1"));
+  const Descriptor compressed = TestStore::ManifestOf(image).image().layers[0];
+  Descriptor plain = compressed;
+  plain.digest = Digest::Sha256Of(base_);
+  const auto twin = source->FindCompressedTwin(plain);
+  ASSERT_TRUE(twin.has_value());
+  EXPECT_EQ(twin->digest, compressed.digest);
+  EXPECT_EQ(twin->size_bytes, compressed.size_bytes);
+  EXPECT_EQ(twin->compression, Compression::kGzip);
+  EXPECT_EQ(source->FindCompressedTwin(compressed), std::nullopt);
+}
+
 TEST_P(StoredImageTest, CompressedBlobsAreNotThere) {
   const TestStore::Image image{.tars = {base_}};
   ASSERT_OK(store_.Write(image, "localhost/a:1"));

@@ -1,6 +1,7 @@
 #ifndef HOLKAS_WORKER_TRANSPORTS_IMAGE_SOURCE_H_
 #define HOLKAS_WORKER_TRANSPORTS_IMAGE_SOURCE_H_
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -9,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "proto/wire/digest.h"
 #include "worker/blob/byte_source.h"
+#include "worker/blob/compression.h"
 #include "worker/image/manifest.h"
 
 namespace holkas {
@@ -27,6 +29,19 @@ class ImageSource {
   // The bytes of a blob, from the first on. A negative size is one that nobody knows.
   // Errors: NOT_FOUND (BLOB_UNKNOWN).
   virtual absl::StatusOr<std::unique_ptr<ByteSource>> OpenBlob(const Descriptor& blob) = 0;
+
+  // A compressed blob that has a layer of the image as its content.
+  struct CompressedTwin {
+    Digest digest;
+    int64_t size_bytes = 0;
+    Compression compression = Compression::kNone;
+  };
+  // The blob that the layer `blob` was before it was decompressed, where the place remembers it;
+  // OpenBlob has it not. Thread-safe.
+  virtual std::optional<CompressedTwin> FindCompressedTwin(const Descriptor& blob) const {
+    (void)blob;
+    return std::nullopt;
+  }
 
   // The blobs in the order in which they are best read, one at a time, where they come in a stream;
   // empty where any order will do, and several at once. After ReadManifest.
