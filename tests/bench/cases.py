@@ -496,7 +496,7 @@ def storage(bench):
 
     def push(tool, registry):
       return tool("copy", "-q", "--dest-tls-verify=false", name(full),
-                  registry.repository("pushed") + ":image")
+                  registry.repository() + ":again")
 
     def push_new(tool):
       with bench.registry() as other:

@@ -12,7 +12,7 @@ import tarfile
 import pytest
 
 from support.images import OCI_CONFIG, OCI_LAYER, OCI_MANIFEST
-from support.oracle import sha256
+from support.oracle import Layout, sha256
 from support.programs import run
 
 DRIVERS = ["overlay", "vfs"]
