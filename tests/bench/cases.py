@@ -494,20 +494,20 @@ def storage(bench):
     full = store()
     pull(bench.skopeo, full)
 
-    def push(tool, registry):
-      return tool("copy", "-q", "--dest-tls-verify=false", name(full),
-                  registry.repository() + ":again")
+    def push(tool, to):
+      return tool("copy", "-q", "--dest-tls-verify=false", name(full), to)
 
     def push_new(tool):
       with bench.registry() as other:
-        taken = push(tool, other)
+        taken = push(tool, other.repository() + ":image")
       shutil.rmtree(other.directory)
       return taken
 
     yield from bench.pairs("from storage", lambda: push_new(bench.skopeo),
                            lambda: push_new(bench.holkas))
-    yield from bench.pairs("from storage again", lambda: push(bench.skopeo, registry),
-                           lambda: push(bench.holkas, registry))
+    again = image.replace(":image", ":again")
+    yield from bench.pairs("from storage again", lambda: push(bench.skopeo, again),
+                           lambda: push(bench.holkas, again))
     shutil.rmtree(full)
 
 
