@@ -54,7 +54,7 @@ LAYERS = [
 ]
 
 
-def write_image(path):
+def write_image(path, tars=LAYERS):
   """An OCI layout with one image, `x`."""
   blobs = path / "blobs" / "sha256"
   blobs.mkdir(parents=True)
@@ -67,9 +67,9 @@ def write_image(path):
   config = put(json.dumps({
       "created": "2024-01-02T03:04:05Z", "architecture": "amd64", "os": "linux",
       "config": {"Cmd": ["/bin/true"]},
-      "rootfs": {"type": "layers", "diff_ids": [sha256(tar) for tar in LAYERS]},
-      "history": [{"created_by": "test"} for _ in LAYERS]}).encode(), OCI_CONFIG)
-  layers = [put(gzip.compress(tar, 1, mtime=0), OCI_LAYER) for tar in LAYERS]
+      "rootfs": {"type": "layers", "diff_ids": [sha256(tar) for tar in tars]},
+      "history": [{"created_by": "test"} for _ in tars]}).encode(), OCI_CONFIG)
+  layers = [put(gzip.compress(tar, 1, mtime=0), OCI_LAYER) for tar in tars]
   manifest = put(json.dumps({"schemaVersion": 2, "mediaType": OCI_MANIFEST, "config": config,
                              "layers": layers}).encode(), OCI_MANIFEST)
   manifest["annotations"] = {"org.opencontainers.image.ref.name": "x"}
@@ -227,6 +227,28 @@ def test_what_podman_has_is_read(store):
   shown = json.loads(store.holkas("inspect", store.name("@" + image)).ok().stdout)
   assert len(shown["Layers"]) == 2
   store.podman("rmi", image).ok()
+
+
+def test_layers_go_onto_a_layer_of_a_peer_that_has_devices(store):
+  """A worker makes none, and vfs copies the layers below."""
+  if store.user is not None:
+    pytest.skip("a plain user's podman makes no devices")
+  base = write_image(store.base / "base", LAYERS[:1])
+  store._run(["skopeo", "--insecure-policy", "copy", "oci:%s:x" % base,
+              store.name("localhost/base:1")], store.programs.environment).ok()
+  store.holkas("copy", "oci:%s:x" % store.image, store.name("localhost/upper:1")).ok()
+  assert store.mounted("localhost/upper:1", "cat gone/new") == "n"
+
+
+def test_layer_of_deep_directories_is_removed_again(store):
+  """A worker has few descriptors."""
+  deep = write_image(store.base / "deep", [layer(file("d/" * 1500 + "f", b"x"))])
+  store.holkas("copy", "oci:%s:x" % deep, store.name("localhost/deep:1")).ok()
+  store.holkas("delete", store.name("localhost/deep:1")).ok()
+  left = list((store.graph / store.driver).glob(".holkas-*"))
+  for path in left:
+    subprocess.run(["rm", "-rf", path], check=True)
+  assert left == []
 
 
 def test_driver_that_is_not_served_is_refused_by_name(programs):

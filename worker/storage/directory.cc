@@ -23,8 +23,13 @@
 namespace holkas {
 namespace {
 
-// Nobody builds deeper trees; the recursion of Remove holds a descriptor for each level.
+// Directories that a path passes through; each takes a descriptor.
 constexpr int kMaxDepth = 512;
+// Remove holds a descriptor for each level, of which a worker has few: what is deeper it first
+// moves up.
+constexpr int kMaxRemoveDepth = 32;
+// How many names of a directory Remove has in memory at once.
+constexpr size_t kRemovedAtOnce = 1 << 10;
 // What the kernel can be interrupted with before an openat2 beneath is given up (EAGAIN: somebody
 // renamed on the way).
 constexpr int kMaxOpenAttempts = 16;
@@ -59,37 +64,88 @@ constexpr int64_t kMaxMovedBytes = 256 << 20;
 constexpr int kMaxLinks = 40;
 constexpr size_t kMaxLinkBytes = 4096;
 
-absl::Status RemoveBelow(int directory, const std::string& name, int depth);
-
-absl::Status RemoveContent(int directory, const std::string& name, int depth) {
-  if (depth == kMaxDepth) {
-    return LimitExceeded(absl::StrCat("remove ", Shown(name), ": more than ", kMaxDepth,
-                                      " directories in one another"));
+// Appends names of a directory, but `.` and `..`, from where its descriptor is; at most so many,
+// and what else the kernel has at hand.
+absl::Status ReadNames(int directory, size_t max_names, std::vector<std::string>& names) {
+  const auto buffer = std::make_unique<char[]>(kListBufferBytes);
+  while (names.size() <= max_names) {
+    const int64_t count = syscall(__NR_getdents64, directory, buffer.get(), kListBufferBytes);
+    if (count < 0) {
+      return ErrnoError(errno, "list a directory");
+    }
+    if (count == 0) {
+      break;
+    }
+    for (int64_t at = 0; at + static_cast<int64_t>(sizeof(DirectoryEntry)) <= count;) {
+      DirectoryEntry entry;
+      std::memcpy(&entry, buffer.get() + at, sizeof entry);
+      const absl::string_view name(buffer.get() + at + kEntryNameOffset);
+      at += entry.length;
+      if (name != "." && name != "..") {
+        names.emplace_back(name);
+      }
+    }
   }
-  UniqueFd fd(
+  return absl::OkStatus();
+}
+
+// Removes a tree, however deep it is and however many names its directories have.
+class TreeRemover {
+ public:
+  absl::Status Remove(int directory, const std::string& name, int depth);
+
+ private:
+  absl::Status RemoveContent(int directory, const std::string& name, int depth);
+  absl::Status MoveUp(int directory, const std::string& name);
+
+  int top_ = -1;  // the directory that is removed, while its content is
+};
+
+// What is removed or moved up leaves the rest to be listed again.
+absl::Status TreeRemover::RemoveContent(int directory, const std::string& name, int depth) {
+  const UniqueFd fd(
       OpenBelow(directory, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0, RESOLVE_NO_SYMLINKS));
   if (!fd.valid()) {
     return PathError(errno, "open", name);
   }
-  const Directory inner(std::move(fd));
-  // Entries that are removed leave the rest to be listed again.
+  if (depth == 0) {
+    top_ = fd.get();
+  }
   while (true) {
-    ASSIGN_OR_RETURN(const std::vector<std::string> names, inner.List(/*max_names=*/1 << 20));
+    std::vector<std::string> names;
+    if (lseek(fd.get(), 0, SEEK_SET) < 0) {
+      return PathError(errno, "list", name);
+    }
+    RETURN_IF_ERROR(ReadNames(fd.get(), kRemovedAtOnce, names));
     if (names.empty()) {
       return absl::OkStatus();
     }
     for (const std::string& below : names) {
-      RETURN_IF_ERROR(RemoveBelow(inner.fd(), below, depth + 1));
+      RETURN_IF_ERROR(Remove(fd.get(), below, depth + 1));
     }
   }
 }
 
-absl::Status RemoveBelow(int directory, const std::string& name, int depth) {
+absl::Status TreeRemover::MoveUp(int directory, const std::string& name) {
+  uint64_t random = 0;
+  if (getrandom(&random, sizeof random, 0) != sizeof random) {
+    return ErrnoError(errno, "get random bytes");
+  }
+  const std::string moved = absl::StrFormat(".deep-%016x", random);
+  return renameat2(directory, name.c_str(), top_, moved.c_str(), RENAME_NOREPLACE) == 0
+             ? absl::OkStatus()
+             : PathError(errno, "move", name);
+}
+
+absl::Status TreeRemover::Remove(int directory, const std::string& name, int depth) {
   if (unlinkat(directory, name.c_str(), 0) == 0 || errno == ENOENT) {
     return absl::OkStatus();
   }
   if (errno != EISDIR && errno != EPERM) {
     return PathError(errno, "remove", name);
+  }
+  if (depth == kMaxRemoveDepth) {
+    return MoveUp(directory, name);
   }
   RETURN_IF_ERROR(RemoveContent(directory, name, depth));
   if (unlinkat(directory, name.c_str(), AT_REMOVEDIR) != 0 && errno != ENOENT) {
@@ -279,33 +335,15 @@ absl::Status Directory::WriteFile(absl::string_view name, absl::string_view byte
 }
 
 absl::StatusOr<std::vector<std::string>> Directory::List(size_t max_names) const {
-  std::vector<std::string> names;
-  const auto buffer = std::make_unique<char[]>(kListBufferBytes);
   if (lseek(fd_.get(), 0, SEEK_SET) < 0) {
     return ErrnoError(errno, "list a directory");
   }
-  while (true) {
-    const int64_t count = syscall(__NR_getdents64, fd_.get(), buffer.get(), kListBufferBytes);
-    if (count < 0) {
-      return ErrnoError(errno, "list a directory");
-    }
-    if (count == 0) {
-      return names;
-    }
-    for (int64_t at = 0; at + static_cast<int64_t>(sizeof(DirectoryEntry)) <= count;) {
-      DirectoryEntry entry;
-      std::memcpy(&entry, buffer.get() + at, sizeof entry);
-      const absl::string_view name(buffer.get() + at + kEntryNameOffset);
-      at += entry.length;
-      if (name == "." || name == "..") {
-        continue;
-      }
-      if (names.size() == max_names) {
-        return LimitExceeded(absl::StrCat("list a directory: more than ", max_names, " names"));
-      }
-      names.emplace_back(name);
-    }
+  std::vector<std::string> names;
+  RETURN_IF_ERROR(ReadNames(fd_.get(), max_names, names));
+  if (names.size() > max_names) {
+    return LimitExceeded(absl::StrCat("list a directory: more than ", max_names, " names"));
   }
+  return names;
 }
 
 absl::Status Directory::MakeDirectory(absl::string_view name, mode_t mode) const {
@@ -356,7 +394,7 @@ absl::Status Directory::MoveFile(absl::string_view name, const Directory& to,
 }
 
 absl::Status Directory::Remove(absl::string_view name) const {
-  return RemoveBelow(fd_.get(), std::string(name), 0);
+  return TreeRemover().Remove(fd_.get(), std::string(name), 0);
 }
 
 absl::Status Directory::Sync() const {

@@ -57,8 +57,8 @@ class Directory {
   absl::Status MoveFile(absl::string_view name, const Directory& to, absl::string_view to_name,
                         mode_t mode) const;
 
-  // Removes whatever `name` is, a directory with all that is in it. Nothing there is no error.
-  // Errors: RESOURCE_EXHAUSTED (LIMIT_EXCEEDED) for directories nested too deeply.
+  // Removes whatever `name` is, a directory with all that is in it, however deep. Nothing there is
+  // no error.
   absl::Status Remove(absl::string_view name) const;
 
   // Makes the names of this directory durable.

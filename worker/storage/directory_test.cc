@@ -1,6 +1,7 @@
 #include "worker/storage/directory.h"
 
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include <filesystem>
@@ -19,6 +20,7 @@ namespace holkas {
 namespace {
 
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 using ::testing::UnorderedElementsAre;
 namespace fs = std::filesystem;
 
@@ -90,6 +92,30 @@ TEST_F(DirectoryTest, TreesAreRemovedWithoutFollowingLinks) {
   EXPECT_FALSE(fs::exists(top_ + "/root/inner"));
   EXPECT_TRUE(fs::exists(top_ + "/outside/kept"));
   EXPECT_OK(Root().Remove("inner"));
+}
+
+// Else a layer could be made that nobody gets out of the store again.
+TEST_F(DirectoryTest, DeepTreesAreRemovedWithFewDescriptors) {
+  ASSERT_OK_AND_ASSIGN(Directory current, Root().OpenDirectory("inner"));
+  for (int i = 0; i < 2000; ++i) {
+    ASSERT_OK_AND_ASSIGN(current, current.MakeOrOpenDirectory("d", 0700));
+    ASSERT_OK(current.OpenFile("f", O_WRONLY | O_CREAT, 0600).status());
+  }
+  rlimit before = {};
+  ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &before), 0);
+  const rlimit few = {128, before.rlim_max};
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &few), 0);
+  EXPECT_OK(Root().Remove("inner"));
+  EXPECT_EQ(setrlimit(RLIMIT_NOFILE, &before), 0);
+  EXPECT_THAT(Root().List(100), IsOkAndHolds(IsEmpty()));
+}
+
+TEST_F(DirectoryTest, DirectoriesOfManyNamesAreRemoved) {
+  for (int i = 0; i < 5000; ++i) {
+    std::ofstream(absl::StrCat(top_, "/root/inner/", i)) << "x";
+  }
+  EXPECT_OK(Root().Remove("inner"));
+  EXPECT_THAT(Root().List(100), IsOkAndHolds(IsEmpty()));
 }
 
 TEST_F(DirectoryTest, MoveDoesNotReplace) {

@@ -307,8 +307,8 @@ StoredImageDestination::StageLayers(const Manifest& image) {
 
 absl::Status StoredImageDestination::Publish(const Manifest& top) {
   ASSIGN_OR_RETURN(const std::vector<PlannedLayer> layers, StageLayers(top));
-  // Durable before any list names it.
-  if (syncfs(store_.graph_root().fd()) != 0) {
+  // Durable before any list names it. The driver's directory can be on a disk of its own.
+  if (syncfs(staging_->directory().fd()) != 0) {
     return ErrnoError(errno, "sync the store");
   }
   // Until the image has its record, nobody may take layers that no image has.

@@ -148,7 +148,8 @@ absl::Status ParsePaxTime(absl::string_view text, TarEntry& entry) {
       return Invalid("a pax record is no time");
     }
   }
-  if (absl::StartsWith(text, "-") && nanoseconds > 0) {
+  const bool is_past = absl::StartsWith(text, "-") && nanoseconds > 0;
+  if (is_past && seconds > std::numeric_limits<int64_t>::min()) {
     seconds -= 1;
     nanoseconds = 1'000'000'000 - nanoseconds;
   }

@@ -148,6 +148,13 @@ TEST(TarStream, PaxRecordsReplaceNumbersAndBringXattrs) {
   EXPECT_EQ(got.entries[1].mtime_nanoseconds, 500'000'000);
 }
 
+TEST(TarStream, EarliestTimeDoesNotWrapAround) {
+  const Recorder got =
+      ReadWhole(TarBuilder().Pax({{"mtime", "-9223372036854775808.5"}}).File("old", "").Build());
+  ASSERT_EQ(got.entries.size(), 1u);
+  EXPECT_LT(got.entries[0].mtime_seconds, 0);
+}
+
 TEST(TarStream, NumbersMayBeBinary) {
   const Recorder got =
       ReadWhole(TarBuilder()
