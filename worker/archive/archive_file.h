@@ -19,10 +19,10 @@
 
 namespace holkas {
 
-// An archive on its way to a destination: blobs first, then small members, then Publish. Until then
-// the destination is as it was; destroyed before, the archive is forgotten there. Expect belongs to
-// the copy's thread, End, Has, Write and Cancel are thread-safe, the rest follows when all blobs
-// are there.
+// An archive on its way to a destination: blobs first, manifests among them, then small members,
+// then Publish. Until then the destination is as it was; destroyed before, the archive is forgotten
+// there. Expect belongs to the copy's thread, End, Has, Write and Cancel are thread-safe, the rest
+// follows when all blobs are there.
 class ArchiveFile {
  public:
   // `broker` outlives the file.

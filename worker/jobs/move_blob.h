@@ -34,9 +34,9 @@ struct MoveContext {
 };
 
 // Brings one blob to the destination, verified, decrypted and encrypted where the plan says so, and
-// changed where the policy does. One that the
-// destination has, or can take over, is not read. Blocks. `done_bytes` grows to the blob's size at
-// the source.
+// changed where the policy does. One that the destination has, or can take over, is not read, under
+// its own name or that of the compressed blob which the source remembers. Blocks. `done_bytes`
+// grows to the blob's size at the source.
 // Errors: those of the source, the destination and `check`; DATA_LOSS (CONTENT_MISMATCH);
 // FAILED_PRECONDITION (INVALID_COMPRESSION); RESOURCE_EXHAUSTED (LIMIT_EXCEEDED).
 absl::StatusOr<MovedBlob> MoveBlob(const MoveContext& context, const PlannedBlob& blob,
