@@ -19,6 +19,7 @@ from support.images import OCI_CONFIG, OCI_LAYER, OCI_MANIFEST
 from support.oracle import Layout, sha256
 from support.programs import ANY_REGISTRY, Programs, Server
 from support.registry import Registry
+from support.storage import remove_store
 from support import nginx
 from support.tls_registry import TlsRegistry
 
@@ -259,36 +260,41 @@ def _load(address, image, flags, parallel, count):
   return json.loads(output)
 
 
-def make_plain_dir(path, size_mb, layers):
-  """A `dir:` image of uncompressed layers that are made of this machine's files."""
+def make_layers(path, size_mb, layers):
+  """A `dir:` image of plain tar layers that hold this machine's files, as images do."""
   path.mkdir(parents=True)
-  content = real_files(size_mb * 1_000_000)
-
-  def write(media_type, data):
-    (path / sha256(data).split(":")[1]).write_bytes(data)
-    return {"mediaType": media_type, "digest": sha256(data), "size": len(data)}
-
-  share = len(content) // layers
-  parts = [content[at * share:(at + 1) * share] for at in range(layers)]
-  config = write(OCI_CONFIG, json.dumps({
-      "architecture": "amd64", "os": "linux", "config": {},
-      "rootfs": {"type": "layers", "diff_ids": [sha256(part) for part in parts]}}).encode())
+  paths, total = [], 0
+  for file in sorted(pathlib.Path("/usr").rglob("*")):
+    if total >= size_mb * 1_000_000:
+      break
+    if file.is_file() and not file.is_symlink():
+      paths.append(file)
+      total += file.stat().st_size
+  share = total / layers
+  descriptors = []
+  while paths:
+    taken, size = [], 0
+    while paths and size < share:
+      taken.append(paths.pop(0))
+      size += taken[-1].stat().st_size
+    layer = path / "layer"
+    with tarfile.open(layer, "w", format=tarfile.PAX_FORMAT) as tar:
+      for file in taken:
+        tar.add(file, str(file).lstrip("/"), recursive=False)
+    with layer.open("rb") as content:
+      digest = "sha256:" + hashlib.file_digest(content, "sha256").hexdigest()
+    descriptors.append({"mediaType": OCI_LAYER.replace("+gzip", ""), "digest": digest,
+                        "size": layer.stat().st_size})
+    layer.rename(path / digest.split(":")[1])
+  config = json.dumps({"architecture": "amd64", "os": "linux", "config": {},
+                       "rootfs": {"type": "layers",
+                                  "diff_ids": [layer["digest"] for layer in descriptors]}}).encode()
+  (path / sha256(config).split(":")[1]).write_bytes(config)
   (path / "version").write_text("Directory Transport Version: 1.1\n")
   (path / "manifest.json").write_text(json.dumps({
-      "schemaVersion": 2, "mediaType": OCI_MANIFEST, "config": config,
-      "layers": [write(OCI_LAYER.replace("+gzip", ""), part) for part in parts]}))
+      "schemaVersion": 2, "mediaType": OCI_MANIFEST, "layers": descriptors,
+      "config": {"mediaType": OCI_CONFIG, "digest": sha256(config), "size": len(config)}}))
   return path
-
-
-def real_files(size):
-  """So many bytes of the files beneath /usr, in the order of their names: what layers are like."""
-  content = bytearray()
-  for path in sorted(pathlib.Path("/usr").rglob("*")):
-    if len(content) >= size:
-      break
-    if path.is_file() and not path.is_symlink():
-      content += path.read_bytes()
-  return bytes(content[:size])
 
 
 def _size(path):
@@ -297,7 +303,7 @@ def _size(path):
 
 def compress(bench):
   """Uncompressed layers to gzip and zstd: time, and the size of what comes out."""
-  source = make_plain_dir(bench.new_path("plain"), bench.options.size_mb, bench.options.layers)
+  source = make_layers(bench.new_path("plain"), bench.options.size_mb, bench.options.layers)
   for name, flags in (("gzip", []), ("zstd", ["--dest-compress-format=zstd"])):
     sizes = {}
 
@@ -317,7 +323,7 @@ def compress(bench):
 
 def recompress(bench):
   """From gzip to zstd, and from gzip to nothing."""
-  plain = make_plain_dir(bench.new_path("plain"), bench.options.size_mb, bench.options.layers)
+  plain = make_layers(bench.new_path("plain"), bench.options.size_mb, bench.options.layers)
   source = bench.new_path("gzip")
   bench.skopeo("copy", "-q", "dir:%s" % plain, "oci:%s:image" % source)
   shutil.rmtree(plain)
@@ -386,43 +392,6 @@ def launch(bench):
                more_is_better=True, detail="holkasd's part grew by %s KiB" % found["growth_kb"])
 
 
-def make_layers(path, size_mb, layers):
-  """A `dir:` image of plain tar layers that hold this machine's files, as images do."""
-  path.mkdir(parents=True)
-  paths, total = [], 0
-  for file in sorted(pathlib.Path("/usr").rglob("*")):
-    if total >= size_mb * 1_000_000:
-      break
-    if file.is_file() and not file.is_symlink():
-      paths.append(file)
-      total += file.stat().st_size
-  share = total / layers
-  descriptors = []
-  while paths:
-    taken, size = [], 0
-    while paths and size < share:
-      taken.append(paths.pop(0))
-      size += taken[-1].stat().st_size
-    layer = path / "layer"
-    with tarfile.open(layer, "w", format=tarfile.PAX_FORMAT) as tar:
-      for file in taken:
-        tar.add(file, str(file).lstrip("/"), recursive=False)
-    with layer.open("rb") as content:
-      digest = "sha256:" + hashlib.file_digest(content, "sha256").hexdigest()
-    descriptors.append({"mediaType": OCI_LAYER.replace("+gzip", ""), "digest": digest,
-                        "size": layer.stat().st_size})
-    layer.rename(path / digest.split(":")[1])
-  config = json.dumps({"architecture": "amd64", "os": "linux", "config": {},
-                       "rootfs": {"type": "layers",
-                                  "diff_ids": [layer["digest"] for layer in descriptors]}}).encode()
-  (path / sha256(config).split(":")[1]).write_bytes(config)
-  (path / "version").write_text("Directory Transport Version: 1.1\n")
-  (path / "manifest.json").write_text(json.dumps({
-      "schemaVersion": 2, "mediaType": OCI_MANIFEST, "layers": descriptors,
-      "config": {"mediaType": OCI_CONFIG, "digest": sha256(config), "size": len(config)}}))
-  return path
-
-
 def _push(bench, registry, source):
   """Pushes what `source` names, compressed as Skopeo does it; the name of the result."""
   name = registry.repository() + ":image"
@@ -487,7 +456,7 @@ def storage(bench):
       at = path or store()
       taken = tool("copy", "-q", "--src-tls-verify=false", image, name(at))
       if path is None:
-        shutil.rmtree(at)
+        remove_store(at)
       return taken
 
     yield from bench.pairs("to storage", lambda: pull(bench.skopeo), lambda: pull(bench.holkas))
@@ -508,7 +477,7 @@ def storage(bench):
     again = image.replace(":image", ":again")
     yield from bench.pairs("from storage again", lambda: push(bench.skopeo, again),
                            lambda: push(bench.holkas, again))
-    shutil.rmtree(full)
+    remove_store(full)
 
 
 CASES = {"oci": to_oci, "dir": to_dir, "mount": mount, "registries": registries,

@@ -64,11 +64,15 @@ class StorageRoot:
     return list((self.graph / self.driver).glob(".holkas-*"))
 
   def remove(self):
-    """Takes all of it away, and the mounts that programs of root leave."""
-    mounts = [line.split()[1] for line in pathlib.Path("/proc/mounts").read_text().splitlines()]
-    for mount in sorted((m for m in mounts if m.startswith("%s/" % self.directory)), reverse=True):
-      subprocess.run(["umount", mount], check=False)
-    shutil.rmtree(self.directory, ignore_errors=True)
+    remove_store(self.directory)
+
+
+def remove_store(directory):
+  """Takes away all that is in a directory, and the mounts that programs of root leave in stores."""
+  mounts = [line.split()[1] for line in pathlib.Path("/proc/mounts").read_text().splitlines()]
+  for mount in sorted((m for m in mounts if m.startswith("%s/" % directory)), reverse=True):
+    subprocess.run(["umount", mount], check=False)
+  shutil.rmtree(directory, ignore_errors=True)
 
 
 def store_tool():
