@@ -117,7 +117,8 @@ BrokerSession::State::State(FrameChannel& channel, Options options)
       calls_(options_.grants, options_.job, resources_, cancellation_,
              {options_.on_event, options_.on_log, options_.authorize, options_.unwrap_key,
               options_.on_tags},
-             {options_.source_store, options_.destination_store, options_.source_root}),
+             {options_.source_store, options_.destination_store, options_.source_root,
+              options_.source_files}),
       network_(resources_.network, kMaxNetworkTasks),
       disk_(resources_.disk, kMaxDiskTasks) {}
 

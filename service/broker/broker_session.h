@@ -44,6 +44,9 @@ class BrokerSession {
     // The directory of granted files to read, where there is a store too: opened so that nothing
     // can be changed through it. -1 where there is none; outlives the session.
     int source_root = -1;
+    // Granted single files likewise, by their numbers; not valid where one cannot be read. Null or
+    // empty where there are none.
+    const std::vector<UniqueFd>* source_files = nullptr;
     // When the job must be over.
     absl::Time deadline;
     // Asked at least every 50 ms; true ends the job with CANCELLED.

@@ -225,7 +225,9 @@ absl::Status FileWriter::Name() {
   ASSIGN_OR_RETURN(const bool exists, CheckOld(destination_, mode));
   int error = 0;
   if (exists) {
-    fchmod(file_->read_fd(), mode);
+    if (fchmod(file_->read_fd(), mode) != 0) {
+      return FileError(errno, "chmod", "a file");
+    }
     error = file_->NameOver(destination_.name, destination_.StagingPrefix());
   } else {
     error = file_->NameNew(destination_.name);

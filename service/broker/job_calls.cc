@@ -424,6 +424,23 @@ absl::StatusOr<UniqueFd> JobCalls::OpenSourceRoot(const std::string& shown) cons
   return root.valid() ? absl::StatusOr<UniqueFd>(std::move(root)) : FileError(errno, "open", shown);
 }
 
+absl::StatusOr<UniqueFd> JobCalls::OpenSourceFile(size_t index, const std::string& shown) const {
+  const ReadPathGrant& granted = *grants_.source_path;
+  absl::StatusOr<UniqueFd> file =
+      OpenRegularFile(index == 0 ? granted.path : granted.further_paths[index - 1], shown);
+  if (!file.ok() || !grants_.destination_store.has_value()) {
+    return file;
+  }
+  const bool known = stores_.source_files != nullptr && index < stores_.source_files->size() &&
+                     (*stores_.source_files)[index].valid();
+  if (!known) {
+    return absl::AbortedError(absl::StrCat("open ", shown, ": it was not there before"));
+  }
+  UniqueFd read_only(fcntl((*stores_.source_files)[index].get(), F_DUPFD_CLOEXEC, 0));
+  return read_only.valid() ? absl::StatusOr<UniqueFd>(std::move(read_only))
+                           : FileError(errno, "open", shown);
+}
+
 absl::StatusOr<Answer> JobCalls::OpenFile(const broker::WorkerFrame& frame) {
   const broker::OpenFile& open = frame.open_file();
   std::optional<Digest> digest;
@@ -442,10 +459,10 @@ absl::StatusOr<Answer> JobCalls::OpenFile(const broker::WorkerFrame& frame) {
   }
   ASSIGN_OR_RETURN(std::string name, FileName(granted.kind, open.kind(), digest));
   if (granted.kind == PathKind::kFile) {
-    const bool first = open.index() == 0;
-    ASSIGN_OR_RETURN(UniqueFd file,
-                     OpenRegularFile(first ? granted.path : granted.further_paths[open.index() - 1],
-                                     first ? name : absl::StrCat(name, " ", open.index())));
+    ASSIGN_OR_RETURN(
+        UniqueFd file,
+        OpenSourceFile(open.index(),
+                       open.index() == 0 ? name : absl::StrCat(name, " ", open.index())));
     answer.fds.push_back(std::move(file));
     return answer;
   }

@@ -60,6 +60,8 @@ class JobCalls {
     const StoreDirectories* destination = nullptr;
     // The directory of a source that is no store, beside a store to write to; else -1.
     int source_root = -1;
+    // Single files of such a source, by their numbers; may be null.
+    const std::vector<UniqueFd>* source_files = nullptr;
   };
 
   JobCalls(const Grants& grants, const broker::JobSpec& job, BrokerResources& resources,
@@ -145,6 +147,7 @@ class JobCalls {
   absl::Status CountConnection() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::StatusOr<UniqueFd> ConnectTo(const Target& target, absl::Time deadline);
   absl::StatusOr<UniqueFd> OpenSourceRoot(const std::string& shown) const;
+  absl::StatusOr<UniqueFd> OpenSourceFile(size_t index, const std::string& shown) const;
   absl::StatusOr<UniqueFd> ConnectDirectly(const Target& target, absl::Time deadline);
   absl::StatusOr<UniqueFd> ConnectToDaemon(const broker::Connect& connect, absl::Time deadline);
   absl::Status CountRedirectHost(const std::string& host) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

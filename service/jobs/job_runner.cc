@@ -179,6 +179,7 @@ absl::StatusOr<std::string> JobRunner::State::RunAdmitted(Call& call, Summary& s
   options.source_store = stores.source.has_value() ? &*stores.source : nullptr;
   options.destination_store = stores.destination.has_value() ? &*stores.destination : nullptr;
   options.source_root = stores.source_root.get();
+  options.source_files = &stores.source_files;
   options.deadline = call.deadline;
   options.cancelled = call.cancelled;
   Authorizer authorizer(call.identity, authorization_,

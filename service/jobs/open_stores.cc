@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
@@ -53,6 +54,33 @@ absl::Status CheckSame(const std::string& path, const UniqueFd& opened) {
   return absl::OkStatus();
 }
 
+absl::StatusOr<UniqueFd> OpenReadOnly(const std::string& path, Launcher& launcher) {
+  struct stat status = {};
+  if (stat(path.c_str(), &status) != 0 || !S_ISREG(status.st_mode) ||
+      faccessat(AT_FDCWD, path.c_str(), R_OK, AT_EACCESS) != 0) {
+    return UniqueFd();  // who asks for it finds out why
+  }
+  if (status.st_nlink == 0) {
+    // Standard input, which its sender keeps in a file without a name: nobody else's, and only its
+    // sender's processes may follow the path.
+    UniqueFd unnamed(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    return unnamed.valid() ? absl::StatusOr<UniqueFd>(std::move(unnamed)) : Failed("open", path);
+  }
+  ASSIGN_OR_RETURN(std::vector<UniqueFd> opened, launcher.OpenTrees({{path, true}}));
+  RETURN_IF_ERROR(CheckSame(path, opened.front()));
+  return std::move(opened.front());
+}
+
+absl::StatusOr<std::vector<UniqueFd>> OpenSourceFiles(const ReadPathGrant& grant,
+                                                      Launcher& launcher) {
+  std::vector<UniqueFd> files;
+  ASSIGN_OR_RETURN(files.emplace_back(), OpenReadOnly(grant.path, launcher));
+  for (const std::string& path : grant.further_paths) {
+    ASSIGN_OR_RETURN(files.emplace_back(), OpenReadOnly(path, launcher));
+  }
+  return files;
+}
+
 }  // namespace
 
 absl::StatusOr<OpenedStores> OpenStores(const Grants& grants, Launcher& launcher) {
@@ -69,9 +97,9 @@ absl::StatusOr<OpenedStores> OpenStores(const Grants& grants, Launcher& launcher
   if (trees.empty()) {
     return stores;
   }
-  // Single files are opened by their paths.
-  const bool has_source_root =
-      grants.source_path.has_value() && grants.source_path->kind != ReadPathGrant::Kind::kFile;
+  const bool has_source_files =
+      grants.source_path.has_value() && grants.source_path->kind == ReadPathGrant::Kind::kFile;
+  const bool has_source_root = grants.source_path.has_value() && !has_source_files;
   if (has_source_root) {
     trees.push_back({grants.source_path->path, true});
   }
@@ -91,6 +119,9 @@ absl::StatusOr<OpenedStores> OpenStores(const Grants& grants, Launcher& launcher
   }
   if (has_source_root) {
     stores.source_root = std::move(opened[next]);
+  }
+  if (has_source_files) {
+    ASSIGN_OR_RETURN(stores.source_files, OpenSourceFiles(*grants.source_path, launcher));
   }
   return stores;
 }

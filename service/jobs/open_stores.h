@@ -19,6 +19,8 @@ struct OpenedStores {
   // The source's layout or image directory, read-only: a worker that writes to a store could change
   // the owner of each file that it is passed otherwise.
   UniqueFd source_root;
+  // The source's single files likewise, by their numbers; not valid where one cannot be read.
+  std::vector<UniqueFd> source_files;
 
   // The directories that the worker has rights in; they stay this one's.
   std::vector<WorkerDirectory> directories;

@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 
 #include <filesystem>
+#include <fstream>
 #include <memory>
 #include <string>
 #include <vector>
@@ -90,6 +91,24 @@ TEST_F(OpenStoresTest, LayoutBesideAStoreIsOpenedToo) {
   ASSERT_EQ(fstat(stores.source_root.get(), &given), 0);
   ASSERT_EQ(stat((root_ + "/layout").c_str(), &there), 0);
   EXPECT_EQ(given.st_ino, there.st_ino);
+}
+
+TEST_F(OpenStoresTest, FilesBesideAStoreAreOpenedThroughTheLauncher) {
+  std::ofstream(root_ + "/archive") << "x";
+  Grants grants;
+  grants.source_path = ReadPathGrant{
+      ReadPathGrant::Kind::kFile, root_ + "/archive", {root_ + "/missing", root_ + "/layout"}};
+  grants.destination_store = Store("to", true);
+  ASSERT_OK_AND_ASSIGN(const OpenedStores stores, OpenStores(grants, launcher_));
+  EXPECT_FALSE(stores.source_root.valid());
+  ASSERT_EQ(stores.source_files.size(), 3u);
+  struct stat given = {};
+  struct stat there = {};
+  ASSERT_EQ(fstat(stores.source_files[0].get(), &given), 0);
+  ASSERT_EQ(stat((root_ + "/archive").c_str(), &there), 0);
+  EXPECT_EQ(given.st_ino, there.st_ino);
+  EXPECT_FALSE(stores.source_files[1].valid());
+  EXPECT_FALSE(stores.source_files[2].valid());
 }
 
 TEST_F(OpenStoresTest, DirectoryThatCannotBeMadeFails) {

@@ -14,6 +14,7 @@ import pytest
 from support.images import OCI_CONFIG, OCI_LAYER, OCI_MANIFEST
 from support.oracle import Layout, sha256
 from support.programs import run
+from support.storage import remove_store
 
 DRIVERS = ["overlay", "vfs"]
 
@@ -104,16 +105,17 @@ class Store:
   def name(self, image):
     return "containers-storage:[%s@%s+%s]%s" % (self.driver, self.graph, self.run, image)
 
-  def _run(self, command, env):
+  def _run(self, command, env, **more):
     if self.user is not None:
       env = {**env, "HOME": self.user.pw_dir, "XDG_RUNTIME_DIR": str(self.base),
              "USER": self.user.pw_name}
       command = ["setpriv", "--reuid=%d" % self.user.pw_uid, "--regid=%d" % self.user.pw_gid,
                  "--clear-groups", "--", *command]
-    return run(command, env=env, cwd=str(self.base), timeout=120)
+    return run(command, env=env, cwd=str(self.base), timeout=120, **more)
 
-  def holkas(self, *arguments):
-    return self._run([str(self.programs.path("holkas")), *arguments], self.programs.environment)
+  def holkas(self, *arguments, **more):
+    return self._run([str(self.programs.path("holkas")), *arguments], self.programs.environment,
+                     **more)
 
   def podman(self, *arguments):
     return self._run(["podman", "--root", str(self.graph), "--runroot", str(self.run),
@@ -139,7 +141,7 @@ class Store:
     if self.user is not None:
       self._run(["podman", "unshare", "rm", "-rf", str(self.graph), str(self.run)],
                 self.programs.environment)
-    shutil.rmtree(self.base, ignore_errors=True)
+    remove_store(self.base)
 
 
 @pytest.fixture(params=["root", "user"])
@@ -227,6 +229,25 @@ def test_what_podman_has_is_read(store):
   shown = json.loads(store.holkas("inspect", store.name("@" + image)).ok().stdout)
   assert len(shown["Layers"]) == 2
   store.podman("rmi", image).ok()
+
+
+def test_single_files_go_into_a_store(store):
+  """They are opened another way there."""
+  archive = store.base / "archive"
+  store.holkas("copy", "oci:%s:x" % store.image, "oci-archive:%s:x" % archive).ok()
+  (store.base / "link").symlink_to("archive")
+  tar = store.base / "layer.tar"
+  tar.write_bytes(LAYERS[0])
+  for number, source in enumerate(("oci-archive:%s:x" % archive, "oci-archive:%s" % (store.base / "link"),
+                                   "tarball:%s" % tar)):
+    name = "localhost/file:%d" % number
+    store.holkas("copy", source, store.name(name)).ok()
+    shown = json.loads(store.holkas("inspect", store.name(name)).ok().stdout)
+    assert len(shown["Layers"]) == (1 if source.startswith("tarball:") else 2)
+  with tar.open("rb") as content:
+    store.holkas("copy", "tarball:-", store.name("localhost/piped:1"), stdin=content).ok()
+  missing = store.holkas("copy", "oci-archive:%s" % (store.base / "missing"), store.name("localhost/x"))
+  assert missing.code == 1 and "no such file or directory" in missing.stderr
 
 
 def test_layers_go_onto_a_layer_of_a_peer_that_has_devices(store):

@@ -190,14 +190,16 @@ absl::StatusOr<std::unique_ptr<Worker>> AttackHost::BeginWithStore(Launcher& lau
   RETURN_IF_ERROR(MakeStore());
   ASSIGN_OR_RETURN(
       const std::vector<UniqueFd> trees,
-      launcher.OpenTrees(
-          {{store_ + "/graph", !writable}, {store_ + "/run", !writable}, {directory_, true}}));
+      launcher.OpenTrees({{store_ + "/graph", !writable},
+                          {store_ + "/run", !writable},
+                          {absl::StrCat(directory_, writable ? "/given" : ""), true}}));
   ASSIGN_OR_RETURN(
       std::unique_ptr<Worker> worker,
       launcher.Launch(
           {.threads = 1, .directories = {{trees[0].get(), writable}, {trees[1].get(), writable}}}));
   ASSIGN_OR_RETURN(const UniqueFd connection, ConnectToEcho());
-  const UniqueFd to_read(openat(trees[2].get(), "given", O_RDONLY | O_CLOEXEC));
+  const UniqueFd to_read(writable ? fcntl(trees[2].get(), F_DUPFD_CLOEXEC, 0)
+                                  : openat(trees[2].get(), "given", O_RDONLY | O_CLOEXEC));
   const UniqueFd to_write(writable ? openat(trees[0].get(), ".", O_TMPFILE | O_RDWR, 0600)
                                    : open(directory_.c_str(), O_TMPFILE | O_RDWR, 0600));
   RETURN_IF_ERROR(

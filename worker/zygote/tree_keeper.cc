@@ -5,6 +5,7 @@
 #include <linux/mount.h>
 #include <poll.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -37,11 +38,20 @@ absl::StatusOr<UniqueFd> OpenTree(const std::string& path, bool read_only) {
               sizeof(attributes)) != 0) {
     return ErrnoError(errno, absl::StrCat("mount_setattr ", path));
   }
-  UniqueFd directory(openat(tree.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!directory.valid()) {
+  struct stat status = {};
+  if (fstat(tree.get(), &status) != 0) {
+    return ErrnoError(errno, absl::StrCat("stat ", path));
+  }
+  // What is at hand has the rights of its path alone, and is opened again, in the copy of the
+  // mount.
+  const std::string itself = absl::StrCat("/proc/self/fd/", tree.get());
+  UniqueFd opened(S_ISREG(status.st_mode)
+                      ? open(itself.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
+                      : openat(tree.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!opened.valid()) {
     return ErrnoError(errno, absl::StrCat("open ", path));
   }
-  return directory;
+  return opened;
 }
 
 absl::StatusOr<std::vector<UniqueFd>> OpenTrees(const zygote::TreesRequest& request) {

@@ -152,9 +152,9 @@ absl::StatusOr<std::unique_ptr<Worker>> FakeLauncher::Launch(const WorkerNeeds& 
 absl::StatusOr<std::vector<UniqueFd>> FakeLauncher::OpenTrees(const std::vector<Tree>& trees) {
   std::vector<UniqueFd> directories;
   for (const Tree& tree : trees) {
-    directories.emplace_back(open(tree.path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    directories.emplace_back(open(tree.path.c_str(), O_RDONLY | O_CLOEXEC));
     if (!directories.back().valid()) {
-      return ErrnoError(errno, "open a directory");
+      return ErrnoError(errno, "open a tree");
     }
   }
   return directories;
