@@ -14,15 +14,6 @@ namespace {
 constexpr size_t kMinWidth = 12;
 constexpr size_t kPadding = 2;
 
-size_t RuneCount(absl::string_view text) {
-  size_t count = 0;
-  while (!text.empty()) {
-    text.remove_prefix(FirstRune(text).size);
-    ++count;
-  }
-  return count;
-}
-
 using Line = std::vector<absl::string_view>;
 
 // The last cell of a line is ended by no tab, and is in no column.

@@ -250,7 +250,7 @@ std::vector<Flag> CopyFlags() {
       {"dest-force-compress-format", '\0', FlagType::kBool, "",
        "do not use a layer that the destination has in another format"},
       {"dest-oci-accept-uncompressed-layers", '\0', FlagType::kBool, "",
-       "leave uncompressed layers as they are; oci: only"},
+       "leave uncompressed layers as they are; oci: and oci-archive: only"},
       {"dest-precompute-digests", '\0', FlagType::kBool, "",
        "compress a layer before it is sent, and do not send one that the registry has"},
       {"screds", '\0', FlagType::kString, "", "", FlagUse::kHidden, "src-creds"},

@@ -2,10 +2,9 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "clients/cli/auth_file_flag.h"
-#include "clients/cli/certificates.h"
+#include "clients/cli/certificate_flag.h"
 #include "clients/cli/error_context.h"
 #include "clients/cli/image_name.h"
 #include "clients/cli/registry_flags.h"
@@ -18,7 +17,8 @@ namespace {
 using holkas::v1::DeleteRequest;
 
 constexpr char kHelp[] =
-    "Deletes an image from a registry, and with it every tag that stands for it.\n"
+    "Deletes an image from a registry, and with it every tag that stands for it,\n"
+    "or from a store.\n"
     "\n"
     "IMAGE is docker://HOST/REPOSITORY[:TAG|@DIGEST] or\n"
     "containers-storage:[[DRIVER@]ROOT[+RUNROOT]]NAME[:TAG].\n"
@@ -51,10 +51,7 @@ absl::StatusOr<DeleteRequest> MakeRequest(const FlagSet& flags, const std::strin
   request.set_image(*image);
   ASSIGN_OR_RETURN(*request.mutable_registry(),
                    RegistryAccessOf(flags, "", context.deprecated_tls));
-  if (flags.IsSet("cert-dir") && absl::StartsWith(name, "docker:")) {
-    ASSIGN_OR_RETURN(*request.mutable_registry()->mutable_certificates(),
-                     ReadCertificates(flags.String("cert-dir")));
-  }
+  RETURN_IF_ERROR(AddCertificates(flags, "cert-dir", name, *request.mutable_registry()));
   RETURN_IF_ERROR(ResolveAuthFile(flags, context, *image, *request.mutable_registry()));
   request.set_only_tag(flags.Bool("only-tag"));
   *request.mutable_retry() = RetryPolicyOf(flags);
@@ -76,7 +73,7 @@ absl::Status RunDelete(const FlagSet& flags, const std::vector<std::string>& arg
 }  // namespace
 
 Command DeleteCommand() {
-  return {"delete", "Delete an image from a registry", kHelp, DeleteFlags(), &RunDelete};
+  return {"delete", "Delete an image from a registry or a store", kHelp, DeleteFlags(), &RunDelete};
 }
 
 }  // namespace holkas

@@ -25,15 +25,6 @@ struct Verb {
   char letter = '\0';
 };
 
-size_t RuneCount(absl::string_view text) {
-  size_t count = 0;
-  while (!text.empty()) {
-    text.remove_prefix(FirstRune(text).size);
-    ++count;
-  }
-  return count;
-}
-
 // Takes what follows the percent sign; the letter is missing at the end of the format.
 Verb TakeVerb(absl::string_view& format) {
   Verb verb;

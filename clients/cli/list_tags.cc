@@ -9,7 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "clients/cli/auth_file_flag.h"
-#include "clients/cli/certificates.h"
+#include "clients/cli/certificate_flag.h"
 #include "clients/cli/error_context.h"
 #include "clients/cli/go_json.h"
 #include "clients/cli/go_text.h"
@@ -89,10 +89,7 @@ absl::StatusOr<ListTagsRequest> MakeRequest(const FlagSet& flags, const std::str
   ASSIGN_OR_RETURN(*request.mutable_registry(),
                    RegistryAccessOf(flags, "", context.deprecated_tls));
   RETURN_IF_ERROR(CheckRepository(name));
-  if (flags.IsSet("cert-dir")) {
-    ASSIGN_OR_RETURN(*request.mutable_registry()->mutable_certificates(),
-                     ReadCertificates(flags.String("cert-dir")));
-  }
+  RETURN_IF_ERROR(AddCertificates(flags, "cert-dir", name, *request.mutable_registry()));
   RETURN_IF_ERROR(ResolveAuthFile(flags, context, name, *request.mutable_registry()));
   ASSIGN_OR_RETURN(*request.mutable_repository(),
                    ResolveImageName(name, context.working_directory));

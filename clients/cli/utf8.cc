@@ -44,6 +44,14 @@ Rune FirstRune(absl::string_view text) {
   return {code_point, size, true};
 }
 
+size_t RuneCount(absl::string_view text) {
+  size_t count = 0;
+  for (; !text.empty(); ++count) {
+    text.remove_prefix(FirstRune(text).size);
+  }
+  return count;
+}
+
 bool IsPrintable(uint32_t code_point) {
   for (const Range& range : kNotPrintable) {
     if (code_point >= range.first && code_point <= range.last) {

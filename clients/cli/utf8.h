@@ -19,6 +19,9 @@ struct Rune {
 // The first rune of `text`, which is not empty.
 Rune FirstRune(absl::string_view text);
 
+// How many runes `text` has.
+size_t RuneCount(absl::string_view text);
+
 // Whether a terminal shows it as a glyph or a plain space: letters, marks, numbers, punctuation and
 // symbols. Coarser than Go's unicode.IsPrint beyond the planes in everyday use.
 bool IsPrintable(uint32_t code_point);

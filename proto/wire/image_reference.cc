@@ -418,8 +418,7 @@ bool IsAnyDigest(absl::string_view text) {
   return std::any_of(std::begin(kAlgorithms), std::end(kAlgorithms), [&](const auto& algorithm) {
     absl::string_view hex = text;
     return absl::ConsumePrefix(&hex, algorithm.first) && hex.size() == algorithm.second &&
-           std::all_of(hex.begin(), hex.end(),
-                       [](char c) { return absl::ascii_isdigit(c) || (c >= 'a' && c <= 'f'); });
+           IsLowerHex(hex);
   });
 }
 
@@ -635,12 +634,7 @@ std::string RegistryReference::ApiHost() const {
 }
 
 std::string StorageReference::NameText() const {
-  if (!name.has_value()) {
-    return "";
-  }
-  return absl::StrCat(name->Repository(), name->tag.empty() ? "" : ":", name->tag,
-                      name->digest.has_value() ? "@" : "",
-                      name->digest.has_value() ? name->digest->ToString() : "");
+  return name.has_value() ? name->Name() : "";
 }
 
 std::string StorageReference::ImageText() const {

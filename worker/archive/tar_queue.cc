@@ -239,6 +239,9 @@ absl::Status TarQueue::Finish(Place* place, const std::string& name, int64_t siz
     }
     if (!names_.insert(name).second) {
       RETURN_IF_ERROR(LeaveOut(*place));
+      if (kept.spool.valid()) {
+        spools_.push_back(std::move(kept.spool));
+      }
       waiting = Advance();
     } else if (place->offset.has_value()) {
       offset = *place->offset;

@@ -144,12 +144,4 @@ std::map<std::string, std::string> WriteEncryptionAnnotations(
   return annotations;
 }
 
-std::map<std::string, std::string> WithoutEncryptionAnnotations(
-    std::map<std::string, std::string> annotations) {
-  for (auto it = annotations.begin(); it != annotations.end();) {
-    it = absl::StartsWith(it->first, kPrefix) ? annotations.erase(it) : std::next(it);
-  }
-  return annotations;
-}
-
 }  // namespace holkas

@@ -48,10 +48,6 @@ absl::StatusOr<EncryptionAnnotations> ParseEncryptionAnnotations(
 std::map<std::string, std::string> WriteEncryptionAnnotations(
     const EncryptionAnnotations& encryption);
 
-// The annotations without those about the encryption: the plain layer's.
-std::map<std::string, std::string> WithoutEncryptionAnnotations(
-    std::map<std::string, std::string> annotations);
-
 }  // namespace holkas
 
 #endif  // HOLKAS_WORKER_CRYPT_ENCRYPTION_ANNOTATIONS_H_

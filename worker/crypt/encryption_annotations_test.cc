@@ -84,12 +84,6 @@ TEST(EncryptionAnnotations, TooManyOrTooLargeKeysAreLimitExceeded) {
   EXPECT_EQ(ErrorReason(with_count(kMaxWrappedKeys + 1)), "LIMIT_EXCEEDED");
 }
 
-TEST(EncryptionAnnotations, PlainLayerHasTheOthersAlone) {
-  EXPECT_THAT(WithoutEncryptionAnnotations(
-                  {{kJweKey, "x"}, {kOptions, "x"}, {"org.opencontainers.image.title", "t"}}),
-              ElementsAre(Pair("org.opencontainers.image.title", "t")));
-}
-
 TEST(EncryptedLayerType, HasASuffix) {
   constexpr char kPlain[] = "application/vnd.oci.image.layer.v1.tar+gzip";
   constexpr char kEncrypted[] = "application/vnd.oci.image.layer.v1.tar+gzip+encrypted";

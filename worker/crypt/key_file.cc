@@ -22,7 +22,7 @@
 namespace holkas {
 namespace {
 
-// As LayerRecipient and LayerDecryptionKey say; an RSA key of 16384 bits has 13 KiB.
+// As LayerRecipient and DecryptionKey say; an RSA key of 16384 bits has 13 KiB.
 constexpr size_t kMaxFileBytes = 64 << 10;
 
 absl::Status InvalidKey(absl::string_view why) {

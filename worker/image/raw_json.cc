@@ -73,7 +73,7 @@ void CompactTo(std::string& out, absl::string_view text) {
 absl::StatusOr<RawJsonObject> ParseRawJsonObject(absl::string_view text) {
   ASSIGN_OR_RETURN(const JsonValue root, ParseStrictJson(text));
   if (root.object() == nullptr) {
-    return absl::InvalidArgumentError("not a JSON object");
+    return absl::InvalidArgumentError("JSON that is no object");
   }
   RawJsonObject object;
   size_t at = text.find('{') + 1;

@@ -176,6 +176,17 @@ class FakeDestination::Sink : public ByteSink {
   bool finished_ = false;
 };
 
+std::vector<std::string> FakeDestination::turns() const {
+  absl::MutexLock lock(&mutex_);
+  return turns_;
+}
+
+absl::Status FakeDestination::EndBlob(const Descriptor& blob) {
+  absl::MutexLock lock(&mutex_);
+  turns_.push_back(absl::StrCat("end ", blob.digest.ToString()));
+  return absl::OkStatus();
+}
+
 std::vector<std::string> FakeDestination::log() const {
   absl::MutexLock lock(&mutex_);
   return log_;
@@ -207,8 +218,9 @@ absl::StatusOr<ImageDestination::Reuse> FakeDestination::ReuseBlob(const Descrip
   return mountable.count(blob.digest) > 0 ? Reuse::kMounted : Reuse::kAbsent;
 }
 
-absl::StatusOr<std::unique_ptr<ByteSink>> FakeDestination::CreateBlob(const Descriptor&) {
+absl::StatusOr<std::unique_ptr<ByteSink>> FakeDestination::CreateBlob(const Descriptor& blob) {
   absl::MutexLock lock(&mutex_);
+  turns_.push_back(absl::StrCat("create ", blob.digest.ToString()));
   most_open_ = std::max(most_open_, ++open_);
   return std::make_unique<Sink>(*this);
 }

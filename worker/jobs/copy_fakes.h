@@ -99,6 +99,8 @@ class FakeDestination : public ImageDestination {
   // One line for each blob finished (`blob DIGEST`), manifest (`manifest DIGEST`, `top DIGEST`)
   // and publication (`publish DIGEST`).
   std::vector<std::string> log() const;
+  // One line for each CreateBlob (`create DIGEST`) and EndBlob (`end DIGEST`).
+  std::vector<std::string> turns() const;
   std::map<Digest, std::string> blobs() const;
   // The manifest that Publish named.
   const Manifest& published() const { return *published_; }
@@ -113,6 +115,7 @@ class FakeDestination : public ImageDestination {
   std::optional<EmbeddedName> embedded_name() const override { return name; }
   bool AcceptsManifestType(absl::string_view media_type) const override;
   absl::StatusOr<Reuse> ReuseBlob(const Descriptor& blob) override;
+  absl::Status EndBlob(const Descriptor& blob) override;
   absl::StatusOr<std::unique_ptr<ByteSink>> CreateBlob(const Descriptor& blob) override;
   absl::Status WriteManifest(const Manifest& manifest, bool is_top) override;
   absl::Status Publish(const Manifest& top) override;
@@ -121,6 +124,7 @@ class FakeDestination : public ImageDestination {
   class Sink;
   mutable absl::Mutex mutex_;
   std::vector<std::string> log_ ABSL_GUARDED_BY(mutex_);
+  std::vector<std::string> turns_ ABSL_GUARDED_BY(mutex_);
   std::map<Digest, std::string> blobs_ ABSL_GUARDED_BY(mutex_);
   int open_ ABSL_GUARDED_BY(mutex_) = 0;
   int most_open_ ABSL_GUARDED_BY(mutex_) = 0;

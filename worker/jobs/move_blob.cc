@@ -243,6 +243,10 @@ absl::StatusOr<MovedBlob> Mover::MoveChanged(const Form& form) {
     ASSIGN_OR_RETURN(result.outcome, Reuse(descriptor));
   }
   if (result.outcome == v1::BLOB_OUTCOME_COPIED) {
+    if (made.has_value()) {
+      // Its place is under the digest that it does not have any more.
+      RETURN_IF_ERROR(context_.to.EndBlob(blob_.descriptor));
+    }
     ASSIGN_OR_RETURN(made, MoveToDestination(form, made));
   }
   result.made = MadeLayer{made->digest, made->size_bytes, form.to, {}};

@@ -409,12 +409,6 @@ absl::Status TarStream::BeginEntry(absl::string_view block, char type, int64_t s
     entry_.device_minor = static_cast<uint32_t>(minor);
   }
 
-  if (!long_name_.empty()) {
-    entry_.name = std::exchange(long_name_, {});
-  }
-  if (!long_link_.empty()) {
-    entry_.link_name = std::exchange(long_link_, {});
-  }
   const std::map<std::string, std::string> pax = std::exchange(pax_, {});
   bool has_parts = !pax_parts_.empty();
   bool parts_in_content = false;
@@ -449,6 +443,12 @@ absl::Status TarStream::BeginEntry(absl::string_view block, char type, int64_t s
         pax_parts_.push_back(parsed);
       }
     }
+  }
+  if (!long_name_.empty()) {
+    entry_.name = std::exchange(long_name_, {});
+  }
+  if (!long_link_.empty()) {
+    entry_.link_name = std::exchange(long_link_, {});
   }
   if (!real_name.empty()) {
     entry_.name = real_name;

@@ -116,8 +116,12 @@ TEST(TarStream, LongNamesComeFromPrefixGnuAndPax) {
                                      .Pax({{"path", name + "2"}, {"linkpath", "other"}})
                                      .Symlink("short", "t")
                                      .File("plain", "")
+                                     .LongName(name)
+                                     .Pax({{"path", "other"}})
+                                     .File("short", "")
                                      .Build());
-  ASSERT_EQ(got.entries.size(), 4u);
+  ASSERT_EQ(got.entries.size(), 5u);
+  EXPECT_EQ(got.entries[4].name, name);  // as Go's archive/tar has it
   EXPECT_EQ(got.entries[0].name, "some/dir/file");
   EXPECT_EQ(got.entries[1].name, name);
   EXPECT_EQ(got.entries[1].link_name, "target");

@@ -64,8 +64,8 @@ class ImageDestination {
   virtual absl::StatusOr<Reuse> ReuseBlob(const Descriptor& blob) = 0;
 
   // Begins to write a blob. `blob.digest` and `blob.size_bytes` are what it is expected to have.
-  // Where the size is -1, both are known at the sink's Finish alone, and the digest is that of what
-  // the blob is made from, for messages.
+  // Where the size is -1, both are known at the sink's Finish alone, and the digest is the one that
+  // ExpectBlob was told.
   virtual absl::StatusOr<std::unique_ptr<ByteSink>> CreateBlob(const Descriptor& blob) = 0;
 
   // Told that some blob will not come: nothing waits for it any more, and no Publish follows.

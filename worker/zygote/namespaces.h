@@ -26,7 +26,7 @@ inline constexpr unsigned kFirstInnerUid = 1;
 absl::Status EnterNamespaces(std::optional<unsigned> uid_pool);
 
 // The parts of it, which the storage profile puts together in another way
-// (storage_namespaces.h).
+// (Zygote::EnterStorageProfile).
 
 // A map of many ids must be written from outside, with privilege: by a child that stays there,
 // which calls `write_maps` with the id of this process once that is in its new user namespace.
@@ -38,6 +38,7 @@ absl::Status ForbidUserNamespaces();
 // Makes an empty read-only directory the root of this mount namespace, which nobody else is in.
 absl::Status EnterEmptyRoot();
 
+// Writes `text` to the file `path`, which is there, at once.
 absl::Status WriteFile(const std::string& path, const std::string& text);
 
 }  // namespace holkas

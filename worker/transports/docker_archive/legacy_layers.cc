@@ -1,14 +1,12 @@
 #include "worker/transports/docker_archive/legacy_layers.h"
 
-#include <map>
 #include <utility>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "proto/wire/error.h"
 #include "proto/wire/status_macros.h"
-#include "worker/transports/docker_archive/raw_json.h"
+#include "worker/image/raw_json.h"
 
 namespace holkas {
 namespace {
@@ -18,26 +16,13 @@ constexpr absl::string_view kFromConfig[] = {
     "architecture", "config", "container", "container_config", "created", "docker_version", "os",
 };
 
-// The members of a layer's `json`, each as JSON; they are written in the order of their names.
-using Members = std::map<std::string, std::string>;
-
 std::string Quoted(absl::string_view text) { return absl::StrCat("\"", text, "\""); }
-
-std::string Write(const Members& members) {
-  return absl::StrCat("{",
-                      absl::StrJoin(members, ",",
-                                    [](std::string* out, const auto& member) {
-                                      absl::StrAppend(out, Quoted(member.first), ":",
-                                                      member.second);
-                                    }),
-                      "}");
-}
 
 }  // namespace
 
 absl::StatusOr<std::vector<LegacyLayer>> MakeLegacyLayers(const std::vector<Digest>& diff_ids,
                                                           absl::string_view config) {
-  absl::StatusOr<Members> config_members = RawMembers(config);
+  absl::StatusOr<RawJsonObject> config_members = ParseRawJsonObject(config);
   if (absl::IsInvalidArgument(config_members.status())) {
     return MakeError(absl::StatusCode::kFailedPrecondition, "INVALID_MANIFEST",
                      absl::StrCat("parse configuration: ", config_members.status().message()));
@@ -47,7 +32,7 @@ absl::StatusOr<std::vector<LegacyLayer>> MakeLegacyLayers(const std::vector<Dige
   // Of the layer and all below it, as Docker has it.
   std::string chain_id;
   for (size_t i = 0; i < diff_ids.size(); ++i) {
-    Members members;
+    RawJsonObject members;
     if (!layers.empty()) {
       members["parent"] = Quoted(layers.back().id);
     }
@@ -62,10 +47,10 @@ absl::StatusOr<std::vector<LegacyLayer>> MakeLegacyLayers(const std::vector<Dige
     // The ID is a digest of all that the layer is, and not yet of itself.
     members["layer_id"] = Quoted(chain_id);
     LegacyLayer layer;
-    layer.id = std::string(Digest::Sha256Of(Write(members)).hex());
+    layer.id = std::string(Digest::Sha256Of(WriteRawJsonObject(members)).hex());
     members.erase("layer_id");
     members["id"] = Quoted(layer.id);
-    layer.json = Write(members);
+    layer.json = WriteRawJsonObject(members);
     layers.push_back(std::move(layer));
   }
   return layers;

@@ -8,25 +8,11 @@
 #include "gtest/gtest.h"
 #include "proto/wire/error.h"
 #include "proto/wire/status_matchers.h"
-#include "worker/transports/docker_archive/raw_json.h"
 
 namespace holkas {
 namespace {
 
 using ::testing::HasSubstr;
-using ::testing::Pair;
-using ::testing::UnorderedElementsAre;
-
-TEST(RawMembers, KeepsWhatIsWrittenButForBlanks) {
-  EXPECT_THAT(RawMembers("{ \"a\" : [ 1.50 , { \"b\" : \"\\u0041 , }\\\\\\\"\" } ] ,\n\"n\": null, "
-                         "\"c\":\"<&>\xe2\x80\xa8\", \"d\" : { } }"),
-              IsOkAndHolds(UnorderedElementsAre(
-                  Pair("a", "[1.50,{\"b\":\"\\u0041 , }\\\\\\\"\"}]"), Pair("n", "null"),
-                  Pair("c", "\"\\u003c\\u0026\\u003e\\u2028\""), Pair("d", "{}"))));
-  EXPECT_THAT(RawMembers(" { } "), IsOkAndHolds(UnorderedElementsAre()));
-  EXPECT_THAT(RawMembers("[]"), StatusIs(absl::StatusCode::kInvalidArgument));
-  EXPECT_THAT(RawMembers("{"), StatusIs(absl::StatusCode::kInvalidArgument));
-}
 
 // As Skopeo 1.9.3 made them of an image with these layers and this configuration.
 TEST(MakeLegacyLayers, AreThoseOfSkopeo) {
