@@ -1,11 +1,8 @@
 #include "proto/registries/registries_conf.h"
 
-#include <fcntl.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <cstdlib>
 #include <filesystem>
 #include <system_error>
@@ -15,8 +12,8 @@
 #include "absl/strings/str_cat.h"
 #include "proto/registries/parse_registries_conf.h"
 #include "proto/wire/error.h"
+#include "proto/wire/read_config_file.h"
 #include "proto/wire/status_macros.h"
-#include "proto/wire/unique_fd.h"
 
 namespace holkas {
 namespace {
@@ -25,42 +22,12 @@ constexpr char kSystemFile[] = "/etc/containers/registries.conf";
 constexpr char kUserFile[] = ".config/containers/registries.conf";
 constexpr char kDirectorySuffix[] = ".d";
 
-// People's files have some kilobytes; one that is larger is none of them.
-constexpr size_t kMaxFileBytes = 1 << 20;
 // Files of all directories together.
 constexpr size_t kMaxDropIns = 1000;
 
 std::string Variable(const char* name) {
   const char* value = getenv(name);
   return value == nullptr ? "" : value;
-}
-
-absl::StatusOr<std::string> ReadFile(const std::string& path) {
-  UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!fd.valid()) {
-    return ErrnoError(errno, absl::StrCat("open ", path));
-  }
-  std::string text(kMaxFileBytes + 1, '\0');
-  size_t size = 0;
-  while (size < text.size()) {
-    const ssize_t got = read(fd.get(), text.data() + size, text.size() - size);
-    if (got < 0 && errno == EINTR) {
-      continue;
-    }
-    if (got < 0) {
-      return ErrnoError(errno, absl::StrCat("read ", path));
-    }
-    if (got == 0) {
-      break;
-    }
-    size += static_cast<size_t>(got);
-  }
-  if (size > kMaxFileBytes) {
-    return MakeError(absl::StatusCode::kInvalidArgument, "INVALID_CONFIG",
-                     absl::StrCat(path, ": larger than ", kMaxFileBytes, " bytes"));
-  }
-  text.resize(size);
-  return text;
 }
 
 // The drop-in files, in the order in which they count.
@@ -93,7 +60,7 @@ absl::StatusOr<std::vector<std::string>> ListDropIns(const RegistriesConfFiles& 
 }
 
 absl::Status AddFile(const std::string& path, RegistriesConfForm form, RegistryTable& table) {
-  ASSIGN_OR_RETURN(const std::string text, ReadFile(path));
+  ASSIGN_OR_RETURN(const std::string text, ReadConfigFile(path));
   ASSIGN_OR_RETURN(ParsedRegistriesConf conf, ParseRegistriesConf(text, path, form));
   for (RegistryEntry& entry : conf.entries) {
     table.Set(std::move(entry));

@@ -633,9 +633,7 @@ std::string RegistryReference::ApiHost() const {
   return host == kDockerHub ? std::string(kDockerHubApi) : host;
 }
 
-std::string StorageReference::NameText() const {
-  return name.has_value() ? name->Name() : "";
-}
+std::string StorageReference::NameText() const { return name.has_value() ? name->Name() : ""; }
 
 std::string StorageReference::ImageText() const {
   return absl::StrCat(NameText(), image_id.empty() ? "" : "@", image_id);

@@ -1,7 +1,5 @@
 #include "service/storage/storage_conf.h"
 
-#include <cerrno>
-#include <fstream>
 #include <optional>
 #include <string_view>
 
@@ -12,13 +10,11 @@
 
 #include "absl/strings/str_cat.h"
 #include "proto/wire/error.h"
+#include "proto/wire/read_config_file.h"
 #include "proto/wire/status_macros.h"
 
 namespace holkas {
 namespace {
-
-// People's files have some kilobytes; one that is larger is none of them.
-constexpr size_t kMaxFileBytes = 1 << 20;
 
 absl::Status Invalid(const std::string& name, unsigned line, absl::string_view why) {
   return MakeError(absl::StatusCode::kInvalidArgument, "INVALID_CONFIG",
@@ -105,18 +101,7 @@ absl::StatusOr<StorageConf> ParseStorageConf(absl::string_view text, const std::
 }
 
 absl::StatusOr<StorageConf> LoadStorageConf(const std::string& path) {
-  errno = 0;
-  std::ifstream file(path, std::ios::binary);
-  if (!file) {
-    return ErrnoError(errno, absl::StrCat("open ", path));
-  }
-  std::string text(kMaxFileBytes + 1, '\0');
-  file.read(text.data(), static_cast<std::streamsize>(text.size()));
-  text.resize(static_cast<size_t>(file.gcount()));
-  if (text.size() > kMaxFileBytes) {
-    return MakeError(absl::StatusCode::kInvalidArgument, "INVALID_CONFIG",
-                     absl::StrCat(path, ": larger than ", kMaxFileBytes, " bytes"));
-  }
+  ASSIGN_OR_RETURN(const std::string text, ReadConfigFile(path));
   return ParseStorageConf(text, path);
 }
 

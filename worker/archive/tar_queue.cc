@@ -235,10 +235,12 @@ absl::Status TarQueue::Finish(Place* place, const std::string& name, int64_t siz
     }
     place->header = TarFileHeader(name, size_bytes);
     if (static_cast<int64_t>(place->header.size()) != place->header_bytes) {
-      return absl::InternalError("write archive: a name of another length than was expected");
+      return MakeError(absl::StatusCode::kUnimplemented, "MEDIA_TYPE_UNSUPPORTED",
+                       absl::StrCat("write archive: member ", name,
+                                    " has a digest of another algorithm than it came with"));
     }
     if (!names_.insert(name).second) {
-      RETURN_IF_ERROR(LeaveOut(*place));
+      RETURN_IF_ERROR(WithContext(LeaveOut(*place), absl::StrCat("member ", name)));
       if (kept.spool.valid()) {
         spools_.push_back(std::move(kept.spool));
       }

@@ -153,11 +153,6 @@ void FakeBroker::set_stores(Store source, Store destination) {
   destination_store_ = std::move(destination);
 }
 
-std::vector<std::string> FakeBroker::opaque_marks() const {
-  absl::MutexLock lock(&mutex_);
-  return opaque_marks_;
-}
-
 std::vector<v1::CopyResponse> FakeBroker::events() const {
   absl::MutexLock lock(&mutex_);
   return events_;
@@ -472,7 +467,6 @@ absl::Status FakeBroker::MarkOpaque(broker::Place place, absl::string_view path)
     return MakeError(code ? absl::StatusCode::kNotFound : absl::StatusCode::kPermissionDenied,
                      code ? "" : "PATH_DENIED", "mark a directory of the store: not a directory");
   }
-  opaque_marks_.emplace_back(path);
   return absl::OkStatus();
 }
 

@@ -64,8 +64,6 @@ class FakeBroker : public Broker {
   std::vector<std::string> log() const;
   // How often a call was made.
   int calls(absl::string_view call) const;
-  // What MarkOpaque was given, in order; it marks nothing, which takes root.
-  std::vector<std::string> opaque_marks() const;
   // Whether Publish succeeded.
   bool published() const;
 
@@ -113,7 +111,6 @@ class FakeBroker : public Broker {
   std::map<std::pair<std::string, uint16_t>, uint16_t> routes_ ABSL_GUARDED_BY(mutex_);
   Store source_store_ ABSL_GUARDED_BY(mutex_);
   Store destination_store_ ABSL_GUARDED_BY(mutex_);
-  std::vector<std::string> opaque_marks_ ABSL_GUARDED_BY(mutex_);
   std::map<std::string, int> calls_ ABSL_GUARDED_BY(mutex_);
   std::vector<v1::CopyResponse> events_ ABSL_GUARDED_BY(mutex_);
   std::vector<v1::ListTagsResponse> tags_ ABSL_GUARDED_BY(mutex_);

@@ -360,8 +360,8 @@ TEST_F(ChangeLayersTest, PrecomputedDigestIsSentWhereItIsMissing) {
   EXPECT_EQ(Decompress(LayerBytes()), content_);
   // Else what has places in order would wait for one that nobody writes to.
   const std::vector<std::string> turns = to_.turns();
-  const auto ended = std::find(turns.begin(), turns.end(),
-                               "end " + Digest::Sha256Of(content_).ToString());
+  const auto ended =
+      std::find(turns.begin(), turns.end(), "end " + Digest::Sha256Of(content_).ToString());
   EXPECT_NE(std::find(ended, turns.end(), "create " + Layer().digest.ToString()), turns.end());
 }
 

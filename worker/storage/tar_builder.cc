@@ -109,11 +109,6 @@ TarBuilder& TarBuilder::LongName(absl::string_view name, char type) {
   return Add(header, content);
 }
 
-TarBuilder& TarBuilder::Raw(absl::string_view bytes) {
-  absl::StrAppend(&tar_, bytes);
-  return *this;
-}
-
 std::string TarBuilder::Build() const { return tar_ + std::string(2 * kBlockBytes, '\0'); }
 
 }  // namespace holkas

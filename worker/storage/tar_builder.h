@@ -37,7 +37,6 @@ class TarBuilder {
   TarBuilder& Pax(const std::vector<std::pair<std::string, std::string>>& records);
   // GNU's: a name, or with type 'K' a link's target.
   TarBuilder& LongName(absl::string_view name, char type = 'L');
-  TarBuilder& Raw(absl::string_view bytes);
 
   // What there is, and the two blocks of zeros.
   std::string Build() const;
