@@ -141,6 +141,8 @@ absl::Status SetRegistries(const FlagSet& flags, TlsVerification deprecated_tls,
                    RegistryAccessOf(flags, "src-", deprecated_tls));
   ASSIGN_OR_RETURN(*request.mutable_destination_registry(),
                    RegistryAccessOf(flags, "dest-", deprecated_tls));
+  ResolveSharedBlobs(context.working_directory, *request.mutable_source_registry());
+  ResolveSharedBlobs(context.working_directory, *request.mutable_destination_registry());
   std::string opening_source = absl::StrCat("initializing source ", request.source());
   RegistryAccess& source = *request.mutable_source_registry();
   RETURN_IF_ERROR(WithContext(AddCertificates(flags, "src-cert-dir", request.source(), source),

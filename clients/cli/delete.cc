@@ -51,6 +51,7 @@ absl::StatusOr<DeleteRequest> MakeRequest(const FlagSet& flags, const std::strin
   request.set_image(*image);
   ASSIGN_OR_RETURN(*request.mutable_registry(),
                    RegistryAccessOf(flags, "", context.deprecated_tls));
+  ResolveSharedBlobs(context.working_directory, *request.mutable_registry());
   RETURN_IF_ERROR(AddCertificates(flags, "cert-dir", name, *request.mutable_registry()));
   RETURN_IF_ERROR(ResolveAuthFile(flags, context, *image, *request.mutable_registry()));
   request.set_only_tag(flags.Bool("only-tag"));

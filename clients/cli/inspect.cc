@@ -81,6 +81,7 @@ absl::StatusOr<InspectRequest> MakeRequest(const FlagSet& flags, const std::stri
   InspectRequest request;
   ASSIGN_OR_RETURN(*request.mutable_registry(),
                    RegistryAccessOf(flags, "", context.deprecated_tls));
+  ResolveSharedBlobs(context.working_directory, *request.mutable_registry());
   // Skopeo's words for whatever keeps it from opening the image.
   std::string opening = absl::StrCat("Error parsing image name ", GoQuote(name));
   absl::StatusOr<std::string> image = ResolveImageName(name, context.working_directory);

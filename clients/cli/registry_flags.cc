@@ -1,6 +1,7 @@
 #include "clients/cli/registry_flags.h"
 
 #include "absl/status/status.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "proto/wire/status_macros.h"
 
@@ -59,7 +60,6 @@ std::vector<Flag> RegistryFlags(absl::string_view prefix) {
   auto usage = [&](absl::string_view before, absl::string_view after) {
     return absl::StrCat(before, whose, after);
   };
-  const FlagUse kNotBuilt = FlagUse::kNotBuilt;
   return {
       {name("creds"), '\0', FlagType::kString, "USERNAME[:PASSWORD]",
        usage("log in to ", "registry as USERNAME with PASSWORD")},
@@ -77,7 +77,8 @@ std::vector<Flag> RegistryFlags(absl::string_view prefix) {
        usage("look up the credentials for ", "registry in PATH alone")},
       {name("daemon-host"), '\0', FlagType::kString, "URL",
        usage("where ", "Docker daemon listens (default unix:///var/run/docker.sock)")},
-      {name("shared-blob-dir"), '\0', FlagType::kString, "", "", kNotBuilt},
+      {name("shared-blob-dir"), '\0', FlagType::kString, "DIRECTORY",
+       usage("", "oci: layout has its blobs in DIRECTORY, which layouts may share")},
   };
 }
 
@@ -91,6 +92,7 @@ absl::StatusOr<RegistryAccess> RegistryAccessOf(const FlagSet& flags, absl::stri
     access.set_tls_verification(TlsVerificationOf(flags, prefix + "tls-verify"));
   }
   access.set_daemon_host(flags.String(prefix + "daemon-host"));
+  access.set_shared_blob_directory(flags.String(prefix + "shared-blob-dir"));
   // A token goes before credentials, as with Skopeo.
   if (flags.IsSet(prefix + "registry-token")) {
     access.set_bearer_token(flags.String(prefix + "registry-token"));
@@ -107,6 +109,13 @@ absl::StatusOr<RegistryAccess> RegistryAccessOf(const FlagSet& flags, absl::stri
     access.set_auth_file(flags.String(own ? prefix + "authfile" : "authfile"));
   }
   return access;
+}
+
+void ResolveSharedBlobs(const std::string& working_directory, RegistryAccess& access) {
+  const std::string& path = access.shared_blob_directory();
+  if (!path.empty() && !absl::StartsWith(path, "/")) {
+    access.set_shared_blob_directory(absl::StrCat(working_directory, "/", path));
+  }
 }
 
 holkas::v1::TlsVerification TlsVerificationOf(const FlagSet& flags, absl::string_view name) {

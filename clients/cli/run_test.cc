@@ -155,6 +155,18 @@ TEST_F(RunTest, CopySendsWhatItsFlagsSay) {
   EXPECT_EQ(request.destination(), "oci:/home/me/layout:x");
 }
 
+TEST_F(RunTest, DirectoriesOfSharedBlobsAreAbsolute) {
+  EXPECT_EQ(Run({"copy", "--src-shared-blob-dir=blobs", "--dest-shared-blob-dir", "/srv/blobs",
+                 "docker://fake.example/app", "oci:to:x"}),
+            0);
+  EXPECT_EQ(service_.copy_request().source_registry().shared_blob_directory(), "/home/me/blobs");
+  EXPECT_EQ(service_.copy_request().destination_registry().shared_blob_directory(), "/srv/blobs");
+  EXPECT_EQ(Run({"copy", "--src-shared-blob-dir=", "docker://fake.example/app", "oci:to:x"}), 0);
+  EXPECT_EQ(service_.copy_request().source_registry().shared_blob_directory(), "");
+  EXPECT_EQ(Run({"inspect", "--shared-blob-dir=blobs", "docker://fake.example/app"}), 0);
+  EXPECT_EQ(service_.inspect_request().registry().shared_blob_directory(), "/home/me/blobs");
+}
+
 TEST_F(RunTest, CopySaysHowLayersAreCompressed) {
   EXPECT_EQ(Run({"copy", "--dest-compress-format=zstd", "--dest-compress-level", "7",
                  "--dest-force-compress-format", "--dest-precompute-digests",

@@ -42,7 +42,9 @@ struct RegistryReference {
 struct OciReference {
   std::string path;
   std::string reference;
-  std::optional<uint32_t> index;
+  std::optional<uint32_t> index = {};
+  // Where its blobs are, which no name says; empty: in the layout.
+  std::string blob_directory = {};
 };
 
 // `dir:path`.
@@ -119,6 +121,8 @@ class ImageReference {
   static ImageReference Of(StorageReference reference) {
     return ImageReference(std::move(reference));
   }
+  // One whose directory of blobs was named.
+  static ImageReference Of(OciReference reference) { return ImageReference(std::move(reference)); }
 
   const Location& location() const { return location_; }
   const RegistryReference* registry() const { return std::get_if<RegistryReference>(&location_); }

@@ -118,7 +118,7 @@ BrokerSession::State::State(FrameChannel& channel, Options options)
              {options_.on_event, options_.on_log, options_.authorize, options_.unwrap_key,
               options_.on_tags},
              {options_.source_store, options_.destination_store, options_.source_root,
-              options_.source_files}),
+              options_.source_files, options_.source_blobs}),
       network_(resources_.network, kMaxNetworkTasks),
       disk_(resources_.disk, kMaxDiskTasks) {}
 

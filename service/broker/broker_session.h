@@ -47,6 +47,8 @@ class BrokerSession {
     // Granted single files likewise, by their numbers; not valid where one cannot be read. Null or
     // empty where there are none.
     const std::vector<UniqueFd>* source_files = nullptr;
+    // The same for the directory of its blobs, where they are shared.
+    int source_blobs = -1;
     // When the job must be over.
     absl::Time deadline;
     // Asked at least every 50 ms; true ends the job with CANCELLED.

@@ -294,6 +294,27 @@ TEST_F(BrokerSessionTest, FilesOfTheSourceAreOpenedAndLinksAndDevicesAreNot) {
   EXPECT_EQ(ReadTestFd(fds.at(0)), "layer");
 }
 
+TEST_F(BrokerSessionTest, SharedBlobsOfTheSourceAreOpenedInTheirDirectoryAlone) {
+  const std::string shared = directory_ / "shared";
+  fs::create_directories(shared + "/sha256");
+  const Digest blob = Digest::Sha256Of("blob");
+  WriteTestFile(absl::StrCat(shared, "/sha256/", blob.hex()), "blob");
+  BrokerSession::Options options = CopyJob();
+  options.grants.source_path->blob_directory = shared;
+  TestSession session(std::move(options));
+  session.Ready();
+  const auto open = [&session](broker::FileKind kind, const std::string& digest) {
+    std::vector<UniqueFd> fds;
+    const broker::Reply reply = session.Call(OpenFrame(broker::PLACE_SOURCE, kind, digest), &fds);
+    return fds.empty() ? reply.message() : ReadTestFd(fds.at(0));
+  };
+  EXPECT_EQ(open(broker::FILE_KIND_ROOT, ""), "list of the source");
+  EXPECT_EQ(open(broker::FILE_KIND_BLOB, blob.ToString()), "blob");
+  EXPECT_EQ(open(broker::FILE_KIND_MANIFEST, blob.ToString()), "blob");
+  EXPECT_THAT(open(broker::FILE_KIND_BLOB, Digest::Sha256Of("layer").ToString()),
+              HasSubstr("no such file"));
+}
+
 TEST_F(BrokerSessionTest, StoresDirectoriesAreGivenAsOftenAsTheyAreAskedFor) {
   TestSession session(StoreJob());
   session.Ready();

@@ -106,7 +106,7 @@ absl::StatusOr<std::unique_ptr<StagingDirectory>> Destination::StageWithin() con
     SweepStaging(beside->get(), StagingPrefix());
   }
   ASSIGN_OR_RETURN(UniqueFd directory, OpenRoot(path(), "the destination"));
-  return StagingDirectory::Create(std::move(directory), absl::StrCat(kOwnPrefix, "-"));
+  return StagingDirectory::Create(std::move(directory), kStagingPrefix);
 }
 
 std::vector<std::string> ForeignEntries(int directory) {

@@ -36,6 +36,9 @@ struct Destination {
   absl::StatusOr<std::unique_ptr<StagingDirectory>> StageWithin() const;
 };
 
+// What the names of staging directories in a destination begin with.
+inline constexpr char kStagingPrefix[] = ".holkas-";
+
 // Names in a directory that hold an image or nothing, but for what we put there ourselves.
 std::vector<std::string> ForeignEntries(int directory);
 

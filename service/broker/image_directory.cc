@@ -87,11 +87,14 @@ absl::StatusOr<std::string> FileName(PathKind path_kind, broker::FileKind kind,
       return std::string(oci ? "oci-layout" : "version");
     case broker::FILE_KIND_BLOB:
     case broker::FILE_KIND_MANIFEST:
-      return oci ? absl::StrCat("blobs/", digest->algorithm(), "/", digest->hex())
-                 : DirFileName(kind, *digest);
+      return oci ? absl::StrCat("blobs/", SharedBlobName(*digest)) : DirFileName(kind, *digest);
     default:
       return Violation("a file of no kind");
   }
+}
+
+std::string SharedBlobName(const Digest& digest) {
+  return absl::StrCat(digest.algorithm(), "/", digest.hex());
 }
 
 absl::StatusOr<UniqueFd> OpenRoot(const std::string& path, absl::string_view shown) {

@@ -25,6 +25,9 @@ using PathKind = ReadPathGrant::Kind;
 absl::StatusOr<std::string> FileName(PathKind path_kind, broker::FileKind kind,
                                      const std::optional<Digest>& digest);
 
+// The name of a blob below a directory that has the blobs of several layouts: `sha256/<hex>`.
+std::string SharedBlobName(const Digest& digest);
+
 // Opens the directory `path`. Messages say that `shown` could not be opened: a worker is not told
 // paths.
 // Errors: NOT_FOUND, PERMISSION_DENIED (PATH_DENIED), FAILED_PRECONDITION where it is a file.

@@ -70,8 +70,9 @@ class ImageWriter {
 std::unique_ptr<ImageWriter> NewImageWriter(const WritePathGrant& grant, int max_open_files,
                                             LayoutLocks& locks);
 
+// `shared_blobs`: as WritePathGrant::blob_directory.
 std::unique_ptr<ImageWriter> NewOciWriter(const std::string& path, int max_open_files,
-                                          LayoutLocks& locks);
+                                          LayoutLocks& locks, const std::string& shared_blobs = "");
 std::unique_ptr<ImageWriter> NewDirWriter(const std::string& path, int max_open_files);
 // Of one file at a time, which takes the place of `path` as a whole. It has no other files, and no
 // blobs: its content is the worker's alone. `must_be_new`: as in WritePathGrant.

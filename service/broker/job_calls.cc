@@ -416,11 +416,12 @@ absl::StatusOr<Answer> JobCalls::Publish(const broker::WorkerFrame& frame) {
 }
 
 // A worker that writes to a store gets no file through which it could change the file's owner.
-absl::StatusOr<UniqueFd> JobCalls::OpenSourceRoot(const std::string& shown) const {
+absl::StatusOr<UniqueFd> JobCalls::OpenSourceDirectory(const std::string& path, int read_only,
+                                                       const std::string& shown) const {
   if (!grants_.destination_store.has_value() && !grants_.source_store.has_value()) {
-    return OpenRoot(grants_.source_path->path, shown);
+    return OpenRoot(path, shown);
   }
-  UniqueFd root(fcntl(stores_.source_root, F_DUPFD_CLOEXEC, 0));
+  UniqueFd root(fcntl(read_only, F_DUPFD_CLOEXEC, 0));
   return root.valid() ? absl::StatusOr<UniqueFd>(std::move(root)) : FileError(errno, "open", shown);
 }
 
@@ -441,6 +442,24 @@ absl::StatusOr<UniqueFd> JobCalls::OpenSourceFile(size_t index, const std::strin
                            : FileError(errno, "open", shown);
 }
 
+absl::StatusOr<UniqueFd> JobCalls::OpenInSource(broker::FileKind kind,
+                                                const std::optional<Digest>& digest) {
+  const ReadPathGrant& granted = *grants_.source_path;
+  ASSIGN_OR_RETURN(std::string name, FileName(granted.kind, kind, digest));
+  if (digest.has_value() && !granted.blob_directory.empty()) {
+    name = SharedBlobName(*digest);
+    if (!source_blobs_.valid()) {
+      ASSIGN_OR_RETURN(source_blobs_,
+                       OpenSourceDirectory(granted.blob_directory, stores_.source_blobs, name));
+    }
+    return OpenRegularBeneath(source_blobs_.get(), name);
+  }
+  if (!source_root_.valid()) {
+    ASSIGN_OR_RETURN(source_root_, OpenSourceDirectory(granted.path, stores_.source_root, name));
+  }
+  return OpenRegularBeneath(source_root_.get(), name);
+}
+
 absl::StatusOr<Answer> JobCalls::OpenFile(const broker::WorkerFrame& frame) {
   const broker::OpenFile& open = frame.open_file();
   std::optional<Digest> digest;
@@ -457,8 +476,8 @@ absl::StatusOr<Answer> JobCalls::OpenFile(const broker::WorkerFrame& frame) {
   if (open.index() > granted.further_paths.size()) {
     return Violation("a file of a number that the source has not");
   }
-  ASSIGN_OR_RETURN(std::string name, FileName(granted.kind, open.kind(), digest));
   if (granted.kind == PathKind::kFile) {
+    ASSIGN_OR_RETURN(const std::string name, FileName(granted.kind, open.kind(), digest));
     ASSIGN_OR_RETURN(
         UniqueFd file,
         OpenSourceFile(open.index(),
@@ -466,10 +485,7 @@ absl::StatusOr<Answer> JobCalls::OpenFile(const broker::WorkerFrame& frame) {
     answer.fds.push_back(std::move(file));
     return answer;
   }
-  if (!source_root_.valid()) {
-    ASSIGN_OR_RETURN(source_root_, OpenSourceRoot(name));
-  }
-  ASSIGN_OR_RETURN(UniqueFd file, OpenRegularBeneath(source_root_.get(), name));
+  ASSIGN_OR_RETURN(UniqueFd file, OpenInSource(open.kind(), digest));
   answer.fds.push_back(std::move(file));
   return answer;
 }

@@ -58,10 +58,12 @@ class JobCalls {
   struct Stores {
     const StoreDirectories* source = nullptr;
     const StoreDirectories* destination = nullptr;
-    // The directory of a source that is no store, beside a store to write to; else -1.
+    // The directory of a source that is no store, and that of its blobs where they are shared,
+    // beside a store to write to; else -1.
     int source_root = -1;
     // Single files of such a source, by their numbers; may be null.
     const std::vector<UniqueFd>* source_files = nullptr;
+    int source_blobs = -1;
   };
 
   JobCalls(const Grants& grants, const broker::JobSpec& job, BrokerResources& resources,
@@ -146,7 +148,10 @@ class JobCalls {
   absl::StatusOr<Target> CheckConnect(const broker::Connect& connect);
   absl::Status CountConnection() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::StatusOr<UniqueFd> ConnectTo(const Target& target, absl::Time deadline);
-  absl::StatusOr<UniqueFd> OpenSourceRoot(const std::string& shown) const;
+  absl::StatusOr<UniqueFd> OpenSourceDirectory(const std::string& path, int read_only,
+                                               const std::string& shown) const;
+  // The file of a layout or an image directory.
+  absl::StatusOr<UniqueFd> OpenInSource(broker::FileKind kind, const std::optional<Digest>& digest);
   absl::StatusOr<UniqueFd> OpenSourceFile(size_t index, const std::string& shown) const;
   absl::StatusOr<UniqueFd> ConnectDirectly(const Target& target, absl::Time deadline);
   absl::StatusOr<UniqueFd> ConnectToDaemon(const broker::Connect& connect, absl::Time deadline);
@@ -160,6 +165,7 @@ class JobCalls {
   const Stores stores_;
   std::unique_ptr<ImageWriter> writer_;
   UniqueFd source_root_;
+  UniqueFd source_blobs_;
   SpoolFiles spool_;
   std::string result_;
   int64_t tags_ = 0;

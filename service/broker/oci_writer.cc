@@ -4,7 +4,9 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <filesystem>
 #include <map>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -18,6 +20,7 @@
 #include "service/broker/file_content.h"
 #include "service/broker/image_directory.h"
 #include "service/broker/image_writer.h"
+#include "service/broker/made_directories.h"
 #include "service/broker/violation.h"
 
 namespace holkas {
@@ -29,6 +32,12 @@ constexpr char kLayoutText[] = R"({"imageLayoutVersion": "1.0.0"})";
 constexpr char kBlobs[] = "blobs";
 // Some 200,000 images.
 constexpr int64_t kMaxIndexBytes = 64 << 20;
+// Where blobs have a staging directory of their own, the numbers of the list's files begin here: no
+// job lasts long enough for so many blobs.
+constexpr uint32_t kListIds = 1u << 30;
+// How often a directory of shared blobs is made that another job, which had made it, takes away.
+constexpr int kStageTries = 16;
+constexpr char kSharedBlobs[] = "the directory of shared blobs";
 
 // What tells one index.json from its successor.
 struct IndexVersion {
@@ -52,9 +61,21 @@ IndexVersion VersionOfIndex(int layout) {
           status.st_size, ns(status.st_mtim), ns(status.st_ctim)};
 }
 
-// Whether `directory` is a layout, or nothing yet.
-absl::Status CheckIsLayout(int directory) {
+// The entry of the directory `layout` that leads to `path`; empty where it is not beneath it.
+std::string EntryTowards(const std::string& layout, const std::string& path) {
+  namespace fs = std::filesystem;
+  std::error_code error;
+  const fs::path from = fs::weakly_canonical(layout, error);
+  const fs::path to = fs::weakly_canonical(path, error);
+  const fs::path relative = to.lexically_relative(from);
+  const std::string first = relative.empty() ? "" : relative.begin()->string();
+  return first == ".." || first == "." ? "" : first;
+}
+
+// Whether `directory` is a layout, or nothing yet but, maybe, the entry `passed_over`.
+absl::Status CheckIsLayout(int directory, const std::string& passed_over) {
   std::vector<std::string> entries = ForeignEntries(directory);
+  std::erase(entries, passed_over);
   auto has = [&entries](const char* name) {
     return std::find(entries.begin(), entries.end(), name) != entries.end();
   };
@@ -82,8 +103,11 @@ std::string StagedName(const Digest& digest) {
 
 class OciWriter : public ImageWriter {
  public:
-  OciWriter(std::string path, int max_open_files, LayoutLocks& locks)
-      : path_(std::move(path)), max_open_files_(max_open_files), locks_(locks) {}
+  OciWriter(std::string path, int max_open_files, LayoutLocks& locks, std::string shared_blobs)
+      : path_(std::move(path)),
+        shared_blobs_(std::move(shared_blobs)),
+        max_open_files_(max_open_files),
+        locks_(locks) {}
   ~OciWriter() override;
 
   absl::Status Check() override;
@@ -102,20 +126,31 @@ class OciWriter : public ImageWriter {
   absl::Status Publish(uint32_t file_id, const Cancellation& cancellation) override;
 
  private:
+  bool shares_blobs() const { return !shared_blobs_.empty(); }
+  // What may be in the layout's place before it is one.
+  std::string EntryOfSharedBlobs() const {
+    return shares_blobs() ? EntryTowards(path_, shared_blobs_) : "";
+  }
+  // Where the list is gathered, and where the blobs are: the same, unless they are shared.
   absl::StatusOr<StagedFiles*> Staged();
+  absl::StatusOr<StagedFiles*> StagedBlobs();
+  absl::Status StageSharedBlobs() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::StatusOr<PublishStart> StartPublish();
   // The steps of Publish, in their order.
   absl::Status MakeLayout(StagedFiles& staged);
-  absl::Status MoveBlobs(StagedFiles& staged);
+  absl::Status MoveBlobs();
   absl::Status ReplaceIndex(StagedFiles& staged);
 
   const std::string path_;
+  const std::string shared_blobs_;
   const int max_open_files_;
   LayoutLocks& locks_;
 
   Sha256Pairing pairing_;
   absl::Mutex mutex_;
+  MadeDirectories made_ ABSL_GUARDED_BY(mutex_);
   std::unique_ptr<StagedFiles> staged_ ABSL_GUARDED_BY(mutex_);
+  std::unique_ptr<StagedFiles> staged_shared_ ABSL_GUARDED_BY(mutex_);
   // What was committed and not moved yet, by its name in the staging directory.
   std::map<std::string, Digest> committed_ ABSL_GUARDED_BY(mutex_);
 
@@ -132,12 +167,18 @@ class OciWriter : public ImageWriter {
 OciWriter::~OciWriter() { GiveUpLock(); }
 
 absl::Status OciWriter::Check() {
+  if (shares_blobs()) {
+    const absl::Status blobs = OpenRoot(shared_blobs_, shared_blobs_).status();
+    if (!blobs.ok() && !absl::IsNotFound(blobs)) {
+      return blobs;
+    }
+  }
   ASSIGN_OR_RETURN(Destination destination, Destination::Resolve(path_));
   if (!destination.exists) {
     return absl::OkStatus();
   }
   ASSIGN_OR_RETURN(UniqueFd root, OpenRoot(path_, path_));
-  return CheckIsLayout(root.get());
+  return CheckIsLayout(root.get(), EntryOfSharedBlobs());
 }
 
 absl::StatusOr<StagedFiles*> OciWriter::Staged() {
@@ -146,9 +187,37 @@ absl::StatusOr<StagedFiles*> OciWriter::Staged() {
     ASSIGN_OR_RETURN(Destination destination, Destination::Resolve(path_));
     ASSIGN_OR_RETURN(std::unique_ptr<StagingDirectory> staging,
                      destination.exists ? destination.StageWithin() : destination.StageBeside());
-    staged_ = std::make_unique<StagedFiles>(std::move(staging), max_open_files_);
+    staged_ = std::make_unique<StagedFiles>(std::move(staging), max_open_files_, HasWriter,
+                                            shares_blobs() ? kListIds : 0);
   }
   return staged_.get();
+}
+
+absl::StatusOr<StagedFiles*> OciWriter::StagedBlobs() {
+  if (!shares_blobs()) {
+    return Staged();
+  }
+  absl::MutexLock lock(&mutex_);
+  if (staged_shared_ == nullptr) {
+    RETURN_IF_ERROR(StageSharedBlobs());
+  }
+  return staged_shared_.get();
+}
+
+absl::Status OciWriter::StageSharedBlobs() {
+  auto stage = [this]() -> absl::StatusOr<std::unique_ptr<StagingDirectory>> {
+    mutex_.AssertHeld();
+    RETURN_IF_ERROR(made_.Make(shared_blobs_));
+    ASSIGN_OR_RETURN(UniqueFd root, OpenRoot(shared_blobs_, kSharedBlobs));
+    return StagingDirectory::Create(std::move(root), kStagingPrefix);
+  };
+  absl::StatusOr<std::unique_ptr<StagingDirectory>> staging = stage();
+  for (int i = 1; i < kStageTries && absl::IsNotFound(staging.status()); ++i) {
+    staging = stage();
+  }
+  RETURN_IF_ERROR(staging.status());
+  staged_shared_ = std::make_unique<StagedFiles>(*std::move(staging), max_open_files_);
+  return absl::OkStatus();
 }
 
 absl::StatusOr<UniqueFd> OciWriter::OpenFile(broker::FileKind kind,
@@ -157,8 +226,14 @@ absl::StatusOr<UniqueFd> OciWriter::OpenFile(broker::FileKind kind,
   {
     absl::MutexLock lock(&mutex_);
     if (digest.has_value() && committed_.count(StagedName(*digest)) > 0) {
-      return OpenRegularBeneath(staged_->directory().fd(), StagedName(*digest));
+      StagedFiles& staged = shares_blobs() ? *staged_shared_ : *staged_;
+      return OpenRegularBeneath(staged.directory().fd(), StagedName(*digest));
     }
+  }
+  if (shares_blobs() && digest.has_value()) {
+    name = SharedBlobName(*digest);
+    ASSIGN_OR_RETURN(UniqueFd root, OpenRoot(shared_blobs_, name));
+    return OpenRegularBeneath(root.get(), name);
   }
   ASSIGN_OR_RETURN(UniqueFd root, OpenRoot(path_, name));
   return OpenRegularBeneath(root.get(), name);
@@ -179,7 +254,7 @@ absl::StatusOr<bool> OciWriter::HasBlob(const Digest& digest, int64_t size_bytes
 }
 
 absl::StatusOr<CreatedFile> OciWriter::CreateFile(int64_t size_bytes) {
-  ASSIGN_OR_RETURN(StagedFiles * staged, Staged());
+  ASSIGN_OR_RETURN(StagedFiles * staged, StagedBlobs());
   return staged->Create(size_bytes);
 }
 
@@ -188,7 +263,7 @@ absl::Status OciWriter::CommitFile(uint32_t id, broker::FileKind kind, const Dig
   if (kind != broker::FILE_KIND_BLOB && kind != broker::FILE_KIND_MANIFEST) {
     return Violation("a file is committed as what it cannot be");
   }
-  ASSIGN_OR_RETURN(StagedFiles * staged, Staged());
+  ASSIGN_OR_RETURN(StagedFiles * staged, StagedBlobs());
   RETURN_IF_ERROR(staged->Commit(id, StagedName(digest), digest, size_bytes, cancellation));
   absl::MutexLock lock(&mutex_);
   committed_.emplace(StagedName(digest), digest);
@@ -196,7 +271,7 @@ absl::Status OciWriter::CommitFile(uint32_t id, broker::FileKind kind, const Dig
 }
 
 absl::Status OciWriter::DropFile(uint32_t id) {
-  ASSIGN_OR_RETURN(StagedFiles * staged, Staged());
+  ASSIGN_OR_RETURN(StagedFiles * staged, id > kListIds ? Staged() : StagedBlobs());
   RETURN_IF_ERROR(staged->Drop(id));
   if (has_lock_ && id == index_file_) {
     GiveUpLock();
@@ -243,7 +318,7 @@ absl::StatusOr<std::optional<ImageWriter::PublishStart>> OciWriter::TryLock() {
 }
 
 absl::StatusOr<ImageWriter::PublishStart> OciWriter::StartPublish() {
-  RETURN_IF_ERROR(CheckIsLayout(layout_.get()));
+  RETURN_IF_ERROR(CheckIsLayout(layout_.get(), EntryOfSharedBlobs()));
   ASSIGN_OR_RETURN(StagedFiles * staged, Staged());
   PublishStart start;
   seen_ = VersionOfIndex(layout_.get());
@@ -279,7 +354,7 @@ absl::Status OciWriter::Publish(uint32_t file_id, const Cancellation& cancellati
       return absl::CancelledError("publish: cancelled");
     }
     RETURN_IF_ERROR(MakeLayout(*staged));
-    RETURN_IF_ERROR(MoveBlobs(*staged));
+    RETURN_IF_ERROR(MoveBlobs());
     return ReplaceIndex(*staged);
   }();
   index_file_ = 0;
@@ -304,9 +379,12 @@ absl::Status OciWriter::MakeLayout(StagedFiles& staged) {
   return absl::OkStatus();
 }
 
-absl::Status OciWriter::MoveBlobs(StagedFiles& staged) {
+absl::Status OciWriter::MoveBlobs() {
+  ASSIGN_OR_RETURN(StagedFiles * staged, StagedBlobs());
+  // Where blobs are shared it stays empty, as with Skopeo.
   ASSIGN_OR_RETURN(UniqueFd blobs, MakeDirectory(layout_.get(), kBlobs));
-  ASSIGN_OR_RETURN(UniqueFd sha256, MakeDirectory(blobs.get(), "sha256"));
+  const int root = shares_blobs() ? staged->directory().parent() : blobs.get();
+  ASSIGN_OR_RETURN(UniqueFd sha256, MakeDirectory(root, "sha256"));
   std::map<std::string, UniqueFd> by_algorithm;
   by_algorithm["sha256"] = std::move(sha256);
   absl::MutexLock lock(&mutex_);
@@ -315,20 +393,21 @@ absl::Status OciWriter::MoveBlobs(StagedFiles& staged) {
     std::string algorithm(digest.algorithm());
     std::string hex(digest.hex());
     if (by_algorithm.count(algorithm) == 0) {
-      ASSIGN_OR_RETURN(by_algorithm[algorithm], MakeDirectory(blobs.get(), algorithm));
+      ASSIGN_OR_RETURN(by_algorithm[algorithm], MakeDirectory(root, algorithm));
     }
     // In the place of what has the name: ours was compared with its digest, that was not.
-    if (renameat(staged.directory().fd(), name.c_str(), by_algorithm[algorithm].get(),
+    if (renameat(staged->directory().fd(), name.c_str(), by_algorithm[algorithm].get(),
                  hex.c_str()) != 0) {
       return FileError(errno, "rename", digest.ToString());
     }
-    staged.Forget(name);
+    staged->Forget(name);
     committed_.erase(committed_.begin());
   }
   for (const auto& [algorithm, directory] : by_algorithm) {
     RETURN_IF_ERROR(SyncDirectory(directory.get()));
   }
-  RETURN_IF_ERROR(SyncDirectory(blobs.get()));
+  RETURN_IF_ERROR(SyncDirectory(root));
+  RETURN_IF_ERROR(made_.Keep());
   return SyncDirectory(layout_.get());
 }
 
@@ -350,15 +429,15 @@ absl::Status OciWriter::ReplaceIndex(StagedFiles& staged) {
 }  // namespace
 
 std::unique_ptr<ImageWriter> NewOciWriter(const std::string& path, int max_open_files,
-                                          LayoutLocks& locks) {
-  return std::make_unique<OciWriter>(path, max_open_files, locks);
+                                          LayoutLocks& locks, const std::string& shared_blobs) {
+  return std::make_unique<OciWriter>(path, max_open_files, locks, shared_blobs);
 }
 
 std::unique_ptr<ImageWriter> NewImageWriter(const WritePathGrant& grant, int max_open_files,
                                             LayoutLocks& locks) {
   switch (grant.kind) {
     case PathKind::kOci:
-      return NewOciWriter(grant.path, max_open_files, locks);
+      return NewOciWriter(grant.path, max_open_files, locks, grant.blob_directory);
     case PathKind::kDir:
       return NewDirWriter(grant.path, max_open_files);
     case PathKind::kFile:

@@ -48,6 +48,12 @@ std::string BlobPath(absl::string_view content) {
 class OciWriterTest : public testing::Test {
  protected:
   std::unique_ptr<ImageWriter> NewWriter() { return NewOciWriter(layout_, 32, locks_); }
+  std::unique_ptr<ImageWriter> NewSharingWriter() {
+    return NewOciWriter(layout_, 32, locks_, shared_);
+  }
+  std::string SharedPath(absl::string_view content) const {
+    return absl::StrCat(shared_, "/sha256/", Digest::Sha256Of(content).hex());
+  }
 
   // Waits for the lock as a session does.
   static absl::StatusOr<ImageWriter::PublishStart> Lock(ImageWriter& writer) {
@@ -78,6 +84,7 @@ class OciWriterTest : public testing::Test {
 
   TestDirectory directory_;
   std::string layout_ = directory_ / "layout";
+  std::string shared_ = directory_ / "some/shared";
   LayoutLocks locks_;
   Cancellation never_;
 };
@@ -420,6 +427,144 @@ TEST_F(OciWriterTest, StagingOfALivingJobIsNotSwept) {
   EXPECT_OK(PublishLine(*first, "1"));
   EXPECT_OK(PublishLine(*second, "2"));
   EXPECT_EQ(ReadTestFile(layout_ + "/" + BlobPath("first")), "first");
+}
+
+TEST_F(OciWriterTest, SharedBlobsGoToTheirDirectoryAndTheListIntoTheLayout) {
+  std::unique_ptr<ImageWriter> writer = NewSharingWriter();
+  ASSERT_OK(writer->Check());
+  ASSERT_OK(PutFile(*writer, kBlob, "layer"));
+  ASSERT_OK(PutFile(*writer, broker::FILE_KIND_MANIFEST, "manifest"));
+  ASSERT_OK(PublishLine(*writer, "one"));
+  writer.reset();
+  EXPECT_EQ(ReadTestFile(SharedPath("layer")), "layer");
+  EXPECT_THAT(
+      directory_.Tree(),
+      UnorderedElementsAre(Pair("layout", "<dir>"), Pair("layout/oci-layout", kLayoutText),
+                           Pair("layout/index.json", "one\n"), Pair("layout/blobs", "<dir>"),
+                           Pair("some", "<dir>"), Pair("some/shared", "<dir>"),
+                           Pair("some/shared/sha256", "<dir>"), Pair(HasSubstr("sha256/"), "layer"),
+                           Pair(HasSubstr("sha256/"), "manifest")));
+}
+
+TEST_F(OciWriterTest, SharedBlobsThatWereNotPublishedLeaveNothing) {
+  std::unique_ptr<ImageWriter> writer = NewSharingWriter();
+  ASSERT_OK(PutFile(*writer, kBlob, "layer"));
+  EXPECT_FALSE(fs::exists(SharedPath("layer")));
+  ASSERT_OK(Lock(*writer).status());
+  writer.reset();
+  EXPECT_THAT(directory_.Tree(), IsEmpty());
+}
+
+TEST_F(OciWriterTest, SharedBlobIsThereWhenItsContentIs) {
+  MakeTestLayout(layout_, "old\n");
+  fs::create_directories(shared_ + "/sha256");
+  WriteTestFile(SharedPath("layer"), "layer");
+  WriteTestFile(SharedPath("other"), "0ther");
+  WriteTestFile(layout_ + "/" + BlobPath("inside"), "inside");
+  std::unique_ptr<ImageWriter> writer = NewSharingWriter();
+  EXPECT_THAT(writer->HasBlob(Digest::Sha256Of("layer"), 5, never_), IsOkAndHolds(true));
+  EXPECT_THAT(writer->HasBlob(Digest::Sha256Of("other"), 5, never_), IsOkAndHolds(false));
+  EXPECT_THAT(writer->HasBlob(Digest::Sha256Of("inside"), 6, never_), IsOkAndHolds(false));
+  ASSERT_OK(PutFile(*writer, kBlob, "other"));
+  EXPECT_THAT(writer->HasBlob(Digest::Sha256Of("other"), 5, never_), IsOkAndHolds(true));
+  ASSERT_OK(PublishLine(*writer, "new"));
+  EXPECT_EQ(ReadTestFile(SharedPath("other")), "other");
+}
+
+TEST_F(OciWriterTest, SharedDirectoryMayBeInANewLayoutOrBeTheLayout) {
+  for (const std::string& shared : {layout_ + "/blobs", layout_ + "/more/blobs", layout_}) {
+    fs::remove_all(layout_);
+    shared_ = shared;
+    // What a killed process left there first.
+    fs::create_directories(shared + "/.holkas-0123456789abcdef");
+    std::unique_ptr<ImageWriter> writer = NewSharingWriter();
+    ASSERT_OK(writer->Check());
+    ASSERT_OK(PutFile(*writer, kBlob, "layer"));
+    ASSERT_OK(PublishLine(*writer, "one"));
+    writer.reset();
+    EXPECT_EQ(ReadTestFile(SharedPath("layer")), "layer");
+    EXPECT_EQ(ReadTestFile(layout_ + "/index.json"), "one\n");
+    EXPECT_THAT(directory_.Tree(), Not(Contains(Key(HasSubstr(".holkas")))));
+  }
+}
+
+TEST_F(OciWriterTest, SharedDirectoryThatIsAFileIsRefused) {
+  WriteTestFile(directory_ / "some", "a file");
+  EXPECT_FALSE(NewSharingWriter()->Check().ok());
+  shared_ = directory_ / "some";
+  EXPECT_FALSE(NewSharingWriter()->Check().ok());
+}
+
+TEST_F(OciWriterTest, LinksBeneathTheSharedDirectoryAreNotFollowed) {
+  fs::create_directories(shared_);
+  fs::create_directory(directory_ / "elsewhere");
+  WriteTestFile(absl::StrCat(directory_ / "elsewhere", "/", Digest::Sha256Of("layer").hex()),
+                "layer");
+  fs::create_directory_symlink(directory_ / "elsewhere", shared_ + "/sha256");
+  std::unique_ptr<ImageWriter> writer = NewSharingWriter();
+  EXPECT_THAT(writer->HasBlob(Digest::Sha256Of("layer"), 5, never_), IsOkAndHolds(false));
+  ASSERT_OK(PutFile(*writer, kBlob, "other"));
+  EXPECT_FALSE(PublishLine(*writer, "new").ok());
+  EXPECT_FALSE(fs::exists(layout_ + "/index.json"));
+}
+
+TEST_F(OciWriterTest, DroppedListOfASharingLayoutIsNoBlob) {
+  std::unique_ptr<ImageWriter> writer = NewSharingWriter();
+  ASSERT_OK(PutFile(*writer, kBlob, "layer"));
+  ASSERT_OK_AND_ASSIGN(ImageWriter::PublishStart start, Lock(*writer));
+  // The number of the blob, which was committed.
+  EXPECT_OK(writer->DropFile(1));
+  EXPECT_TRUE(writer->has_lock());
+  EXPECT_OK(writer->DropFile(start.next.id));
+  EXPECT_FALSE(writer->has_lock());
+  EXPECT_OK(PublishLine(*writer, "one"));
+}
+
+TEST_F(OciWriterTest, HundredCopiesAtOnceShareBlobs) {
+  constexpr int kCopies = 100;
+  std::vector<std::thread> threads;
+  for (int i = 0; i < kCopies; ++i) {
+    threads.emplace_back([this, i] {
+      std::unique_ptr<ImageWriter> writer =
+          NewOciWriter(absl::StrCat(layout_, i % 5), 32, locks_, shared_);
+      ASSERT_OK(writer->Check());
+      ASSERT_OK(PutFile(*writer, kBlob, "shared layer"));
+      // Every other one gives up.
+      if (i % 2 == 0) {
+        ASSERT_OK(PublishLine(*writer, absl::StrCat("image ", i)));
+      }
+    });
+  }
+  for (std::thread& thread : threads) {
+    thread.join();
+  }
+  size_t lines = 0;
+  for (int i = 0; i < 5; ++i) {
+    lines += std::vector<std::string>(
+                 absl::StrSplit(ReadTestFile(absl::StrCat(layout_, i, "/index.json")), '\n',
+                                absl::SkipEmpty()))
+                 .size();
+  }
+  EXPECT_EQ(lines, kCopies / 2u);
+  EXPECT_EQ(ReadTestFile(SharedPath("shared layer")), "shared layer");
+  EXPECT_THAT(directory_.Tree(), Not(Contains(Key(HasSubstr(".holkas")))));
+}
+
+TEST_F(OciWriterTest, WhatAKilledProcessLeftOfSharedBlobsIsGoneAfterTheNextCopy) {
+  InKilledProcess([this] {
+    ImageWriter* writer = NewSharingWriter().release();
+    if (!PutFile(*writer, kBlob, "lost layer").ok() || !Lock(*writer).ok()) {
+      _exit(1);
+    }
+  });
+  EXPECT_THAT(directory_.Tree(), Contains(Key(HasSubstr("some/shared/.holkas-"))));
+  std::unique_ptr<ImageWriter> writer = NewSharingWriter();
+  ASSERT_OK(writer->Check());
+  ASSERT_OK(PutFile(*writer, kBlob, "layer"));
+  ASSERT_OK(PublishLine(*writer, "one"));
+  writer.reset();
+  EXPECT_THAT(directory_.Tree(), Not(Contains(Key(HasSubstr(".holkas")))));
+  EXPECT_EQ(ReadTestFile(SharedPath("layer")), "layer");
 }
 
 TEST_F(OciWriterTest, CancelledHashingEnds) {

@@ -39,8 +39,12 @@ absl::Status Sync(int fd) {
 }  // namespace
 
 StagedFiles::StagedFiles(std::unique_ptr<StagingDirectory> directory, int max_open,
-                         WriterCheck has_writer)
-    : directory_(std::move(directory)), max_open_(max_open), has_writer_(has_writer) {}
+                         WriterCheck has_writer, uint32_t last_id)
+    : directory_(std::move(directory)),
+      max_open_(max_open),
+      has_writer_(has_writer),
+      first_id_(last_id + 1),
+      last_id_(last_id) {}
 
 StagedFiles::~StagedFiles() = default;
 
@@ -146,7 +150,7 @@ absl::Status StagedFiles::CommitUnknown(uint32_t id, const std::string& name, in
 
 absl::Status StagedFiles::Drop(uint32_t id) {
   absl::MutexLock lock(&mutex_);
-  if (id == 0 || id > last_id_) {
+  if (id < first_id_ || id > last_id_) {
     return Violation("a file is dropped that never was");
   }
   if (auto found = writing_.find(id); found != writing_.end()) {

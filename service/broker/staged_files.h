@@ -35,9 +35,10 @@ class StagedFiles {
   // As HasWriter in file_content.h.
   using WriterCheck = absl::StatusOr<bool> (*)(int read_fd);
 
-  // `max_open`: how many files may be written at once. Tests give another `has_writer`.
+  // `max_open`: how many files may be written at once. Tests give another `has_writer`. The numbers
+  // of files are those after `last_id`, for a job that has files in two places.
   StagedFiles(std::unique_ptr<StagingDirectory> directory, int max_open,
-              WriterCheck has_writer = HasWriter);
+              WriterCheck has_writer = HasWriter, uint32_t last_id = 0);
   ~StagedFiles();
 
   // A new file to write. `size_bytes` -1: of any size.
@@ -92,9 +93,10 @@ class StagedFiles {
   const std::unique_ptr<StagingDirectory> directory_;
   const int max_open_;
   const WriterCheck has_writer_;
+  const uint32_t first_id_;
   Sha256Pairing pairing_;
   mutable absl::Mutex mutex_;
-  uint32_t last_id_ ABSL_GUARDED_BY(mutex_) = 0;
+  uint32_t last_id_ ABSL_GUARDED_BY(mutex_);
   std::map<uint32_t, Writing> writing_ ABSL_GUARDED_BY(mutex_);
   std::set<std::string> names_ ABSL_GUARDED_BY(mutex_);
 };

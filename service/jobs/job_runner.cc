@@ -180,6 +180,7 @@ absl::StatusOr<std::string> JobRunner::State::RunAdmitted(Call& call, Summary& s
   options.destination_store = stores.destination.has_value() ? &*stores.destination : nullptr;
   options.source_root = stores.source_root.get();
   options.source_files = &stores.source_files;
+  options.source_blobs = stores.source_blobs.get();
   options.deadline = call.deadline;
   options.cancelled = call.cancelled;
   Authorizer authorizer(call.identity, authorization_,

@@ -103,6 +103,10 @@ absl::StatusOr<OpenedStores> OpenStores(const Grants& grants, Launcher& launcher
   if (has_source_root) {
     trees.push_back({grants.source_path->path, true});
   }
+  const bool has_source_blobs = has_source_root && !grants.source_path->blob_directory.empty();
+  if (has_source_blobs) {
+    trees.push_back({grants.source_path->blob_directory, true});
+  }
   ASSIGN_OR_RETURN(std::vector<UniqueFd> opened, launcher.OpenTrees(trees));
   for (size_t i = 0; i < trees.size(); ++i) {
     RETURN_IF_ERROR(CheckSame(trees[i].path, opened[i]));
@@ -118,7 +122,10 @@ absl::StatusOr<OpenedStores> OpenStores(const Grants& grants, Launcher& launcher
     }
   }
   if (has_source_root) {
-    stores.source_root = std::move(opened[next]);
+    stores.source_root = std::move(opened[next++]);
+  }
+  if (has_source_blobs) {
+    stores.source_blobs = std::move(opened[next]);
   }
   if (has_source_files) {
     ASSIGN_OR_RETURN(stores.source_files, OpenSourceFiles(*grants.source_path, launcher));

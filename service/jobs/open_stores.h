@@ -21,6 +21,8 @@ struct OpenedStores {
   UniqueFd source_root;
   // The source's single files likewise, by their numbers; not valid where one cannot be read.
   std::vector<UniqueFd> source_files;
+  // The directory of the layout's blobs, in the same way, where they are shared.
+  UniqueFd source_blobs;
 
   // The directories that the worker has rights in; they stay this one's.
   std::vector<WorkerDirectory> directories;

@@ -111,6 +111,22 @@ TEST_F(OpenStoresTest, FilesBesideAStoreAreOpenedThroughTheLauncher) {
   EXPECT_FALSE(stores.source_files[2].valid());
 }
 
+TEST_F(OpenStoresTest, SharedBlobsOfTheLayoutAreOpenedToo) {
+  std::filesystem::create_directories(root_ + "/blobs");
+  Grants grants;
+  grants.source_path = ReadPathGrant{.kind = ReadPathGrant::Kind::kOci,
+                                     .path = root_ + "/layout",
+                                     .blob_directory = root_ + "/blobs"};
+  grants.destination_store = Store("to", true);
+  ASSERT_OK_AND_ASSIGN(const OpenedStores stores, OpenStores(grants, launcher_));
+  struct stat given = {};
+  struct stat there = {};
+  ASSERT_EQ(fstat(stores.source_blobs.get(), &given), 0);
+  ASSERT_EQ(stat((root_ + "/blobs").c_str(), &there), 0);
+  EXPECT_EQ(given.st_ino, there.st_ino);
+  EXPECT_TRUE(stores.source_root.valid());
+}
+
 TEST_F(OpenStoresTest, DirectoryThatCannotBeMadeFails) {
   Grants grants;
   grants.destination_store = StoreGrant{.graph_root = "/proc/graph", .run_root = root_ + "/run"};

@@ -38,6 +38,8 @@ struct ReadPathGrant {
   std::string path;
   // kFile: further files that belong to the image, by number from 1.
   std::vector<std::string> further_paths = {};
+  // kOci: where its blobs are; empty: in the layout.
+  std::string blob_directory = {};
 };
 
 // An OCI layout or image directory that a worker may write an image to, or a file that it may
@@ -47,6 +49,8 @@ struct WritePathGrant {
   std::string path;
   // kFile: nothing may be there yet but an empty file.
   bool must_be_new = false;
+  // kOci: where its blobs go; empty: into the layout.
+  std::string blob_directory = {};
 };
 
 // A store of containers/storage that a worker may use.

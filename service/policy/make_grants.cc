@@ -97,7 +97,11 @@ absl::StatusOr<std::optional<WritePathGrant>> GrantLocalImage(const ImageReferen
     return WritePathGrant{kind, std::move(granted), must_be_new};
   };
   if (const OciReference* oci = image.oci()) {
-    return grant(ReadPathGrant::Kind::kOci, oci->path, false);
+    ASSIGN_OR_RETURN(auto layout, grant(ReadPathGrant::Kind::kOci, oci->path, false));
+    if (!oci->blob_directory.empty()) {
+      ASSIGN_OR_RETURN(layout->blob_directory, GrantPath(oci->blob_directory, rules));
+    }
+    return layout;
   }
   if (const DirReference* dir = image.dir()) {
     return grant(ReadPathGrant::Kind::kDir, dir->path, false);
@@ -127,6 +131,7 @@ absl::StatusOr<std::optional<ReadPathGrant>> GrantSource(const ImageReference& i
   ASSIGN_OR_RETURN(std::optional<WritePathGrant> path, GrantLocalImage(image, rules));
   if (path.has_value()) {
     grant = ReadPathGrant{path->kind, std::move(path->path)};
+    grant->blob_directory = std::move(path->blob_directory);
   }
   return grant;
 }

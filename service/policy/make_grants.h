@@ -31,7 +31,8 @@ struct AccessRules {
 };
 
 // Decides what the worker of one job may ask for: the registries of the job's images and their
-// mirrors at the hosts and ports that the job names, and the directories of its local images.
+// mirrors at the hosts and ports that the job names, and the directories of its local images and
+// of their blobs.
 // `source` and `destination` are as the caller named them, which is what has to be allowed;
 // `destination` is null for jobs without one. A path that is not granted as a whole is granted
 // after its symbolic links were resolved, so that what was judged is what is opened. Errors:

@@ -200,6 +200,24 @@ TEST_F(MakeGrantsTest, PathsThatLeaveTheRootsAreDenied) {
   }
 }
 
+TEST_F(MakeGrantsTest, SharedBlobsMustBeBeneathARootToo) {
+  const auto sharing = [this](const std::string& blobs) {
+    return ImageReference::Of(
+        OciReference{.path = root_ + "/open/layout", .reference = "x", .blob_directory = blobs});
+  };
+  const ImageReference open = sharing(root_ + "/open/x/../blobs");
+  ASSERT_OK_AND_ASSIGN(const Grants grants, MakeGrants(job_, open, &open, rules_, absl::Hours(1)));
+  EXPECT_EQ(grants.source_path->blob_directory, root_ + "/open/blobs");
+  EXPECT_EQ(grants.destination_path->blob_directory, root_ + "/open/blobs");
+  for (const char* path : {"/closed", "/open/escape/blobs", "/open/none/../../closed"}) {
+    const ImageReference closed = sharing(root_ + path);
+    EXPECT_THAT(MakeGrants(job_, closed, nullptr, rules_, absl::Hours(1)).status(),
+                StatusIs(StatusCode::kPermissionDenied, HasSubstr(path)));
+    EXPECT_THAT(MakeGrants(job_, open, &closed, rules_, absl::Hours(1)).status(),
+                StatusIs(StatusCode::kPermissionDenied, HasSubstr(path)));
+  }
+}
+
 TEST_F(MakeGrantsTest, WithoutRootsNothingIsGranted) {
   rules_.paths.roots.clear();
   EXPECT_THAT(Granted("/"), StatusIs(StatusCode::kPermissionDenied, HasSubstr("/")));

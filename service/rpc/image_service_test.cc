@@ -358,6 +358,7 @@ TEST_F(ImageServiceTest, RelativePathsAreForPrivateServers) {
 TEST_F(ImageServiceTest, DaemonsAreForThePrivateServersCallerAlone) {
   Start(
       [](FakeWorkerSide& worker) {
+        worker.Begin();
         worker.Finish(MakeError(StatusCode::kNotFound, "TAG_UNKNOWN", "none"));
         return CleanExit();
       },

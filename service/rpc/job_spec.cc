@@ -74,10 +74,16 @@ absl::StatusOr<ImageReference> ParseReference(const std::string& field, const st
                    reference.status().message(), metadata);
 }
 
-// The image with its store found, where it is in one.
+// The image with what its name does not say: the store that it is in, the directory of its blobs.
 absl::StatusOr<ImageReference> ParseComplete(const std::string& field, const std::string& text,
+                                             const v1::RegistryAccess& access,
                                              const RegistrySettings& settings) {
   ASSIGN_OR_RETURN(ImageReference reference, ParseReference(field, text));
+  if (reference.oci() != nullptr) {
+    OciReference layout = *reference.oci();
+    layout.blob_directory = access.shared_blob_directory();
+    return ImageReference::Of(std::move(layout));
+  }
   if (reference.storage() == nullptr) {
     return reference;
   }
@@ -246,7 +252,8 @@ absl::Status CheckRepository(const ImageReference& repository) {
 
 absl::StatusOr<PreparedJob> PrepareJob(const v1::InspectRequest& request,
                                        const RegistrySettings& settings) {
-  ASSIGN_OR_RETURN(ImageReference image, ParseComplete("image", request.image(), settings));
+  ASSIGN_OR_RETURN(ImageReference image,
+                   ParseComplete("image", request.image(), request.registry(), settings));
   ASSIGN_OR_RETURN(PreparedJob job, PrepareOneImage(std::move(image), request.registry(), settings,
                                                     RegistryUse::kPull));
   *job.spec.mutable_platform() = Complete(request.platform());
@@ -269,9 +276,11 @@ absl::StatusOr<PreparedJob> PrepareJob(const v1::CheckCredentialsRequest& reques
 
 absl::StatusOr<PreparedJob> PrepareJob(const v1::CopyRequest& request,
                                        const RegistrySettings& settings) {
-  ASSIGN_OR_RETURN(ImageReference source, ParseComplete("source", request.source(), settings));
+  ASSIGN_OR_RETURN(ImageReference source,
+                   ParseComplete("source", request.source(), request.source_registry(), settings));
   ASSIGN_OR_RETURN(ImageReference destination,
-                   ParseComplete("destination", request.destination(), settings));
+                   ParseComplete("destination", request.destination(),
+                                 request.destination_registry(), settings));
   if (destination.tarball() != nullptr) {
     return NotOfThisTransport("destination",
                               "\"tarball:\" locations can only be read from, not written to");
@@ -313,7 +322,8 @@ absl::StatusOr<PreparedJob> PrepareJob(const v1::CopyRequest& request,
 
 absl::StatusOr<PreparedJob> PrepareJob(const v1::DeleteRequest& request,
                                        const RegistrySettings& settings) {
-  ASSIGN_OR_RETURN(ImageReference image, ParseComplete("image", request.image(), settings));
+  ASSIGN_OR_RETURN(ImageReference image,
+                   ParseComplete("image", request.image(), request.registry(), settings));
   RETURN_IF_ERROR(CheckDeletion(image, request.only_tag()));
   ASSIGN_OR_RETURN(PreparedJob job, PrepareOneImage(std::move(image), request.registry(), settings,
                                                     request.only_tag() ? RegistryUse::kUntag

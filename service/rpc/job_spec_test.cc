@@ -155,6 +155,16 @@ TEST(PrepareJob, LocalPathsStayOutOfTheSpec) {
   EXPECT_FALSE(VerifiesCertificates(job.spec));
 }
 
+TEST(PrepareJob, SharedBlobsAreTheLayoutsAndStayOutOfTheSpec) {
+  v1::CopyRequest request = CopyOf("oci:/from:a", "dir:/to");
+  request.mutable_source_registry()->set_shared_blob_directory("/srv/blobs");
+  request.mutable_destination_registry()->set_shared_blob_directory("/srv/blobs");
+  const PreparedJob job = PrepareJob(request, {}).value();
+  EXPECT_EQ(job.source.oci()->blob_directory, "/srv/blobs");
+  EXPECT_EQ(job.source.ToString(), "oci:/from:a");
+  EXPECT_THAT(job.spec.SerializeAsString(), testing::Not(testing::HasSubstr("/srv")));
+}
+
 TEST(PrepareJob, DefaultsAreFilledIn) {
   v1::CopyRequest request = CopyOf("dir:/a", "docker://b/c");
   request.mutable_platform()->set_architecture("s390x");
