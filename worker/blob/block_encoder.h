@@ -29,9 +29,9 @@ class BlockEncoder {
   virtual ~BlockEncoder() = default;
 
   // `block` is all of the format's block_bytes, or less where the stream ends; `before`: what comes
-  // before it in the stream, as much as the format wants.
+  // before it in the stream, as much as the format wants; `number`: how many blocks come before it.
   // Errors: RESOURCE_EXHAUSTED where there is no memory.
-  virtual absl::StatusOr<EncodedBlock> Encode(absl::string_view before,
+  virtual absl::StatusOr<EncodedBlock> Encode(int64_t number, absl::string_view before,
                                               absl::string_view block) = 0;
 };
 

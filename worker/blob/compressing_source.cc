@@ -16,6 +16,9 @@ namespace {
 // A block on its way. Whoever claims it encodes it, once. It is shared with the task that encodes
 // it, if that comes in time.
 struct Block {
+  explicit Block(int64_t number_in_stream) : number(number_in_stream) {}
+
+  const int64_t number;
   // What comes before, then the block itself.
   std::string bytes;
   size_t before_bytes = 0;
@@ -44,7 +47,8 @@ struct Block {
 
 absl::StatusOr<EncodedBlock> EncodeWith(Compressor& compressor, const Block& block) {
   ASSIGN_OR_RETURN(std::unique_ptr<BlockEncoder> encoder, compressor.TakeEncoder());
-  absl::StatusOr<EncodedBlock> encoded = encoder->Encode(block.before(), block.content());
+  absl::StatusOr<EncodedBlock> encoded =
+      encoder->Encode(block.number, block.before(), block.content());
   compressor.KeepEncoder(std::move(encoder));
   return encoded;
 }
@@ -80,7 +84,7 @@ class CompressingSource : public ByteSource {
   std::shared_ptr<Block> last_read_;
   const std::unique_ptr<ByteSource> source_;
   bool source_ended_ = false;
-  bool any_block_ = false;
+  int64_t blocks_read_ = 0;
   std::deque<std::shared_ptr<Block>> blocks_;
   // The last bytes that were read, as many as the format wants before a block.
   std::string before_;
@@ -148,7 +152,7 @@ absl::Status CompressingSource::ReadAhead() {
 }
 
 absl::Status CompressingSource::ReadBlock() {
-  auto block = std::make_shared<Block>();
+  auto block = std::make_shared<Block>(blocks_read_);
   block->before_bytes = before_.size();
   block->bytes = std::move(before_);
   const std::shared_ptr<Block> before_this = std::exchange(last_read_, block);
@@ -168,13 +172,13 @@ absl::Status CompressingSource::ReadBlock() {
   block->bytes.resize(done);
   const bool is_extra = !blocks_.empty();
   // The first block is one also where there is nothing: zstd has no stream without frames.
-  if (!status.ok() || (block->content().empty() && any_block_)) {
+  if (!status.ok() || (block->content().empty() && blocks_read_ > 0)) {
     if (is_extra) {
       compressor_.GiveBlock();
     }
     return status;
   }
-  any_block_ = true;
+  ++blocks_read_;
   before_ = block->bytes.substr(done - std::min(done, compressor_.format().before_bytes()));
   blocks_.push_back(block);
   // Where all threads read, a task runs long after its block is done: it must not keep it.

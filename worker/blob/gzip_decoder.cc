@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "worker/blob/decoder.h"
+#include "worker/blob/vector_state.h"
 
 namespace holkas {
 namespace {
@@ -30,6 +31,7 @@ class GzipDecoder : public Decoder {
     state_.avail_in = given;
     state_.next_out = reinterpret_cast<uint8_t*>(output.data());
     state_.avail_out = room;
+    const ClearVectorsAtEnd clear;
     const int result = isal_inflate(&state_);
     if (result != ISAL_DECOMP_OK && result != ISAL_END_INPUT) {
       return MalformedError(Compression::kGzip, Reason(result));

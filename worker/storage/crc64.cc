@@ -2,9 +2,12 @@
 
 #include <isa-l/crc64.h>
 
+#include "worker/blob/vector_state.h"
+
 namespace holkas {
 
 void Crc64::Update(absl::string_view data) {
+  const ClearVectorsAtEnd clear;
   value_ = crc64_iso_refl(value_, reinterpret_cast<const unsigned char*>(data.data()), data.size());
 }
 

@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "proto/wire/error.h"
 #include "proto/wire/status_macros.h"
+#include "worker/blob/vector_state.h"
 #include "worker/image/json_fields.h"
 #include "worker/image/json_value.h"
 #include "worker/image/strict_json.h"
@@ -181,6 +182,7 @@ absl::Status TarSplitWriter::AddLine(absl::string_view line) {
 
 absl::Status TarSplitWriter::Deflate(bool at_end) {
   isal_zstream& stream = deflater_->stream;
+  const ClearVectorsAtEnd clear;
   stream.next_in = reinterpret_cast<uint8_t*>(lines_.data());
   stream.avail_in = static_cast<uint32_t>(lines_.size());
   stream.end_of_stream = at_end ? 1 : 0;
