@@ -90,6 +90,7 @@ void FillOpen(Frame& f) {
   f.mutable_open_file()->set_kind(broker::FILE_KIND_ROOT);
 }
 void FillUnwrap(Frame& f) { f.mutable_unwrap_key()->add_jwe("{}"); }
+void FillHash(Frame& f) { f.mutable_hash_file()->set_file_id(1); }
 void FillHasBlob(Frame& f) { f.mutable_has_blob()->set_digest(kDigest); }
 void FillSpool(Frame& f) { f.mutable_create_spool(); }
 void FillCreate(Frame& f) { f.mutable_create_file()->set_size_bytes(1); }
@@ -117,6 +118,7 @@ INSTANTIATE_TEST_SUITE_P(
         Misdeed{"HasBlob", kCopy, false, Calls(FillHasBlob), "HasBlob is not permitted now"},
         Misdeed{"CreateSpool", kArchive, false, Calls(FillSpool), "CreateSpool is not permitted"},
         Misdeed{"CreateFile", kCopy, false, Calls(FillCreate), "CreateFile is not permitted now"},
+        Misdeed{"HashFile", kCopy, false, Calls(FillHash), "HashFile is not permitted now"},
         Misdeed{"CommitFile", kCopy, false, Calls(FillCommit), "CommitFile is not permitted now"},
         Misdeed{"DropFile", kCopy, false, Calls(FillDrop), "DropFile is not permitted now"},
         Misdeed{"BeginPublish", kCopy, false, Calls(FillBegin), "BeginPublish is not permitted"},
@@ -180,11 +182,13 @@ INSTANTIATE_TEST_SUITE_P(
         Misdeed{"HasBlob", kInspect, true, Calls(FillHasBlob), "HasBlob is not granted"},
         Misdeed{"CreateSpool", kCopy, true, Calls(FillSpool), "CreateSpool is not granted"},
         Misdeed{"HasBlobOfAnArchive", kArchive, true, Calls(FillHasBlob), "HasBlob is not granted"},
+        Misdeed{"HashFileOfAnArchive", kArchive, true, Calls(FillHash), "HashFile is not granted"},
         Misdeed{"CommitFileOfAnArchive", kArchive, true, Calls(FillCommit),
                 "CommitFile is not granted"},
         Misdeed{"BeginPublishOfAnArchive", kArchive, true, Calls(FillBegin),
                 "BeginPublish is not granted"},
         Misdeed{"CreateFile", kInspect, true, Calls(FillCreate), "CreateFile is not granted"},
+        Misdeed{"HashFile", kInspect, true, Calls(FillHash), "HashFile is not granted"},
         Misdeed{"CommitFile", kInspect, true, Calls(FillCommit), "CommitFile is not granted"},
         Misdeed{"DropFile", kInspect, true, Calls(FillDrop), "DropFile is not granted"},
         Misdeed{"BeginPublish", kInspect, true, Calls(FillBegin), "BeginPublish is not granted"},
@@ -285,6 +289,12 @@ INSTANTIATE_TEST_SUITE_P(
         Misdeed{"HasBlobOutside", kCopy, true,
                 Calls([](Frame& f) { f.mutable_has_blob()->set_digest("sha256:.."); }),
                 "malformed digest"},
+        Misdeed{"HashFileThatIsNotWritten", kCopy, true, Calls(FillHash), "not being written"},
+        Misdeed{"HashFileOfNegativeSize", kCopy, true, Calls([](Frame& f) {
+                  FillHash(f);
+                  f.mutable_hash_file()->set_size_bytes(-1);
+                }),
+                "a file of negative size"},
         Misdeed{"HasBlobOfNegativeSize", kCopy, true, Calls([](Frame& f) {
                   FillHasBlob(f);
                   f.mutable_has_blob()->set_size_bytes(-1);

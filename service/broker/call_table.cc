@@ -26,6 +26,8 @@ constexpr CallRow kCalls[] = {
     {Frame::kHasBlob, "HasBlob", kRunning, Need::kBlobs, kOften, Lane::kDisk, &JobCalls::HasBlob},
     {Frame::kCreateFile, "CreateFile", kRunning, Need::kDestination, kOften, Lane::kAtOnce,
      &JobCalls::CreateFile},
+    {Frame::kHashFile, "HashFile", kRunning, Need::kBlobs, kOften, Lane::kDisk,
+     &JobCalls::HashFile},
     {Frame::kCommitFile, "CommitFile", kRunning, Need::kBlobs, kOften, Lane::kDisk,
      &JobCalls::CommitFile},
     {Frame::kDropFile, "DropFile", kRunning | kPublishing, Need::kDestination, kOften,

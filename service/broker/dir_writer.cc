@@ -58,6 +58,8 @@ class DirWriter : public ImageWriter {
   absl::StatusOr<bool> HasBlob(const Digest& digest, int64_t size_bytes,
                                const Cancellation& cancellation) override;
   absl::StatusOr<CreatedFile> CreateFile(int64_t size_bytes) override;
+  absl::StatusOr<Digest> HashFile(uint32_t id, int64_t size_bytes,
+                                  const Cancellation& cancellation) override;
   absl::Status CommitFile(uint32_t id, broker::FileKind kind, const Digest& digest,
                           int64_t size_bytes, const Cancellation& cancellation) override;
   absl::Status DropFile(uint32_t id) override;
@@ -151,6 +153,12 @@ absl::StatusOr<bool> DirWriter::HasBlob(const Digest& digest, int64_t size_bytes
 absl::StatusOr<CreatedFile> DirWriter::CreateFile(int64_t size_bytes) {
   ASSIGN_OR_RETURN(StagedFiles * staged, Staged());
   return staged->Create(size_bytes);
+}
+
+absl::StatusOr<Digest> DirWriter::HashFile(uint32_t id, int64_t size_bytes,
+                                           const Cancellation& cancellation) {
+  ASSIGN_OR_RETURN(StagedFiles * staged, Staged());
+  return staged->Hash(id, size_bytes, cancellation);
 }
 
 absl::Status DirWriter::CommitFile(uint32_t id, broker::FileKind kind, const Digest& digest,

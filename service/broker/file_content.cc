@@ -26,9 +26,9 @@ constexpr double kHashedBytesPerSecond = 2e9;
 constexpr int kWriterTries = 20;
 constexpr absl::Duration kBetweenWriterTries = absl::Milliseconds(10);
 
-absl::Status Mismatch(const Digest& digest, absl::string_view got, absl::string_view want) {
+absl::Status Mismatch(absl::string_view got, absl::string_view want) {
   return MakeError(absl::StatusCode::kDataLoss, "CONTENT_MISMATCH",
-                   absl::StrCat("blob ", digest.ToString(), ": got ", got, ", want ", want));
+                   absl::StrCat("got ", got, ", want ", want));
 }
 
 // The first bytes of a file, piece by piece.
@@ -88,6 +88,30 @@ absl::Status WriteAll(int fd, absl::string_view data) {
   return absl::OkStatus();
 }
 
+absl::StatusOr<Digest> HashAll(int read_fd, absl::string_view algorithm, int64_t size_bytes,
+                               const Cancellation& cancellation, Sha256Pairing& pairing,
+                               bool more_to_come) {
+  struct stat status = {};
+  if (fstat(read_fd, &status) != 0) {
+    return ErrnoError(errno, "stat file");
+  }
+  if (status.st_size != size_bytes) {
+    return Mismatch(absl::StrCat(status.st_size, " bytes"), absl::StrCat(size_bytes));
+  }
+  FilePieces pieces(read_fd, size_bytes, cancellation);
+  Digester digester(algorithm, &pairing);
+  // No longer than hashing takes: at the worst it takes twice the time.
+  const absl::Duration patience =
+      more_to_come ? absl::Seconds(1) * (static_cast<double>(size_bytes) / kHashedBytesPerSecond)
+                   : absl::ZeroDuration();
+  digester.UpdateWithAll([&pieces] { return pieces.Next(); }, patience);
+  ASSIGN_OR_RETURN(int64_t done, pieces.Done());
+  if (done != size_bytes) {
+    return Mismatch(absl::StrCat(done, " bytes"), absl::StrCat(size_bytes));
+  }
+  return digester.Finish();
+}
+
 }  // namespace
 
 absl::StatusOr<bool> HasWriter(int read_fd) {
@@ -107,27 +131,19 @@ absl::StatusOr<bool> HasWriter(int read_fd) {
 absl::Status CheckContent(int read_fd, const Digest& digest, int64_t size_bytes,
                           const Cancellation& cancellation, Sha256Pairing& pairing,
                           bool more_to_come) {
-  struct stat status = {};
-  if (fstat(read_fd, &status) != 0) {
-    return ErrnoError(errno, "stat file");
-  }
-  if (status.st_size != size_bytes) {
-    return Mismatch(digest, absl::StrCat(status.st_size, " bytes"), absl::StrCat(size_bytes));
-  }
-  FilePieces pieces(read_fd, size_bytes, cancellation);
-  Digester digester(digest.algorithm(), &pairing);
-  // No longer than hashing takes: at the worst it takes twice the time.
-  const absl::Duration patience =
-      more_to_come ? absl::Seconds(1) * (static_cast<double>(size_bytes) / kHashedBytesPerSecond)
-                   : absl::ZeroDuration();
-  digester.UpdateWithAll([&pieces] { return pieces.Next(); }, patience);
-  ASSIGN_OR_RETURN(int64_t done, pieces.Done());
-  if (done != size_bytes) {
-    return Mismatch(digest, absl::StrCat(done, " bytes"), absl::StrCat(size_bytes));
-  }
-  Digest got = digester.Finish();
-  return got == digest ? absl::OkStatus()
-                       : Mismatch(digest, absl::StrCat("content ", got.ToString()), "that digest");
+  absl::StatusOr<Digest> got =
+      HashAll(read_fd, digest.algorithm(), size_bytes, cancellation, pairing, more_to_come);
+  const absl::Status status =
+      !got.ok()        ? got.status()
+      : *got == digest ? absl::OkStatus()
+                       : Mismatch(absl::StrCat("content ", got->ToString()), "that digest");
+  return WithContext(status, absl::StrCat("blob ", digest.ToString()));
+}
+
+absl::StatusOr<Digest> HashContent(int read_fd, int64_t size_bytes,
+                                   const Cancellation& cancellation, Sha256Pairing& pairing,
+                                   bool more_to_come) {
+  return HashAll(read_fd, "sha256", size_bytes, cancellation, pairing, more_to_come);
 }
 
 absl::Status CopyContent(int from, int to, int64_t size_bytes, const Cancellation& cancellation) {

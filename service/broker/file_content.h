@@ -28,6 +28,12 @@ absl::Status CheckContent(int read_fd, const Digest& digest, int64_t size_bytes,
                           const Cancellation& cancellation, Sha256Pairing& pairing,
                           bool more_to_come = false);
 
+// The SHA-256 of the file, read in the same way.
+// Errors: DATA_LOSS where it has another size; CANCELLED; what reading gives.
+absl::StatusOr<Digest> HashContent(int read_fd, int64_t size_bytes,
+                                   const Cancellation& cancellation, Sha256Pairing& pairing,
+                                   bool more_to_come = false);
+
 // Copies the first `size_bytes` bytes of `from` to the empty file `to`.
 // Errors: DATA_LOSS where there are fewer; CANCELLED; RESOURCE_EXHAUSTED (DISK_FULL).
 absl::Status CopyContent(int from, int to, int64_t size_bytes, const Cancellation& cancellation);

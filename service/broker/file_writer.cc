@@ -117,6 +117,9 @@ class FileWriter : public ImageWriter {
     return Violation("an archive that is written has no blobs");
   }
   absl::StatusOr<CreatedFile> CreateFile(int64_t size_bytes) override;
+  absl::StatusOr<Digest> HashFile(uint32_t, int64_t, const Cancellation&) override {
+    return Violation("an archive has no blobs to hash");
+  }
   absl::Status CommitFile(uint32_t, broker::FileKind, const Digest&, int64_t,
                           const Cancellation&) override {
     return Violation("an archive has no blobs to commit");

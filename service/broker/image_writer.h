@@ -49,6 +49,8 @@ class ImageWriter {
 
   // As StagedFiles says.
   virtual absl::StatusOr<CreatedFile> CreateFile(int64_t size_bytes) = 0;
+  virtual absl::StatusOr<Digest> HashFile(uint32_t id, int64_t size_bytes,
+                                          const Cancellation& cancellation) = 0;
   virtual absl::Status CommitFile(uint32_t id, broker::FileKind kind, const Digest& digest,
                                   int64_t size_bytes, const Cancellation& cancellation) = 0;
   virtual absl::Status DropFile(uint32_t id) = 0;

@@ -402,6 +402,18 @@ absl::StatusOr<Answer> JobCalls::HasBlob(const broker::WorkerFrame& frame) {
   return answer;
 }
 
+absl::StatusOr<Answer> JobCalls::HashFile(const broker::WorkerFrame& frame) {
+  const broker::HashFile& hash = frame.hash_file();
+  if (hash.size_bytes() < 0) {
+    return Violation("a file of negative size");
+  }
+  Answer answer;
+  ASSIGN_OR_RETURN(const Digest digest,
+                   writer_->HashFile(hash.file_id(), hash.size_bytes(), cancellation_));
+  answer.reply.set_digest(digest.ToString());
+  return answer;
+}
+
 absl::StatusOr<Answer> JobCalls::CommitFile(const broker::WorkerFrame& frame) {
   const broker::CommitFile& commit = frame.commit_file();
   ASSIGN_OR_RETURN(Digest digest, ParseDigest(commit.digest()));

@@ -90,6 +90,7 @@ class JobCalls {
   absl::StatusOr<Answer> Authorize(const broker::WorkerFrame& frame);
   absl::StatusOr<Answer> UnwrapKey(const broker::WorkerFrame& frame);
   absl::StatusOr<Answer> HasBlob(const broker::WorkerFrame& frame);
+  absl::StatusOr<Answer> HashFile(const broker::WorkerFrame& frame);
   absl::StatusOr<Answer> CommitFile(const broker::WorkerFrame& frame);
   absl::StatusOr<Answer> Publish(const broker::WorkerFrame& frame);
 

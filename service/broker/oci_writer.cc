@@ -116,6 +116,8 @@ class OciWriter : public ImageWriter {
   absl::StatusOr<bool> HasBlob(const Digest& digest, int64_t size_bytes,
                                const Cancellation& cancellation) override;
   absl::StatusOr<CreatedFile> CreateFile(int64_t size_bytes) override;
+  absl::StatusOr<Digest> HashFile(uint32_t id, int64_t size_bytes,
+                                  const Cancellation& cancellation) override;
   absl::Status CommitFile(uint32_t id, broker::FileKind kind, const Digest& digest,
                           int64_t size_bytes, const Cancellation& cancellation) override;
   absl::Status DropFile(uint32_t id) override;
@@ -256,6 +258,12 @@ absl::StatusOr<bool> OciWriter::HasBlob(const Digest& digest, int64_t size_bytes
 absl::StatusOr<CreatedFile> OciWriter::CreateFile(int64_t size_bytes) {
   ASSIGN_OR_RETURN(StagedFiles * staged, StagedBlobs());
   return staged->Create(size_bytes);
+}
+
+absl::StatusOr<Digest> OciWriter::HashFile(uint32_t id, int64_t size_bytes,
+                                           const Cancellation& cancellation) {
+  ASSIGN_OR_RETURN(StagedFiles * staged, StagedBlobs());
+  return staged->Hash(id, size_bytes, cancellation);
 }
 
 absl::Status OciWriter::CommitFile(uint32_t id, broker::FileKind kind, const Digest& digest,

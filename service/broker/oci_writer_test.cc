@@ -211,6 +211,32 @@ TEST_F(OciWriterTest, FileThatAWriterStillHasMappedIsAViolation) {
   EXPECT_TRUE(IsViolation(status)) << status;
 }
 
+TEST_F(OciWriterTest, HashedFileIsCommittedUnderThatDigestAlone) {
+  std::unique_ptr<ImageWriter> writer = NewWriter();
+  for (const auto& [claimed, size] :
+       {std::pair("good", 4), std::pair("bad!", 4), std::pair("good", 5)}) {
+    ASSERT_OK_AND_ASSIGN(CreatedFile file, writer->CreateFile(-1));
+    WriteAndClose(std::move(file.fd), "good");
+    EXPECT_THAT(writer->HashFile(file.id, 4, never_), IsOkAndHolds(Digest::Sha256Of("good")));
+    const absl::Status status =
+        writer->CommitFile(file.id, kBlob, Digest::Sha256Of(claimed), size, never_);
+    if (claimed == std::string("good") && size == 4) {
+      EXPECT_OK(status);
+    } else {
+      EXPECT_EQ(ErrorReason(status), "CONTENT_MISMATCH") << status;
+    }
+  }
+}
+
+TEST_F(OciWriterTest, FileThatAWriterStillHasOpenIsNotHashed) {
+  std::unique_ptr<ImageWriter> writer = NewWriter();
+  ASSERT_OK_AND_ASSIGN(CreatedFile file, writer->CreateFile(4));
+  UniqueFd kept(dup(file.fd.get()));
+  WriteAndClose(std::move(file.fd), "good");
+  EXPECT_TRUE(IsViolation(writer->HashFile(file.id, 4, never_).status()));
+  EXPECT_TRUE(IsViolation(writer->HashFile(file.id, 4, never_).status())) << "it is gone";
+}
+
 TEST_F(OciWriterTest, FilesThatNeverWereAreViolationsAndOldOnesAreForgotten) {
   std::unique_ptr<ImageWriter> writer = NewWriter();
   EXPECT_TRUE(IsViolation(writer->CommitFile(1, kBlob, Digest::Sha256Of(""), 0, never_)));

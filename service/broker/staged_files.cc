@@ -89,6 +89,54 @@ absl::Status StagedFiles::Seal(Writing& writing, int64_t size_bytes,
   return absl::OkStatus();
 }
 
+absl::Status StagedFiles::Close(Writing& writing, int64_t size_bytes,
+                                const Cancellation& cancellation) {
+  if (writing.max_bytes >= 0 && size_bytes > writing.max_bytes) {
+    return MakeError(absl::StatusCode::kDataLoss, "CONTENT_MISMATCH",
+                     absl::StrCat("got ", size_bytes, " bytes, want ", writing.max_bytes));
+  }
+  RETURN_IF_ERROR(Seal(writing, size_bytes, cancellation));
+  // The disk writes while the processor hashes.
+  sync_file_range(writing.file.read.get(), 0, 0, SYNC_FILE_RANGE_WRITE);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Digest> StagedFiles::Hash(uint32_t id, int64_t size_bytes,
+                                         const Cancellation& cancellation) {
+  ASSIGN_OR_RETURN(Writing writing, Take(id));
+  const auto hash = [&]() -> absl::StatusOr<Digest> {
+    RETURN_IF_ERROR(Close(writing, size_bytes, cancellation));
+    return HashContent(writing.file.read.get(), size_bytes, cancellation, pairing_,
+                       OthersAreWritten());
+  };
+  absl::StatusOr<Digest> digest = hash();
+  absl::MutexLock lock(&mutex_);
+  if (!digest.ok()) {
+    directory_->DropFile(writing.file);
+    return digest.status();
+  }
+  writing.digest = *digest;
+  writing.size_bytes = size_bytes;
+  writing_[id] = std::move(writing);
+  return digest;
+}
+
+absl::Status StagedFiles::Check(Writing& writing, const Digest& digest, int64_t size_bytes,
+                                const Cancellation& cancellation) {
+  if (writing.digest.has_value()) {
+    return *writing.digest == digest && writing.size_bytes == size_bytes
+               ? absl::OkStatus()
+               : MakeError(absl::StatusCode::kDataLoss, "CONTENT_MISMATCH",
+                           absl::StrCat("blob ", digest.ToString(), ": it is ",
+                                        writing.digest->ToString(), " of ", writing.size_bytes,
+                                        " bytes"));
+  }
+  RETURN_IF_ERROR(WithContext(Close(writing, size_bytes, cancellation),
+                              absl::StrCat("blob ", digest.ToString())));
+  return CheckContent(writing.file.read.get(), digest, size_bytes, cancellation, pairing_,
+                      OthersAreWritten());
+}
+
 bool StagedFiles::OthersAreWritten() const {
   absl::MutexLock lock(&mutex_);
   return !writing_.empty();
@@ -108,18 +156,8 @@ absl::Status StagedFiles::Commit(uint32_t id, const std::string& name, const Dig
                                  int64_t size_bytes, const Cancellation& cancellation) {
   ASSIGN_OR_RETURN(Writing writing, Take(id));
   auto commit = [&]() -> absl::Status {
-    if (writing.max_bytes >= 0 && size_bytes > writing.max_bytes) {
-      return MakeError(absl::StatusCode::kDataLoss, "CONTENT_MISMATCH",
-                       absl::StrCat("blob ", digest.ToString(), ": got ", size_bytes,
-                                    " bytes, want ", writing.max_bytes));
-    }
-    RETURN_IF_ERROR(Seal(writing, size_bytes, cancellation));
-    int fd = writing.file.read.get();
-    // The disk writes while the processor hashes.
-    sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE);
-    RETURN_IF_ERROR(
-        CheckContent(fd, digest, size_bytes, cancellation, pairing_, OthersAreWritten()));
-    RETURN_IF_ERROR(Sync(fd));
+    RETURN_IF_ERROR(Check(writing, digest, size_bytes, cancellation));
+    RETURN_IF_ERROR(Sync(writing.file.read.get()));
     return Name(writing.file, name);
   };
   absl::Status status = commit();

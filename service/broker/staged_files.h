@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 
@@ -45,6 +46,10 @@ class StagedFiles {
   // Errors: RESOURCE_EXHAUSTED (LIMIT_EXCEEDED, DISK_FULL).
   absl::StatusOr<CreatedFile> Create(int64_t size_bytes);
 
+  // The SHA-256 of a written file, which nobody can write to from then on. Commit does not read it
+  // again. Errors: as Commit; after one the file is not being written any more.
+  absl::StatusOr<Digest> Hash(uint32_t id, int64_t size_bytes, const Cancellation& cancellation);
+
   // Names a written file `name`, durably but for the directory's own entry. Whatever comes of it,
   // the file is not being written any more.
   // Errors: DATA_LOSS (CONTENT_MISMATCH); INTERNAL (WORKER_VIOLATION) for a file that is not being
@@ -82,9 +87,17 @@ class StagedFiles {
   struct Writing {
     StagingDirectory::File file;
     int64_t max_bytes = -1;
+    // What Hash found.
+    std::optional<Digest> digest = std::nullopt;
+    int64_t size_bytes = 0;
   };
 
   absl::StatusOr<Writing> Take(uint32_t id);
+  // Makes the file ready to be read, of the size that its writer tells.
+  absl::Status Close(Writing& writing, int64_t size_bytes, const Cancellation& cancellation);
+  // Whether the file has that content.
+  absl::Status Check(Writing& writing, const Digest& digest, int64_t size_bytes,
+                     const Cancellation& cancellation);
   // Makes sure that nobody can write to the file any more, by a copy where it must be.
   absl::Status Seal(Writing& writing, int64_t size_bytes, const Cancellation& cancellation);
   bool OthersAreWritten() const;

@@ -322,20 +322,26 @@ def compress(bench):
 
 
 def recompress(bench):
-  """From gzip to zstd, and from gzip to nothing."""
+  """From gzip to zstd between layouts, and from a registry to plain layers in a directory."""
   plain = make_layers(bench.new_path("plain"), bench.options.size_mb, bench.options.layers)
   source = bench.new_path("gzip")
   bench.skopeo("copy", "-q", "dir:%s" % plain, "oci:%s:image" % source)
   shutil.rmtree(plain)
-  for name, flags, kind in (("recompress", ["--dest-compress-format=zstd"], "oci:%s:image"),
-                            ("decompress", ["--dest-decompress"], "dir:%s")):
-    def copy(tool, flags=flags, kind=kind):
-      path = bench.new_path("to")
-      taken = tool("copy", "-q", *flags, "oci:%s:image" % source, kind % path)
-      shutil.rmtree(path)
-      return taken
 
-    yield from bench.pairs(name, lambda: copy(bench.skopeo), lambda: copy(bench.holkas))
+  def copy(tool, name, flags, kind):
+    path = bench.new_path("to")
+    taken = tool("copy", "-q", "--src-tls-verify=false", *flags, name, kind % path)
+    shutil.rmtree(path)
+    return taken
+
+  layout = ("oci:%s:image" % source, ["--dest-compress-format=zstd"], "oci:%s:image")
+  yield from bench.pairs("recompress", lambda: copy(bench.skopeo, *layout),
+                         lambda: copy(bench.holkas, *layout))
+  with bench.registry() as registry:
+    image = (_push(bench, registry, layout[0]), ["--dest-decompress"], "dir:%s")
+    yield from bench.pairs("decompress", lambda: copy(bench.skopeo, *image),
+                           lambda: copy(bench.holkas, *image))
+  shutil.rmtree(registry.directory)
   shutil.rmtree(source)
 
 

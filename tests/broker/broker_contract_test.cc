@@ -232,6 +232,23 @@ TEST_P(BrokerContract, CorruptBlobAtTheDestinationIsAbsentAndRepaired) {
   EXPECT_EQ(Read(RootName()), "new");
 }
 
+TEST_P(BrokerContract, DigestOfAFileIsToldBeforeItIsCommitted) {
+  ASSERT_OK_AND_ASSIGN(Broker::NewFile file, broker().CreateFile(-1));
+  ASSERT_EQ(write(file.fd.get(), "layer", 5), 5);
+  file.fd.reset();
+  EXPECT_THAT(broker().HashFile(file.id, 5), IsOkAndHolds(Digest::Sha256Of("layer")));
+  ASSERT_OK(broker().CommitFile(file.id, broker::FILE_KIND_BLOB, Digest::Sha256Of("layer"), 5));
+  ASSERT_OK(PublishImage("new"));
+  EXPECT_EQ(Read("destination/" + NameOf("layer")), "layer");
+}
+
+TEST_P(BrokerContract, FileOfAnotherSizeIsNotHashed) {
+  ASSERT_OK_AND_ASSIGN(Broker::NewFile file, broker().CreateFile(-1));
+  ASSERT_EQ(write(file.fd.get(), "layer", 5), 5);
+  file.fd.reset();
+  EXPECT_THAT(broker().HashFile(file.id, 4), StatusIs(absl::StatusCode::kDataLoss, testing::_));
+}
+
 TEST_P(BrokerContract, DroppedFileCanBeDroppedAgainAndNotCommitted) {
   ASSERT_OK_AND_ASSIGN(Broker::NewFile file, broker().CreateFile(5));
   file.fd.reset();

@@ -177,7 +177,7 @@ TEST_F(TarQueueTest, CancelEndsTheWaiting) {
   const std::string large(300 << 10, 'l');
   Reserve("never");
   for (int i = 0; i < 16; ++i) {
-    ASSERT_OK(Put(Reserve("member"), large));
+    ASSERT_OK(Put(Reserve(absl::StrCat("member", i)), large));
   }
   Place* waiting = Reserve("waiting");
   std::thread thread(

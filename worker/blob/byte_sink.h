@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "proto/wire/digest.h"
 
@@ -22,6 +23,13 @@ class ByteSink {
   // Makes the blob visible under `digest`. Once, and nothing may follow.
   // Errors: DATA_LOSS where the destination found another digest or size.
   virtual absl::Status Finish(const Digest& digest, int64_t size_bytes) = 0;
+
+  // The same for a blob whose digest the caller does not know: gives the SHA-256 that the
+  // destination found. Only where FindsDigest.
+  virtual absl::StatusOr<Digest> FinishUnknown(int64_t /*size_bytes*/) {
+    return absl::FailedPreconditionError("the destination finds no digest");
+  }
+  virtual bool FindsDigest() const { return false; }
 
   // After an error of Append or Finish: makes ready for all of the blob once more, from its first
   // byte. What the destination kept of it is not sent a second time.

@@ -20,8 +20,9 @@ struct Block {
 
   const int64_t number;
   // What comes before, then the block itself.
-  std::string bytes;
+  std::unique_ptr<char[]> bytes;
   size_t before_bytes = 0;
+  size_t content_bytes = 0;
 
   absl::Mutex mutex;
   enum class State : uint8_t {
@@ -31,8 +32,8 @@ struct Block {
   } state ABSL_GUARDED_BY(mutex) = State::kWaiting;
   absl::StatusOr<EncodedBlock> encoded ABSL_GUARDED_BY(mutex) = EncodedBlock{};
 
-  absl::string_view before() const { return absl::string_view(bytes).substr(0, before_bytes); }
-  absl::string_view content() const { return absl::string_view(bytes).substr(before_bytes); }
+  absl::string_view before() const { return {bytes.get(), before_bytes}; }
+  absl::string_view content() const { return {bytes.get() + before_bytes, content_bytes}; }
 
   bool Claim() {
     absl::MutexLock lock(&mutex);
@@ -154,14 +155,15 @@ absl::Status CompressingSource::ReadAhead() {
 absl::Status CompressingSource::ReadBlock() {
   auto block = std::make_shared<Block>(blocks_read_);
   block->before_bytes = before_.size();
-  block->bytes = std::move(before_);
-  const std::shared_ptr<Block> before_this = std::exchange(last_read_, block);
   const size_t full = block->before_bytes + compressor_.format().block_bytes();
+  block->bytes = std::make_unique_for_overwrite<char[]>(full);
+  std::memcpy(block->bytes.get(), before_.data(), before_.size());
+  const std::shared_ptr<Block> before_this = std::exchange(last_read_, block);
   size_t done = block->before_bytes;
-  block->bytes.resize(full);
   absl::Status status;
   while (done < full) {
-    const absl::StatusOr<size_t> count = source_->Read(absl::MakeSpan(block->bytes).subspan(done));
+    const absl::StatusOr<size_t> count =
+        source_->Read(absl::MakeSpan(block->bytes.get() + done, full - done));
     status = count.status();
     if (!count.ok() || *count == 0) {
       source_ended_ = true;
@@ -169,7 +171,7 @@ absl::Status CompressingSource::ReadBlock() {
     }
     done += *count;
   }
-  block->bytes.resize(done);
+  block->content_bytes = done - block->before_bytes;
   const bool is_extra = !blocks_.empty();
   // The first block is one also where there is nothing: zstd has no stream without frames.
   if (!status.ok() || (block->content().empty() && blocks_read_ > 0)) {
@@ -179,7 +181,8 @@ absl::Status CompressingSource::ReadBlock() {
     return status;
   }
   ++blocks_read_;
-  before_ = block->bytes.substr(done - std::min(done, compressor_.format().before_bytes()));
+  const size_t kept = std::min(done, compressor_.format().before_bytes());
+  before_.assign(block->bytes.get() + done - kept, kept);
   blocks_.push_back(block);
   // Where all threads read, a task runs long after its block is done: it must not keep it.
   compressor_.schedule()([&compressor = compressor_, waiting = std::weak_ptr<Block>(block)] {

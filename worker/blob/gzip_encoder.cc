@@ -39,14 +39,22 @@ uint8_t* Bytes(absl::string_view bytes) {
 
 // More than a block becomes where nothing in it repeats: stored blocks of 64 KiB, and the empty one
 // of a flush.
-std::string RoomFor(absl::string_view block) {
-  return std::string(block.size() + block.size() / 1000 + 1024, '\0');
-}
+constexpr size_t kRoomBytes = kGzipBlockBytes + kGzipBlockBytes / 1000 + 1024;
 
-absl::StatusOr<EncodedBlock> Finished(std::string room, size_t size, absl::string_view block) {
-  room.resize(size);
-  return EncodedBlock{std::move(room), crc32_gzip_refl(0, Bytes(block), block.size())};
-}
+// Where an encoder writes, block after block.
+class Room {
+ public:
+  uint8_t* bytes() { return bytes_.get(); }
+
+  // What `block` became.
+  EncodedBlock Take(size_t size, absl::string_view block) const {
+    return {std::string(reinterpret_cast<const char*>(bytes_.get()), size),
+            crc32_gzip_refl(0, Bytes(block), block.size())};
+  }
+
+ private:
+  const std::unique_ptr<uint8_t[]> bytes_ = std::make_unique_for_overwrite<uint8_t[]>(kRoomBytes);
+};
 
 class IsalEncoder : public BlockEncoder {
  public:
@@ -64,19 +72,19 @@ class IsalEncoder : public BlockEncoder {
                                                  static_cast<uint32_t>(before.size())) != COMP_OK) {
       return absl::InternalError("compress gzip: invalid dictionary");
     }
-    std::string room = RoomFor(block);
     stream_.next_in = Bytes(block);
     stream_.avail_in = static_cast<uint32_t>(block.size());
-    stream_.next_out = Bytes(room);
-    stream_.avail_out = static_cast<uint32_t>(room.size());
+    stream_.next_out = room_.bytes();
+    stream_.avail_out = static_cast<uint32_t>(kRoomBytes);
     if (isal_deflate(&stream_) != COMP_OK || stream_.avail_in != 0 || stream_.avail_out == 0) {
       return absl::InternalError("compress gzip: the result is too large");
     }
-    return Finished(std::move(room), stream_.total_out, block);
+    return room_.Take(stream_.total_out, block);
   }
 
  private:
   const std::unique_ptr<uint8_t[]> level_buffer_;
+  Room room_;
   isal_zstream stream_;
 };
 
@@ -105,20 +113,20 @@ class ZlibEncoder : public BlockEncoder {
     if (!before.empty()) {
       deflateSetDictionary(&stream_, Bytes(before), static_cast<uInt>(before.size()));
     }
-    std::string room = RoomFor(block);
     stream_.next_in = Bytes(block);
     stream_.avail_in = static_cast<uInt>(block.size());
-    stream_.next_out = Bytes(room);
-    stream_.avail_out = static_cast<uInt>(room.size());
+    stream_.next_out = room_.bytes();
+    stream_.avail_out = static_cast<uInt>(kRoomBytes);
     if (deflate(&stream_, Z_SYNC_FLUSH) != Z_OK || stream_.avail_in != 0 ||
         stream_.avail_out == 0) {
       return absl::InternalError("compress gzip: the result is too large");
     }
-    return Finished(std::move(room), stream_.total_out, block);
+    return room_.Take(stream_.total_out, block);
   }
 
  private:
   z_stream stream_ = {};
+  Room room_;
 };
 
 class GzipFormat : public BlockFormat {

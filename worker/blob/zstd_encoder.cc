@@ -45,19 +45,21 @@ class ZstdEncoder : public BlockEncoder {
 
   absl::StatusOr<EncodedBlock> Encode(int64_t /*number*/, absl::string_view /*before*/,
                                       absl::string_view block) override {
-    std::string room(ZSTD_compressBound(block.size()), '\0');
     const size_t result =
-        ZSTD_compress2(context_.get(), room.data(), room.size(), block.data(), block.size());
+        ZSTD_compress2(context_.get(), room_.get(), kRoomBytes, block.data(), block.size());
     if (ZSTD_isError(result) != 0) {
       return absl::ResourceExhaustedError(
           absl::StrCat("compress zstd: ", ZSTD_getErrorName(result)));
     }
-    // No larger than it is: it may wait for a while.
-    return EncodedBlock{room.substr(0, result)};
+    return EncodedBlock{std::string(room_.get(), result)};
   }
 
  private:
+  static constexpr size_t kRoomBytes = ZSTD_COMPRESSBOUND(kZstdBlockBytes);
+
   const std::unique_ptr<ZSTD_CCtx, FreeContext> context_;
+  // Where it writes, block after block.
+  const std::unique_ptr<char[]> room_ = std::make_unique_for_overwrite<char[]>(kRoomBytes);
 };
 
 class ZstdFormat : public BlockFormat {

@@ -67,6 +67,9 @@ class Broker {
   // A new unnamed file at the destination. `size_bytes` -1: not known.
   virtual absl::StatusOr<NewFile> CreateFile(int64_t size_bytes) = 0;
 
+  // The SHA-256 of a written file, before CommitFile. Its descriptor must have been closed.
+  virtual absl::StatusOr<Digest> HashFile(uint32_t file_id, int64_t size_bytes) = 0;
+
   // Names a file. Its descriptor must have been closed.
   virtual absl::Status CommitFile(uint32_t file_id, broker::FileKind kind, const Digest& digest,
                                   int64_t size_bytes) = 0;

@@ -38,6 +38,7 @@ class BrokerClient : public Broker {
   absl::StatusOr<bool> HasBlob(const Digest& digest, int64_t size_bytes) override;
   absl::StatusOr<UniqueFd> CreateSpool() override;
   absl::StatusOr<NewFile> CreateFile(int64_t size_bytes) override;
+  absl::StatusOr<Digest> HashFile(uint32_t file_id, int64_t size_bytes) override;
   absl::Status CommitFile(uint32_t file_id, broker::FileKind kind, const Digest& digest,
                           int64_t size_bytes) override;
   absl::Status DropFile(uint32_t file_id) override;
@@ -211,6 +212,14 @@ absl::StatusOr<Broker::NewFile> BrokerClient::CreateFile(int64_t size_bytes) {
   frame.mutable_create_file()->set_size_bytes(size_bytes);
   ASSIGN_OR_RETURN(Answer answer, Call(std::move(frame), 1, 1));
   return NewFile{answer.reply.file_id(), std::move(answer.fds[0])};
+}
+
+absl::StatusOr<Digest> BrokerClient::HashFile(uint32_t file_id, int64_t size_bytes) {
+  broker::WorkerFrame frame;
+  frame.mutable_hash_file()->set_file_id(file_id);
+  frame.mutable_hash_file()->set_size_bytes(size_bytes);
+  ASSIGN_OR_RETURN(const Answer answer, Call(std::move(frame), 0, 0));
+  return Digest::Parse(answer.reply.digest());
 }
 
 absl::Status BrokerClient::CommitFile(uint32_t file_id, broker::FileKind kind, const Digest& digest,

@@ -318,6 +318,23 @@ absl::StatusOr<Broker::NewFile> FakeBroker::CreateFile(int64_t) {
   return NewStagedFile();
 }
 
+absl::StatusOr<Digest> FakeBroker::HashFile(uint32_t file_id, int64_t size_bytes) {
+  absl::MutexLock lock(&mutex_);
+  RETURN_IF_ERROR(Enter("HashFile"));
+  RETURN_IF_ERROR(CheckHasBlobs());
+  const auto found = writing_.find(file_id);
+  if (found == writing_.end()) {
+    return Violation("HashFile of a file that is not being written");
+  }
+  std::ifstream file(found->second, std::ios::binary);
+  const std::string content{std::istreambuf_iterator<char>(file), {}};
+  if (static_cast<int64_t>(content.size()) != size_bytes) {
+    return MakeError(absl::StatusCode::kDataLoss, "CONTENT_MISMATCH",
+                     absl::StrCat("hash: got ", content.size(), " bytes, want ", size_bytes));
+  }
+  return Digest::Sha256Of(content);
+}
+
 absl::Status FakeBroker::CommitFile(uint32_t file_id, broker::FileKind kind, const Digest& digest,
                                     int64_t size_bytes) {
   absl::MutexLock lock(&mutex_);

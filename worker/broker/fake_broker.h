@@ -77,6 +77,7 @@ class FakeBroker : public Broker {
   absl::StatusOr<bool> HasBlob(const Digest& digest, int64_t size_bytes) override;
   absl::StatusOr<UniqueFd> CreateSpool() override;
   absl::StatusOr<NewFile> CreateFile(int64_t size_bytes) override;
+  absl::StatusOr<Digest> HashFile(uint32_t file_id, int64_t size_bytes) override;
   absl::Status CommitFile(uint32_t file_id, broker::FileKind kind, const Digest& digest,
                           int64_t size_bytes) override;
   absl::Status DropFile(uint32_t file_id) override;

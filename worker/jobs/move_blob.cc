@@ -122,6 +122,8 @@ class Mover {
                                     const std::optional<Digest>& plain_digest, const LayerKey& key);
   // Moves what `source` gives, and takes its digest. `buffer` is there longer than the source.
   absl::StatusOr<Moved> Pump(DigestingSource& source, ByteSink& sink, absl::Span<char> buffer);
+  // The same where the destination takes the digest.
+  absl::StatusOr<Moved> PumpUndigested(ByteSource& source, ByteSink& sink, absl::Span<char> buffer);
   absl::Status PumpUnchanged(ByteSink& sink);
 
   absl::StatusOr<std::unique_ptr<ByteSource>> Open();
@@ -310,6 +312,9 @@ absl::StatusOr<Moved> Mover::MoveChangedInto(ByteSink& sink, const Form& form) {
     return EncryptInto(sink, std::move(source), std::nullopt, *form.key);
   }
   const auto buffer = std::make_unique_for_overwrite<char[]>(kCopyBufferBytes);
+  if (sink.FindsDigest()) {
+    return PumpUndigested(*source, sink, {buffer.get(), kCopyBufferBytes});
+  }
   DigestingSource digesting(std::move(source), &context_.pairing);
   return Pump(digesting, sink, {buffer.get(), kCopyBufferBytes});
 }
@@ -342,6 +347,14 @@ absl::StatusOr<Moved> Mover::Pump(DigestingSource& source, ByteSink& sink,
   Moved moved{source.Finish(), source.size_bytes()};
   RETURN_IF_ERROR(sink.Finish(moved.digest, moved.size_bytes));
   return moved;
+}
+
+absl::StatusOr<Moved> Mover::PumpUndigested(ByteSource& source, ByteSink& sink,
+                                            absl::Span<char> buffer) {
+  const auto check = [&](int64_t) { return context_.check(); };
+  ASSIGN_OR_RETURN(const int64_t size_bytes, CopyBytes(source, sink, buffer, check));
+  ASSIGN_OR_RETURN(const Digest digest, sink.FinishUnknown(size_bytes));
+  return Moved{digest, size_bytes};
 }
 
 absl::Status Mover::PumpUnchanged(ByteSink& sink) {

@@ -52,6 +52,13 @@ absl::Status FileSink::Finish(const Digest& digest, int64_t size_bytes) {
                      absl::StrCat("write ", digest.ToString()));
 }
 
+absl::StatusOr<Digest> FileSink::FinishUnknown(int64_t size_bytes) {
+  file_.fd.reset();
+  ASSIGN_OR_RETURN(const Digest digest, broker_.HashFile(file_.id, size_bytes));
+  RETURN_IF_ERROR(Finish(digest, size_bytes));
+  return digest;
+}
+
 absl::Status WriteWholeFile(Broker& broker, broker::FileKind kind, absl::string_view bytes,
                             const Digest& digest) {
   int64_t size_bytes = static_cast<int64_t>(bytes.size());

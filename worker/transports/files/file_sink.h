@@ -27,6 +27,8 @@ class FileSink : public ByteSink {
 
   absl::Status Append(absl::string_view data) override;
   absl::Status Finish(const Digest& digest, int64_t size_bytes) override;
+  absl::StatusOr<Digest> FinishUnknown(int64_t size_bytes) override;
+  bool FindsDigest() const override { return true; }
   // holkasd reads the whole file back before it names it.
   bool VerifiesContent() const override { return true; }
 
