@@ -166,9 +166,13 @@ absl::Status TarQueue::Skip(Place* place) {
   return Flush(waiting);
 }
 
-absl::Status TarQueue::LeaveOut(Place& place) {
+bool TarQueue::CanLeaveOut(const Place& place) {
   // What follows has an offset already where the size was known.
-  if (place.offset.has_value() && place.size_bytes >= 0) {
+  return !place.offset.has_value() || place.size_bytes < 0;
+}
+
+absl::Status TarQueue::LeaveOut(Place& place) {
+  if (!CanLeaveOut(place)) {
     return absl::FailedPreconditionError("write archive: a member is given up too late");
   }
   place.left_out = true;
@@ -239,8 +243,9 @@ absl::Status TarQueue::Finish(Place* place, const std::string& name, int64_t siz
                        absl::StrCat("write archive: member ", name,
                                     " has a digest of another algorithm than it came with"));
     }
-    if (!names_.insert(name).second) {
-      RETURN_IF_ERROR(WithContext(LeaveOut(*place), absl::StrCat("member ", name)));
+    const bool is_there = !names_.insert(name).second;
+    if (is_there && CanLeaveOut(*place)) {
+      RETURN_IF_ERROR(LeaveOut(*place));
       if (kept.spool.valid()) {
         spools_.push_back(std::move(kept.spool));
       }

@@ -47,7 +47,8 @@ class TarQueue {
   absl::Status Skip(Place* place);
 
   // Writes the content of `place`, once. The sink does not verify, and is destroyed before the
-  // queue. A member that turns out to have the name of another is left out: names are digests.
+  // queue. A member that turns out to have the name of another is left out, unless others have
+  // their places behind it: names are digests, so it is the same twice.
   // Append and Finish may wait for members before it.
   // Errors of the sink: those of the files and of CreateSpool; CANCELLED after Cancel, and where a
   // sink was destroyed without Finish; DATA_LOSS (CONTENT_MISMATCH) for another size than was told.
@@ -73,7 +74,8 @@ class TarQueue {
   // Gives offsets to the places that can have one. Result: those that are finished, but whose
   // content is still elsewhere; the caller moves it.
   std::vector<Place*> Advance() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // Makes nothing of a place whose size is not known.
+  static bool CanLeaveOut(const Place& place);
+  // Makes nothing of a place that nothing stands behind yet.
   absl::Status LeaveOut(Place& place) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Waits until `place` has an offset.
   absl::StatusOr<int64_t> WaitForOffset(const Place* place);

@@ -142,6 +142,16 @@ TEST_F(TarQueueTest, ASizeThatIsToldLaterGivesOthersTheirPlaces) {
   EXPECT_EQ(Archive(), Expected({{"first", "first"}, {"second", large}}));
 }
 
+TEST_F(TarQueueTest, ASecondMemberOfTheSameNameStaysWhereOthersHaveTheirPlacesBehindIt) {
+  Place* first = Reserve("same", 4);
+  Place* second = Reserve("same", 4);
+  Place* last = Reserve("last", 4);
+  ASSERT_OK(Put(last, "last"));
+  ASSERT_OK(Put(second, "same"));
+  ASSERT_OK(Put(first, "same"));
+  EXPECT_EQ(Archive(), Expected({{"same", "same"}, {"same", "same"}, {"last", "last"}}));
+}
+
 TEST_F(TarQueueTest, ASecondMemberOfTheSameNameIsLeftOut) {
   Place* first = Reserve("same");
   Place* second = Reserve("same");

@@ -62,6 +62,9 @@ absl::Status LayerTarSource::OpenFile() {
   if (!file_.valid() && errno == ELOOP) {
     // A directory on the way may be a link, as it was when the layer was unpacked.
     const UniqueFd parent(OpenInRoot(files_.fd(), TarPathParent(path), 0));
+    if (!parent.valid()) {
+      return FileDiffers(std::strerror(errno));
+    }
     file_.reset(OpenBelow(parent.get(), TarPathBase(path), kFlags, 0, RESOLVE_NO_SYMLINKS));
   }
   if (!file_.valid()) {
