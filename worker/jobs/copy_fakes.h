@@ -110,6 +110,9 @@ class FakeDestination : public ImageDestination {
   int most_open() const;
 
   LayerForm wanted_layer_form() const override { return layer_form; }
+  void NoteSource(const Manifest& top) override { source_top_ = top; }
+  // What NoteSource was told.
+  const std::optional<Manifest>& source_top() const { return source_top_; }
   bool names_digest() const override { return has_digest_name; }
   bool writes_in_turn() const override { return in_turn; }
   std::optional<EmbeddedName> embedded_name() const override { return name; }
@@ -130,6 +133,7 @@ class FakeDestination : public ImageDestination {
   int most_open_ ABSL_GUARDED_BY(mutex_) = 0;
   int abandoned_ ABSL_GUARDED_BY(mutex_) = 0;
   std::optional<Manifest> published_;
+  std::optional<Manifest> source_top_;
 };
 
 // A broker without files that keeps the events.

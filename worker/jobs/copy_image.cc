@@ -71,6 +71,9 @@ absl::Status CopyImage(ImageSource& from, ImageDestination& to, const v1::CopyRe
     unwrap = [&broker](const broker::WrappedKeys& wrapped) { return broker.UnwrapKey(wrapped); };
   }
   ASSIGN_OR_RETURN(CopyPlan plan, PlanCopy(from, to, options, platform, unwrap));
+  if (plan.source_top.has_value()) {
+    to.NoteSource(*plan.source_top);
+  }
   const std::vector<Digest> order = from.ReadingOrder();
   SortBlobs(order, plan);
   const int parallel = ParallelBlobs(options, to, !order.empty(), pool);

@@ -155,6 +155,7 @@ TEST_F(CopyImageTest, SystemCopiesTheImageOfThePlatformAlone) {
   EXPECT_THAT(to_.log(), Not(Contains("blob " + D("amd64 layer"))));
   EXPECT_THAT(Told(broker_), Contains("image 1/1 of 2 " + arm64_->digest.ToString()));
   EXPECT_EQ(broker_.result().manifest_digest(), arm64_->digest.ToString());
+  EXPECT_EQ(to_.source_top()->digest(), index_->digest);
 }
 
 TEST_F(CopyImageTest, IndexOnlyMovesNoBlob) {

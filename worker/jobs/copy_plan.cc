@@ -192,6 +192,7 @@ absl::Status Planner::PlanAll() {
   RETURN_IF_ERROR(PlanEncryption(reason));
   ASSIGN_OR_RETURN(Manifest top, ReadTop());
   if (!top.is_index()) {
+    plan_.source_top = top;
     return AddImage(std::move(top));
   }
   plan_.listed_images = static_cast<int>(top.index().manifests.size());
@@ -209,6 +210,7 @@ absl::Status Planner::PlanAll() {
           const ImageIndex::Entry* chosen,
           ChoosePlatform(top, {platform_.os(), platform_.architecture(), platform_.variant()}));
       ASSIGN_OR_RETURN(Manifest image, ReadListed(chosen->descriptor));
+      plan_.source_top = std::move(top);
       return AddImage(std::move(image));
     }
   }

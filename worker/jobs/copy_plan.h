@@ -62,6 +62,9 @@ struct CopyPlan {
   std::optional<Manifest> index;
   // The same at the source, with MULTI_ARCH_ALL.
   std::optional<Manifest> source_index;
+  // What the source's name stands for, where one image is copied: its manifest, or an index with
+  // it.
+  std::optional<Manifest> source_top;
   LayerPolicy layers;
   // Who may read the layers that are to be encrypted.
   std::optional<LayerRecipients> recipients;

@@ -93,6 +93,8 @@ bool StoredImageDestination::AcceptsManifestType(absl::string_view media_type) c
   return media_type == kOciManifestType || media_type == kDockerManifestType;
 }
 
+void StoredImageDestination::NoteSource(const Manifest& top) { source_top_ = top; }
+
 absl::StatusOr<ImageDestination::Reuse> StoredImageDestination::ReuseBlob(const Descriptor& blob) {
   if (!IsLayerType(blob.media_type)) {
     return Reuse::kAbsent;
@@ -173,7 +175,8 @@ absl::Status StoredImageDestination::WriteManifest(const Manifest& manifest, boo
                      "a store takes one image at a time");
   }
   const std::optional<Digest>& wanted = options_.name.digest;
-  if (wanted.has_value() && manifest.digest() != *wanted) {
+  const bool is_source = source_top_.has_value() && source_top_->digest() == wanted;
+  if (wanted.has_value() && manifest.digest() != *wanted && !is_source) {
     return MakeError(absl::StatusCode::kFailedPrecondition, "DESTINATION_CONFLICT",
                      absl::StrCat("manifest ", manifest.digest().ToString(),
                                   " does not match expected digest ", wanted->ToString()));
@@ -358,6 +361,9 @@ absl::Status StoredImageDestination::PutImage(const Manifest& image, const std::
   ImageTable::NewImage record{std::move(id),      options_.name.FullName(), top_layer,
                               std::move(created), image.digest(),           {}};
   record.data.push_back({config.digest.ToString(), std::move(config_bytes)});
+  if (source_top_.has_value() && source_top_->digest() != image.digest()) {
+    record.data.push_back({ManifestKey(source_top_->digest()), source_top_->bytes()});
+  }
   record.data.push_back({ManifestKey(image.digest()), image.bytes()});
   record.data.push_back({"manifest", image.bytes()});
   record.data.push_back({absl::StrCat("signature-", image.digest().hex()), ""});

@@ -45,6 +45,9 @@ class StoredImageDestination : public ImageDestination {
   static absl::StatusOr<std::unique_ptr<StoredImageDestination>> Open(Store store, Options options);
 
   bool AcceptsManifestType(absl::string_view media_type) const override;
+  // Kept beside the image where it is another manifest, as Skopeo does: the image is found by the
+  // digest of either.
+  void NoteSource(const Manifest& top) override;
   absl::StatusOr<Reuse> ReuseBlob(const Descriptor& blob) override;
   absl::StatusOr<std::unique_ptr<ByteSink>> CreateBlob(const Descriptor& blob) override;
   absl::Status WriteManifest(const Manifest& manifest, bool is_top) override;
@@ -90,6 +93,7 @@ class StoredImageDestination : public ImageDestination {
   // When the destination was opened.
   const std::vector<LayerRecord> known_layers_;
   Sha256Pairing pairing_;
+  std::optional<Manifest> source_top_;
 
   absl::Mutex mutex_;
   // By the digest of the blob.

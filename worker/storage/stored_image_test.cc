@@ -19,6 +19,8 @@
 #include "proto/wire/status_macros.h"
 #include "proto/wire/status_matchers.h"
 #include "worker/blob/read_all.h"
+#include "worker/image/manifest.h"
+#include "worker/image/media_types.h"
 #include "worker/storage/delete_stored_image.h"
 #include "worker/storage/find_image.h"
 #include "worker/storage/layer_table.h"
@@ -341,6 +343,28 @@ TEST_P(StoredImageTest, LayersThatGoRoundAreRefused) {
                                        {{"\"created\"", "\"parent\":\"" + id + "\",\"created\""}}));
   EXPECT_THAT(Source("localhost/a:1").status(),
               StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("more than 1000")));
+}
+
+TEST_P(StoredImageTest, WhatTheSourcesNameStoodForIsKeptBesideTheImage) {
+  const TestStore::Image image{.tars = {base_}};
+  const Manifest manifest = TestStore::ManifestOf(image);
+  const std::string text =
+      absl::StrCat(R"({"schemaVersion":2,"mediaType":")", kOciIndexType,
+                   R"(","manifests":[{"mediaType":")", manifest.media_type(), R"(","digest":")",
+                   manifest.digest().ToString(), R"(","size":)", manifest.bytes().size(), "}]}");
+  ASSERT_OK_AND_ASSIGN(const Manifest index,
+                       Manifest::Parse({text, Digest::Sha256Of(text), kOciIndexType}));
+  ASSERT_OK_AND_ASSIGN(const auto destination,
+                       store_.OpenDestination({"localhost/a", index.digest(), ""}));
+  destination->NoteSource(index);
+  ASSERT_OK(TestStore::SendBlobs(image, *destination).status());
+  ASSERT_OK(destination->WriteManifest(manifest, true));
+  ASSERT_OK(destination->Publish(manifest));
+  const std::vector<ImageRecord> images = ImageRecords();
+  ASSERT_THAT(images, SizeIs(1));
+  EXPECT_TRUE(images[0].HasManifest(index.digest()));
+  EXPECT_TRUE(images[0].HasManifest(manifest.digest()));
+  EXPECT_THAT(images[0].names, ElementsAre("localhost/a@" + index.digest().ToString()));
 }
 
 TEST_P(StoredImageTest, DigestAndIdentityNameAnImage) {

@@ -52,6 +52,10 @@ class ImageDestination {
   // Whether manifests of the type can be written.
   virtual bool AcceptsManifestType(absl::string_view media_type) const = 0;
 
+  // Told what the source's name stands for, where one image is copied: its manifest there, or an
+  // index that the image was chosen from.
+  virtual void NoteSource(const Manifest& top) { (void)top; }
+
   // Told of each blob, in the order of the image, before anything is asked about it, by one thread;
   // and when it has come, or need not, by any thread.
   virtual void ExpectBlob(const Descriptor& blob) { (void)blob; }
