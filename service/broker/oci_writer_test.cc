@@ -546,6 +546,19 @@ TEST_F(OciWriterTest, RemovingMakesNoLayoutAndNoPartOfOne) {
                                    Pair("layout/index.json", "new\n")));
 }
 
+TEST_F(OciWriterTest, LayoutThatGoesWhileItsLockIsWaitedForIsNotMadeAgain) {
+  MakeLayoutWith({});
+  std::unique_ptr<ImageWriter> first = NewRemovingWriter();
+  ASSERT_OK(Lock(*first).status());
+  std::unique_ptr<ImageWriter> second = NewRemovingWriter();
+  ASSERT_OK(second->BeginPublish([] {}));
+  fs::remove_all(layout_);
+  first.reset();
+  EXPECT_THAT(second->TryLock().status(), StatusIs(absl::StatusCode::kNotFound));
+  second.reset();
+  EXPECT_THAT(directory_.Tree(), IsEmpty());
+}
+
 TEST_F(OciWriterTest, TooManyBlobsToRemoveAreRefused) {
   MakeLayoutWith({});
   std::unique_ptr<ImageWriter> writer = NewRemovingWriter();
