@@ -18,10 +18,12 @@ using holkas::v1::DeleteRequest;
 
 constexpr char kHelp[] =
     "Deletes an image from a registry, and with it every tag that stands for it,\n"
-    "or from a store.\n"
+    "or from a store, or from a layout, and with it the blobs that no other image\n"
+    "of the layout needs.\n"
     "\n"
-    "IMAGE is docker://HOST/REPOSITORY[:TAG|@DIGEST] or\n"
-    "containers-storage:[[DRIVER@]ROOT[+RUNROOT]]NAME[:TAG].\n"
+    "IMAGE is docker://HOST/REPOSITORY[:TAG|@DIGEST],\n"
+    "containers-storage:[[DRIVER@]ROOT[+RUNROOT]]NAME[:TAG] or\n"
+    "oci:PATH[:REFERENCE|:@INDEX].\n"
     "\n"
     "Usage:\n"
     "holkas delete [command options] IMAGE\n"
@@ -74,7 +76,8 @@ absl::Status RunDelete(const FlagSet& flags, const std::vector<std::string>& arg
 }  // namespace
 
 Command DeleteCommand() {
-  return {"delete", "Delete an image from a registry or a store", kHelp, DeleteFlags(), &RunDelete};
+  return {"delete", "Delete an image from a registry, a store or a layout", kHelp, DeleteFlags(),
+          &RunDelete};
 }
 
 }  // namespace holkas

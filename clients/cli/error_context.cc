@@ -197,8 +197,9 @@ absl::Status WithInspectContext(const absl::Status& failure, const std::string& 
   return WithContext(status, absl::StrCat("Error parsing image name ", GoQuote(image)));
 }
 
-absl::Status WithDeleteContext(const absl::Status& status, const std::string& image) {
-  if (ErrorReason(status) != "MANIFEST_UNKNOWN") {
+absl::Status WithDeleteContext(const absl::Status& failure, const std::string& image) {
+  const absl::Status status = WithDirectory(failure, image);
+  if (ErrorReason(status) != "MANIFEST_UNKNOWN" || !DirectoryOf(image).empty()) {
     return status;
   }
   std::string name = FullName(image);

@@ -94,6 +94,7 @@ class BrokerSession::State {
   std::set<const CallRow*> said_;
   std::set<uint32_t> outstanding_;
   std::optional<std::pair<uint32_t, const CallRow*>> in_line_;  // the BeginPublish that waits
+  bool publish_is_under_way_ = false;
   absl::Time lock_until_ = absl::InfiniteFuture();
   absl::Time tick_end_;
   bool tick_begins_ = false;
@@ -266,6 +267,9 @@ absl::Status BrokerSession::State::CheckFrame(const CallRow* row,
   if (row->call == broker::WorkerFrame::kPublish && !outstanding_.empty()) {
     return Violation("Publish while other calls are under way");
   }
+  if (publish_is_under_way_ && row->lane != Lane::kNote) {
+    return Violation(absl::StrCat(row->name, " while Publish is under way"));
+  }
   return absl::OkStatus();
 }
 
@@ -314,6 +318,7 @@ void BrokerSession::State::Serve(const CallRow& row, const broker::WorkerFrame& 
 void BrokerSession::State::ServeOnPool(const CallRow& row, const broker::WorkerFrame& frame) {
   if (row.call == broker::WorkerFrame::kPublish) {
     phase_ = kPublishing;
+    publish_is_under_way_ = true;
     lock_until_ = absl::InfiniteFuture();
   }
   WorkPool::Client& client = row.lane == Lane::kNetwork ? network_ : disk_;
@@ -350,6 +355,7 @@ void BrokerSession::State::Reply(uint32_t call_id, const CallRow& row,
   }
   if (row.call == broker::WorkerFrame::kPublish) {
     phase_ = answer.ok() ? kPublished : kRunning;
+    publish_is_under_way_ = false;
   } else if (phase_ == kPublishing && !in_line_.has_value() && !calls_.has_lock()) {
     phase_ = kRunning;
   }

@@ -22,6 +22,7 @@
 #include "absl/time/time.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "proto/wire/digest.h"
 #include "proto/wire/error.h"
 #include "proto/wire/status_matchers.h"
 #include "proto/wire/unique_fd.h"
@@ -169,6 +170,22 @@ class BrokerSessionTest : public testing::Test {
     return options;
   }
 
+  // A deletion from a layout that lists and has `layer` and `other`.
+  BrokerSession::Options RemovalJob() {
+    MakeTestLayout(layout_, "old list");
+    for (const char* content : {"layer", "other"}) {
+      WriteTestFile(BlobInLayout(content), content);
+    }
+    BrokerSession::Options options = DeleteJob();
+    options.grants.source_path = ReadPathGrant{ReadPathGrant::Kind::kOci, layout_};
+    options.grants.destination_path = WritePathGrant{ReadPathGrant::Kind::kOci, layout_};
+    options.grants.destination_path->only_removes = true;
+    return options;
+  }
+  std::string BlobInLayout(absl::string_view content) const {
+    return absl::StrCat(layout_, "/blobs/sha256/", Digest::Sha256Of(content).hex());
+  }
+
   Frame ConnectFrame(broker::Purpose purpose, const std::string& host, uint32_t port) {
     Frame frame;
     frame.mutable_connect()->set_place(broker::PLACE_SOURCE);
@@ -188,6 +205,11 @@ class BrokerSessionTest : public testing::Test {
     Frame frame;
     frame.mutable_has_blob()->set_digest(digest);
     frame.mutable_has_blob()->set_size_bytes(size_bytes);
+    return frame;
+  }
+  static Frame RemoveFrame(const std::string& digest) {
+    Frame frame;
+    frame.mutable_remove_blobs()->add_digests(digest);
     return frame;
   }
   static Frame CommitFrame(uint32_t id, const std::string& digest) {
@@ -223,7 +245,11 @@ class BrokerSessionTest : public testing::Test {
     EXPECT_EQ(ErrorReason(outcome.status), "WORKER_VIOLATION");
     EXPECT_TRUE(outcome.worker_is_suspect);
     EXPECT_TRUE(killed_);
-    EXPECT_FALSE(std::filesystem::exists(layout_));
+    if (std::filesystem::exists(layout_)) {  // of a deletion: as it was
+      EXPECT_EQ(ReadTestFile(layout_ + "/index.json"), "old list");
+      EXPECT_EQ(ReadTestFile(BlobInLayout("layer")), "layer");
+      EXPECT_EQ(ReadTestFile(BlobInLayout("other")), "other");
+    }
   }
 
   static constexpr int kPermissionDenied = static_cast<int>(absl::StatusCode::kPermissionDenied);

@@ -18,6 +18,7 @@
 #include "proto/wire/error.h"
 #include "proto/wire/status_matchers.h"
 #include "service/broker/broker_session_fixture.h"
+#include "service/broker/work_pool.h"
 
 namespace holkas {
 namespace {
@@ -29,11 +30,13 @@ using Frame = broker::WorkerFrame;
 // What a worker may not do: a name, the job, and what it does after (or before) Ready.
 struct Misdeed {
   const char* name;
-  enum class Job { kCopy, kDir, kArchive, kInspect, kList, kDelete, kStore, kDaemon } job;
+  enum class Job { kCopy, kDir, kArchive, kInspect, kList, kDelete, kStore, kDaemon, kRemoval } job;
   bool ready;
   std::function<void(TestSession&)> act;
   const char* says;
 };
+
+constexpr int kDiskThreads = 16;  // as BrokerResources has them
 
 class MisdeedTest : public BrokerSessionTest, public testing::WithParamInterface<Misdeed> {};
 
@@ -46,6 +49,7 @@ TEST_P(MisdeedTest, EndsTheJob) {
                                    : misdeed.job == Misdeed::Job::kList    ? ListJob()
                                    : misdeed.job == Misdeed::Job::kDaemon  ? DaemonJob()
                                    : misdeed.job == Misdeed::Job::kStore   ? StoreJob()
+                                   : misdeed.job == Misdeed::Job::kRemoval ? RemovalJob()
                                                                            : DeleteJob();
   TestSession session(std::move(options));
   if (misdeed.ready) {
@@ -78,6 +82,7 @@ constexpr auto kList = Misdeed::Job::kList;
 constexpr auto kDelete = Misdeed::Job::kDelete;
 constexpr auto kDaemon = Misdeed::Job::kDaemon;
 constexpr auto kStore = Misdeed::Job::kStore;
+constexpr auto kRemoval = Misdeed::Job::kRemoval;
 
 void FillConnect(Frame& f) {
   f.mutable_connect()->set_place(broker::PLACE_SOURCE);
@@ -98,6 +103,7 @@ void FillCommit(Frame& f) { f.mutable_commit_file()->set_file_id(1); }
 void FillDrop(Frame& f) { f.mutable_drop_file()->set_file_id(1); }
 void FillBegin(Frame& f) { f.mutable_begin_publish(); }
 void FillPublish(Frame& f) { f.mutable_publish(); }
+void FillRemove(Frame& f) { f.mutable_remove_blobs()->add_digests(kDigest); }
 void FillStorage(Frame& f) { f.mutable_open_storage()->set_place(broker::PLACE_SOURCE); }
 void FillMark(Frame& f) {
   f.mutable_mark_opaque()->set_place(broker::PLACE_SOURCE);
@@ -123,6 +129,7 @@ INSTANTIATE_TEST_SUITE_P(
         Misdeed{"DropFile", kCopy, false, Calls(FillDrop), "DropFile is not permitted now"},
         Misdeed{"BeginPublish", kCopy, false, Calls(FillBegin), "BeginPublish is not permitted"},
         Misdeed{"Publish", kCopy, false, Calls(FillPublish), "Publish is not permitted now"},
+        Misdeed{"RemoveBlobs", kRemoval, false, Calls(FillRemove), "RemoveBlobs is not permitted"},
         Misdeed{"OpenStorage", kStore, false, Calls(FillStorage), "OpenStorage is not permitted"},
         Misdeed{"MarkOpaque", kStore, false, Calls(FillMark), "MarkOpaque is not permitted now"},
         Misdeed{"Event", kCopy, false, Notes(FillEvent), "Event is not permitted now"},
@@ -195,6 +202,18 @@ INSTANTIATE_TEST_SUITE_P(
         Misdeed{"BeginPublishOfADirectory", kDir, true, Calls(FillBegin),
                 "BeginPublish is not granted"},
         Misdeed{"Publish", kInspect, true, Calls(FillPublish), "Publish is not granted"},
+        Misdeed{"RemoveBlobsOfACopy", kCopy, true, Calls(FillRemove), "RemoveBlobs is not granted"},
+        Misdeed{"RemoveBlobsOfADirectory", kDir, true, Calls(FillRemove),
+                "RemoveBlobs is not granted"},
+        Misdeed{"RemoveBlobsOfAnArchive", kArchive, true, Calls(FillRemove),
+                "RemoveBlobs is not granted"},
+        Misdeed{"RemoveBlobsOfARegistry", kDelete, true, Calls(FillRemove),
+                "RemoveBlobs is not granted"},
+        Misdeed{"CreateFileOfADeletion", kRemoval, true, Calls(FillCreate),
+                "CreateFile is not granted"},
+        Misdeed{"CommitFileOfADeletion", kRemoval, true, Calls(FillCommit),
+                "CommitFile is not granted"},
+        Misdeed{"HasBlobOfADeletion", kRemoval, true, Calls(FillHasBlob), "HasBlob is not granted"},
         Misdeed{"OpenStorage", kCopy, true, Calls(FillStorage), "OpenStorage is not granted"},
         Misdeed{"OpenStorageElsewhere", kStore, true, Calls([](Frame& f) {
                   f.mutable_open_storage()->set_place(broker::PLACE_DESTINATION);
@@ -238,6 +257,16 @@ INSTANTIATE_TEST_SUITE_P(
                 "descriptors"},
         Misdeed{"CallWithoutNumber", kCopy, true, Notes(FillHasBlob), "the call number 0"},
         Misdeed{"NoteWithNumber", kCopy, true, Calls(FillLog), "Log with the call number 1"},
+        Misdeed{"RemoveBlobsOutsideOfTheLayout", kRemoval, true, Calls([](Frame& f) {
+                  FillRemove(f);
+                  f.mutable_remove_blobs()->add_digests("sha256:../../../etc/passwd");
+                }),
+                "a malformed digest"},
+        Misdeed{"RemoveBlobsOfNoDigest", kRemoval, true,
+                Calls([](Frame& f) { f.mutable_remove_blobs()->add_digests(""); }),
+                "a malformed digest"},
+        Misdeed{"FinishOfADeletionWithoutPublish", kRemoval, true,
+                Notes([](Frame& f) { f.mutable_finish(); }), "before Publish"},
         Misdeed{"ConnectForNoPurpose", kCopy, true, Calls([](Frame& f) {
                   FillConnect(f);
                   f.mutable_connect()->clear_purpose();
@@ -411,6 +440,30 @@ TEST_F(BrokerSessionTest, CallsWhilePublishingAreViolations) {
   ASSERT_EQ(session.Call(Simple(FillBegin)).code(), 0);
   session.Begin(HasBlobFrame(kDigest, 0));
   ExpectViolation(session, "HasBlob is not permitted now");
+}
+
+TEST_F(BrokerSessionTest, CallsWhilePublishIsUnderWayAreViolations) {
+  TestSession session(RemovalJob());
+  session.Ready();
+  std::vector<UniqueFd> fds;
+  const broker::Reply begun = session.Call(Simple(FillBegin), &fds);
+  WriteAndClose(std::move(fds.back()), "new list");
+  // The threads of the disk are busy, so that Publish is under way for as long as it takes.
+  absl::Notification go_on;
+  WorkPool::Client busy(resources_.disk, kDiskThreads);
+  for (int i = 0; i < kDiskThreads; ++i) {
+    busy.Schedule([&go_on] { go_on.WaitForNotification(); });
+  }
+  Frame publish;
+  publish.mutable_publish()->set_file_id(begun.file_id());
+  session.Begin(publish);
+  Frame drop;
+  drop.mutable_drop_file()->set_file_id(begun.file_id());
+  session.Begin(drop);
+  EXPECT_EQ(session.NextReply().code(), static_cast<int>(absl::StatusCode::kInternal));
+  go_on.Notify();
+  EXPECT_THAT(session.Outcome().status, StatusIs(absl::StatusCode::kInternal,
+                                                 HasSubstr("DropFile while Publish is under way")));
 }
 
 TEST_F(BrokerSessionTest, CallsAfterPublishAreViolationsAndWhatWasPublishedStays) {

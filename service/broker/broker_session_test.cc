@@ -152,6 +152,51 @@ TEST_F(BrokerSessionTest, ResultOfADeletionIsGiven) {
   EXPECT_EQ(session.Outcome().result, "deleted");
 }
 
+TEST_F(BrokerSessionTest, DeletionFromALayoutReadsUnderTheLockAndRemovesWhatItNamed) {
+  TestSession session(RemovalJob());
+  session.Ready();
+  std::vector<UniqueFd> fds;
+  const broker::Reply begun =
+      session.Call(Simple([](Frame& f) { f.mutable_begin_publish(); }), &fds);
+  ASSERT_EQ(begun.code(), 0) << begun.message();
+  ASSERT_TRUE(begun.has_current());
+  EXPECT_EQ(ReadTestFd(fds[0]), "old list");
+  const std::string layer = Digest::Sha256Of("layer").ToString();
+  std::vector<UniqueFd> files;
+  ASSERT_EQ(
+      session.Call(OpenFrame(broker::PLACE_DESTINATION, broker::FILE_KIND_BLOB, layer), &files)
+          .code(),
+      0);
+  EXPECT_EQ(ReadTestFd(files.at(0)), "layer");
+  EXPECT_EQ(session.Call(RemoveFrame(layer)).code(), 0);
+  EXPECT_TRUE(fs::exists(BlobInLayout("layer")));
+  WriteAndClose(std::move(fds[1]), "new list");
+  Frame publish;
+  publish.mutable_publish()->set_file_id(begun.file_id());
+  ASSERT_EQ(session.Call(publish).code(), 0);
+  session.Send(Simple([](Frame& f) { f.mutable_result_chunk()->set_data("deleted"); }));
+  session.Finish();
+  EXPECT_OK(session.Outcome().status);
+  EXPECT_EQ(session.Outcome().result, "deleted");
+  EXPECT_EQ(ReadTestFile(layout_ + "/index.json"), "new list");
+  EXPECT_FALSE(fs::exists(BlobInLayout("layer")));
+  EXPECT_EQ(ReadTestFile(BlobInLayout("other")), "other");
+}
+
+TEST_F(BrokerSessionTest, DeletionInALayoutThatIsNotThereMakesNone) {
+  BrokerSession::Options options = RemovalJob();
+  fs::remove_all(layout_);
+  TestSession session(std::move(options));
+  session.Ready();
+  EXPECT_EQ(session.Call(OpenFrame(broker::PLACE_DESTINATION, broker::FILE_KIND_ROOT, "")).code(),
+            kNotFound);
+  EXPECT_EQ(session.Call(Simple([](Frame& f) { f.mutable_begin_publish(); })).code(), kNotFound);
+  EXPECT_FALSE(fs::exists(layout_));
+  session.Finish(kNotFound, "no layout");
+  EXPECT_THAT(session.Outcome().status, StatusIs(absl::StatusCode::kNotFound, "no layout"));
+  EXPECT_FALSE(fs::exists(layout_));
+}
+
 TEST_F(BrokerSessionTest, WorkerWaitsWhileTheReaderIsBehind) {
   std::atomic<bool> behind = true;
   std::atomic<int> asked = 0;

@@ -19,12 +19,12 @@ constexpr CallRow kCalls[] = {
      &JobCalls::Authorize},
     {Frame::kUnwrapKey, "UnwrapKey", kRunning, Need::kDecryptionKeys, kOften, Lane::kNetwork,
      &JobCalls::UnwrapKey},
-    {Frame::kOpenFile, "OpenFile", kRunning, Need::kPath, kOften, Lane::kAtOnce,
+    {Frame::kOpenFile, "OpenFile", kRunning | kPublishing, Need::kPath, kOften, Lane::kAtOnce,
      &JobCalls::OpenFile},
     {Frame::kCreateSpool, "CreateSpool", kRunning, Need::kSpool, kOften, Lane::kAtOnce,
      &JobCalls::CreateSpool},
     {Frame::kHasBlob, "HasBlob", kRunning, Need::kBlobs, kOften, Lane::kDisk, &JobCalls::HasBlob},
-    {Frame::kCreateFile, "CreateFile", kRunning, Need::kDestination, kOften, Lane::kAtOnce,
+    {Frame::kCreateFile, "CreateFile", kRunning, Need::kNewFiles, kOften, Lane::kAtOnce,
      &JobCalls::CreateFile},
     {Frame::kHashFile, "HashFile", kRunning, Need::kBlobs, kOften, Lane::kDisk,
      &JobCalls::HashFile},
@@ -33,6 +33,8 @@ constexpr CallRow kCalls[] = {
     {Frame::kDropFile, "DropFile", kRunning | kPublishing, Need::kDestination, kOften,
      Lane::kAtOnce, &JobCalls::DropFile},
     {Frame::kBeginPublish, "BeginPublish", kRunning, Need::kLayout, kOften, Lane::kInLine, nullptr},
+    {Frame::kRemoveBlobs, "RemoveBlobs", kRunning | kPublishing, Need::kRemoval, kOften,
+     Lane::kAtOnce, &JobCalls::RemoveBlobs},
     {Frame::kPublish, "Publish", kRunning | kPublishing, Need::kDestination, kOften, Lane::kDisk,
      &JobCalls::Publish},
     {Frame::kOpenStorage, "OpenStorage", kRunning, Need::kStore, kOften, Lane::kAtOnce,
@@ -72,10 +74,14 @@ bool IsGranted(const CallRow& row, const broker::WorkerFrame& frame, const JobCa
       return calls.HasPath(frame.open_file().place());
     case Need::kDestination:
       return calls.HasPath(broker::PLACE_DESTINATION);
+    case Need::kNewFiles:
+      return calls.HasNewFiles();
     case Need::kBlobs:
       return calls.HasBlobs();
     case Need::kLayout:
       return calls.HasLayout();
+    case Need::kRemoval:
+      return calls.HasRemoval();
     case Need::kSpool:
       return calls.HasSpool();
     case Need::kStore:

@@ -24,8 +24,10 @@ enum class Need {
   kDecryptionKeys,  // private keys for its layers
   kPath,            // a layout, image directory or file at the call's place
   kDestination,     // a layout, image directory or file to write to
-  kBlobs,           // a layout or image directory to write to
+  kNewFiles,        // one of them to write an image to
+  kBlobs,           // a layout or image directory to write an image to
   kLayout,          // a layout to write to
+  kRemoval,         // a layout to remove images from
   kSpool,           // a directory for temporary files
   kStore,           // a store at the call's place
   kOpaqueMarks,     // a store at the call's place whose opaque directories the service marks

@@ -131,6 +131,7 @@ class FileWriter : public ImageWriter {
   absl::StatusOr<std::optional<PublishStart>> TryLock() override { return std::nullopt; }
   void GiveUpLock() override {}
   bool has_lock() const override { return false; }
+  absl::Status RemoveBlob(Digest) override { return Violation("an archive has no list of images"); }
   absl::Status Publish(uint32_t file_id, const Cancellation& cancellation) override;
 
  private:

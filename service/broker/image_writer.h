@@ -63,6 +63,12 @@ class ImageWriter {
   virtual void GiveUpLock() = 0;
   virtual bool has_lock() const = 0;
 
+  // OCI layouts alone. Has the next Publish remove a blob, after the new list is in its place; one
+  // that comes without the lock, or that fails, forgets it. A blob that is not there, or that the
+  // layout shares with others, is passed over.
+  // Errors: RESOURCE_EXHAUSTED (LIMIT_EXCEEDED).
+  virtual absl::Status RemoveBlob(Digest digest) = 0;
+
   // Makes what was committed the destination's image, durably. `file_id`: as broker.Publish.
   // Errors: ABORTED; INTERNAL (WORKER_VIOLATION); RESOURCE_EXHAUSTED (DISK_FULL)...
   virtual absl::Status Publish(uint32_t file_id, const Cancellation& cancellation) = 0;
@@ -72,9 +78,10 @@ class ImageWriter {
 std::unique_ptr<ImageWriter> NewImageWriter(const WritePathGrant& grant, int max_open_files,
                                             LayoutLocks& locks);
 
-// `shared_blobs`: as WritePathGrant::blob_directory.
+// `shared_blobs`: as WritePathGrant::blob_directory; `only_removes`: as there.
 std::unique_ptr<ImageWriter> NewOciWriter(const std::string& path, int max_open_files,
-                                          LayoutLocks& locks, const std::string& shared_blobs = "");
+                                          LayoutLocks& locks, const std::string& shared_blobs = "",
+                                          bool only_removes = false);
 std::unique_ptr<ImageWriter> NewDirWriter(const std::string& path, int max_open_files);
 // Of one file at a time, which takes the place of `path` as a whole. It has no other files, and no
 // blobs: its content is the worker's alone. `must_be_new`: as in WritePathGrant.

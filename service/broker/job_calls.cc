@@ -147,8 +147,12 @@ bool JobCalls::HasLayout() const {
   return writer_ != nullptr && grants_.destination_path->kind == PathKind::kOci;
 }
 
+bool JobCalls::HasRemoval() const { return HasLayout() && grants_.destination_path->only_removes; }
+
+bool JobCalls::HasNewFiles() const { return writer_ != nullptr && !HasRemoval(); }
+
 bool JobCalls::HasBlobs() const {
-  return writer_ != nullptr && grants_.destination_path->kind != PathKind::kFile;
+  return HasNewFiles() && grants_.destination_path->kind != PathKind::kFile;
 }
 
 bool JobCalls::HasSpool() const { return !grants_.spool_directory.empty(); }
@@ -522,6 +526,14 @@ absl::StatusOr<Answer> JobCalls::CreateFile(const broker::WorkerFrame& frame) {
 
 absl::StatusOr<Answer> JobCalls::DropFile(const broker::WorkerFrame& frame) {
   RETURN_IF_ERROR(writer_->DropFile(frame.drop_file().file_id()));
+  return Answer();
+}
+
+absl::StatusOr<Answer> JobCalls::RemoveBlobs(const broker::WorkerFrame& frame) {
+  for (const std::string& text : frame.remove_blobs().digests()) {
+    ASSIGN_OR_RETURN(Digest digest, ParseDigest(text));
+    RETURN_IF_ERROR(writer_->RemoveBlob(std::move(digest)));
+  }
   return Answer();
 }
 

@@ -99,6 +99,7 @@ class JobCalls {
   absl::StatusOr<Answer> CreateSpool(const broker::WorkerFrame& frame);
   absl::StatusOr<Answer> CreateFile(const broker::WorkerFrame& frame);
   absl::StatusOr<Answer> DropFile(const broker::WorkerFrame& frame);
+  absl::StatusOr<Answer> RemoveBlobs(const broker::WorkerFrame& frame);
   absl::StatusOr<Answer> OpenStorage(const broker::WorkerFrame& frame);
   absl::StatusOr<Answer> MarkOpaque(const broker::WorkerFrame& frame);
 
@@ -119,8 +120,10 @@ class JobCalls {
   bool HasRegistry(broker::Place place) const;
   bool HasPeer(const broker::Connect& connect) const;
   bool HasPath(broker::Place place) const;
+  bool HasNewFiles() const;
   bool HasBlobs() const;
   bool HasLayout() const;
+  bool HasRemoval() const;
   bool HasSpool() const;
   // Null where there is none.
   const StoreDirectories* StoreAt(broker::Place place) const;

@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <filesystem>
 #include <map>
+#include <set>
 #include <system_error>
 #include <utility>
 #include <vector>
@@ -38,6 +39,8 @@ constexpr uint32_t kListIds = 1u << 30;
 // How often a directory of shared blobs is made that another job, which had made it, takes away.
 constexpr int kStageTries = 16;
 constexpr char kSharedBlobs[] = "the directory of shared blobs";
+// As many as a job may write.
+constexpr size_t kMaxRemovedBlobs = 100'000;
 
 // What tells one index.json from its successor.
 struct IndexVersion {
@@ -85,16 +88,30 @@ absl::Status CheckIsLayout(int directory, const std::string& passed_over) {
   return DestinationConflict("not an OCI layout, and not empty");
 }
 
-// Opens the directory `name` in `parent`, making it where it is missing.
-absl::StatusOr<UniqueFd> MakeDirectory(int parent, const std::string& name) {
-  if (mkdirat(parent, name.c_str(), 0755) != 0 && errno != EEXIST) {
-    return FileError(errno, "mkdir", name);
-  }
+absl::StatusOr<UniqueFd> OpenDirectory(int parent, const std::string& name) {
   UniqueFd fd(openat(parent, name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
   if (!fd.valid()) {
     return FileError(errno, "open", name);
   }
   return fd;
+}
+
+// Opens the directory `name` in `parent`, making it where it is missing.
+absl::StatusOr<UniqueFd> MakeDirectory(int parent, const std::string& name) {
+  if (mkdirat(parent, name.c_str(), 0755) != 0 && errno != EEXIST) {
+    return FileError(errno, "mkdir", name);
+  }
+  return OpenDirectory(parent, name);
+}
+
+// Removes a regular file; what is not there, or is none, stays as it is.
+absl::Status RemoveRegular(int directory, const std::string& name, const Digest& digest) {
+  struct stat status = {};
+  if (fstatat(directory, name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0 ||
+      !S_ISREG(status.st_mode) || unlinkat(directory, name.c_str(), 0) == 0 || errno == ENOENT) {
+    return absl::OkStatus();
+  }
+  return FileError(errno, "remove", digest.ToString());
 }
 
 std::string StagedName(const Digest& digest) {
@@ -103,9 +120,11 @@ std::string StagedName(const Digest& digest) {
 
 class OciWriter : public ImageWriter {
  public:
-  OciWriter(std::string path, int max_open_files, LayoutLocks& locks, std::string shared_blobs)
+  OciWriter(std::string path, int max_open_files, LayoutLocks& locks, std::string shared_blobs,
+            bool only_removes)
       : path_(std::move(path)),
         shared_blobs_(std::move(shared_blobs)),
+        only_removes_(only_removes),
         max_open_files_(max_open_files),
         locks_(locks) {}
   ~OciWriter() override;
@@ -125,6 +144,7 @@ class OciWriter : public ImageWriter {
   absl::StatusOr<std::optional<PublishStart>> TryLock() override;
   void GiveUpLock() override;
   bool has_lock() const override { return has_lock_; }
+  absl::Status RemoveBlob(Digest digest) override;
   absl::Status Publish(uint32_t file_id, const Cancellation& cancellation) override;
 
  private:
@@ -137,14 +157,21 @@ class OciWriter : public ImageWriter {
   absl::StatusOr<StagedFiles*> Staged();
   absl::StatusOr<StagedFiles*> StagedBlobs();
   absl::Status StageSharedBlobs() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Sees to it that a blob of the layout is there in the end, whoever deletes images meanwhile: by
+  // a second name for it. False where it is gone already.
+  bool KeepBlob(const UniqueFd& file, const Digest& digest);
   absl::StatusOr<PublishStart> StartPublish();
   // The steps of Publish, in their order.
   absl::Status MakeLayout(StagedFiles& staged);
+  absl::Status CheckFoundBlobs();
   absl::Status MoveBlobs();
   absl::Status ReplaceIndex(StagedFiles& staged);
+  absl::Status RemoveBlobs();
+  void ForgetRemovals();
 
   const std::string path_;
   const std::string shared_blobs_;
+  const bool only_removes_;
   const int max_open_files_;
   LayoutLocks& locks_;
 
@@ -153,8 +180,12 @@ class OciWriter : public ImageWriter {
   MadeDirectories made_ ABSL_GUARDED_BY(mutex_);
   std::unique_ptr<StagedFiles> staged_ ABSL_GUARDED_BY(mutex_);
   std::unique_ptr<StagedFiles> staged_shared_ ABSL_GUARDED_BY(mutex_);
-  // What was committed and not moved yet, by its name in the staging directory.
+  // What was committed, or was there and has a second name in the staging directory, by that name;
+  // not moved yet.
   std::map<std::string, Digest> committed_ ABSL_GUARDED_BY(mutex_);
+  // What is in the layout without that second name, and must still be there in the end.
+  std::set<Digest> found_ ABSL_GUARDED_BY(mutex_);
+  std::vector<Digest> to_remove_ ABSL_GUARDED_BY(mutex_);
 
   // From BeginPublish on. No two threads use them at once: Publish is the only call then.
   std::function<void()> wake_;
@@ -169,6 +200,9 @@ class OciWriter : public ImageWriter {
 OciWriter::~OciWriter() { GiveUpLock(); }
 
 absl::Status OciWriter::Check() {
+  if (only_removes_) {
+    return absl::OkStatus();  // the worker finds out what is there, if anything
+  }
   if (shares_blobs()) {
     const absl::Status blobs = OpenRoot(shared_blobs_, shared_blobs_).status();
     if (!blobs.ok() && !absl::IsNotFound(blobs)) {
@@ -187,6 +221,9 @@ absl::StatusOr<StagedFiles*> OciWriter::Staged() {
   absl::MutexLock lock(&mutex_);
   if (staged_ == nullptr) {
     ASSIGN_OR_RETURN(Destination destination, Destination::Resolve(path_));
+    if (only_removes_ && !destination.exists) {
+      return FileError(ENOENT, "open", "the layout");
+    }
     ASSIGN_OR_RETURN(std::unique_ptr<StagingDirectory> staging,
                      destination.exists ? destination.StageWithin() : destination.StageBeside());
     staged_ = std::make_unique<StagedFiles>(std::move(staging), max_open_files_, HasWriter,
@@ -252,7 +289,25 @@ absl::StatusOr<bool> OciWriter::HasBlob(const Digest& digest, int64_t size_bytes
     return content;
   }
   // Whoever wrote it may not have waited for the disk.
-  return content.ok() && fsync(file->get()) == 0;
+  if (!content.ok() || fsync(file->get()) != 0) {
+    return false;
+  }
+  // From directories that layouts share, nothing is removed.
+  return shares_blobs() || KeepBlob(*file, digest);
+}
+
+bool OciWriter::KeepBlob(const UniqueFd& file, const Digest& digest) {
+  const absl::StatusOr<StagedFiles*> staged = Staged();
+  const absl::Status kept =
+      staged.ok() ? (*staged)->Adopt(file.get(), StagedName(digest)) : staged.status();
+  absl::MutexLock lock(&mutex_);
+  if (kept.ok()) {
+    committed_.emplace(StagedName(digest), digest);
+  } else if (!absl::IsNotFound(
+                 kept)) {  // a file system without hard links, or somebody else's file
+    found_.insert(digest);
+  }
+  return !absl::IsNotFound(kept);
 }
 
 absl::StatusOr<CreatedFile> OciWriter::CreateFile(int64_t size_bytes) {
@@ -290,10 +345,12 @@ absl::Status OciWriter::DropFile(uint32_t id) {
 absl::Status OciWriter::BeginPublish(std::function<void()> wake) {
   RETURN_IF_ERROR(Staged().status());
   wake_ = std::move(wake);
-  if (mkdir(path_.c_str(), 0755) == 0) {
-    made_layout_ = true;
-  } else if (errno != EEXIST) {
-    return FileError(errno, "mkdir", "the layout");
+  if (!only_removes_) {
+    if (mkdir(path_.c_str(), 0755) == 0) {
+      made_layout_ = true;
+    } else if (errno != EEXIST) {
+      return FileError(errno, "mkdir", "the layout");
+    }
   }
   ASSIGN_OR_RETURN(layout_, OpenRoot(path_, "the layout"));
   UniqueFd to_lock(openat(layout_.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
@@ -330,11 +387,12 @@ absl::StatusOr<ImageWriter::PublishStart> OciWriter::StartPublish() {
   ASSIGN_OR_RETURN(StagedFiles * staged, Staged());
   PublishStart start;
   seen_ = VersionOfIndex(layout_.get());
-  if (seen_.exists) {
+  if (seen_.exists || only_removes_) {
     ASSIGN_OR_RETURN(start.current, OpenRegularBeneath(layout_.get(), kIndex));
   }
   ASSIGN_OR_RETURN(start.next, staged->Create(kMaxIndexBytes));
   index_file_ = start.next.id;
+  ForgetRemovals();
   return start;
 }
 
@@ -343,8 +401,24 @@ void OciWriter::GiveUpLock() {
     rmdir(path_.c_str());  // while nobody else is about to fill it; one that is not empty stays
     made_layout_ = false;
   }
+  ForgetRemovals();
   has_lock_ = false;
   lock_.reset();
+}
+
+void OciWriter::ForgetRemovals() {
+  absl::MutexLock lock(&mutex_);
+  to_remove_.clear();
+}
+
+absl::Status OciWriter::RemoveBlob(Digest digest) {
+  absl::MutexLock lock(&mutex_);
+  if (to_remove_.size() >= kMaxRemovedBlobs) {
+    return MakeError(absl::StatusCode::kResourceExhausted, "LIMIT_EXCEEDED",
+                     absl::StrCat("blobs of a deleted image: more than ", kMaxRemovedBlobs));
+  }
+  to_remove_.push_back(std::move(digest));
+  return absl::OkStatus();
 }
 
 absl::Status OciWriter::Publish(uint32_t file_id, const Cancellation& cancellation) {
@@ -361,7 +435,12 @@ absl::Status OciWriter::Publish(uint32_t file_id, const Cancellation& cancellati
     if (cancellation.cancelled()) {
       return absl::CancelledError("publish: cancelled");
     }
+    if (only_removes_) {
+      RETURN_IF_ERROR(ReplaceIndex(*staged));
+      return RemoveBlobs();
+    }
     RETURN_IF_ERROR(MakeLayout(*staged));
+    RETURN_IF_ERROR(CheckFoundBlobs());
     RETURN_IF_ERROR(MoveBlobs());
     return ReplaceIndex(*staged);
   }();
@@ -387,6 +466,21 @@ absl::Status OciWriter::MakeLayout(StagedFiles& staged) {
   return absl::OkStatus();
 }
 
+absl::Status OciWriter::CheckFoundBlobs() {
+  absl::MutexLock lock(&mutex_);
+  for (const Digest& digest : found_) {
+    const absl::Status found =
+        OpenRegularBeneath(layout_.get(), absl::StrCat(kBlobs, "/", SharedBlobName(digest)))
+            .status();
+    if (!found.ok()) {
+      return MakeError(absl::StatusCode::kAborted, "DESTINATION_CONFLICT",
+                       absl::StrCat("publish: blob ", digest.ToString(),
+                                    " was there, and was deleted during the copy"));
+    }
+  }
+  return absl::OkStatus();
+}
+
 absl::Status OciWriter::MoveBlobs() {
   ASSIGN_OR_RETURN(StagedFiles * staged, StagedBlobs());
   // Where blobs are shared it stays empty, as with Skopeo.
@@ -409,6 +503,9 @@ absl::Status OciWriter::MoveBlobs() {
       return FileError(errno, "rename", digest.ToString());
     }
     staged->Forget(name);
+    if (!shares_blobs()) {
+      found_.insert(digest);  // until this attempt, or another one, has published it
+    }
     committed_.erase(committed_.begin());
   }
   for (const auto& [algorithm, directory] : by_algorithm) {
@@ -434,18 +531,41 @@ absl::Status OciWriter::ReplaceIndex(StagedFiles& staged) {
   return SyncDirectory(parent.get());
 }
 
+absl::Status OciWriter::RemoveBlobs() {
+  absl::MutexLock lock(&mutex_);
+  absl::StatusOr<UniqueFd> blobs = OpenDirectory(layout_.get(), kBlobs);
+  if (shares_blobs() || !blobs.ok()) {
+    return absl::OkStatus();
+  }
+  std::map<std::string, absl::StatusOr<UniqueFd>> by_algorithm;
+  absl::Status first_failure;
+  for (const Digest& digest : to_remove_) {
+    const std::string algorithm(digest.algorithm());
+    auto found = by_algorithm.find(algorithm);
+    if (found == by_algorithm.end()) {
+      found = by_algorithm.emplace(algorithm, OpenDirectory(blobs->get(), algorithm)).first;
+    }
+    if (found->second.ok()) {
+      first_failure.Update(RemoveRegular(found->second->get(), std::string(digest.hex()), digest));
+    }
+  }
+  return WithContext(first_failure, "the image was deleted, but not all of its blobs");
+}
+
 }  // namespace
 
 std::unique_ptr<ImageWriter> NewOciWriter(const std::string& path, int max_open_files,
-                                          LayoutLocks& locks, const std::string& shared_blobs) {
-  return std::make_unique<OciWriter>(path, max_open_files, locks, shared_blobs);
+                                          LayoutLocks& locks, const std::string& shared_blobs,
+                                          bool only_removes) {
+  return std::make_unique<OciWriter>(path, max_open_files, locks, shared_blobs, only_removes);
 }
 
 std::unique_ptr<ImageWriter> NewImageWriter(const WritePathGrant& grant, int max_open_files,
                                             LayoutLocks& locks) {
   switch (grant.kind) {
     case PathKind::kOci:
-      return NewOciWriter(grant.path, max_open_files, locks, grant.blob_directory);
+      return NewOciWriter(grant.path, max_open_files, locks, grant.blob_directory,
+                          grant.only_removes);
     case PathKind::kDir:
       return NewDirWriter(grant.path, max_open_files);
     case PathKind::kFile:

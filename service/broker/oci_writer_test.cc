@@ -7,6 +7,7 @@
 
 #include <cstdlib>
 #include <filesystem>
+#include <initializer_list>
 #include <memory>
 #include <set>
 #include <string>
@@ -50,6 +51,32 @@ class OciWriterTest : public testing::Test {
   std::unique_ptr<ImageWriter> NewWriter() { return NewOciWriter(layout_, 32, locks_); }
   std::unique_ptr<ImageWriter> NewSharingWriter() {
     return NewOciWriter(layout_, 32, locks_, shared_);
+  }
+  std::unique_ptr<ImageWriter> NewRemovingWriter(const std::string& shared_blobs = "") {
+    return NewOciWriter(layout_, 32, locks_, shared_blobs, /*only_removes=*/true);
+  }
+  // A layout with these blobs.
+  void MakeLayoutWith(std::initializer_list<absl::string_view> blobs) {
+    MakeTestLayout(layout_, "old\n");
+    for (absl::string_view blob : blobs) {
+      WriteTestFile(InLayout(blob), blob);
+    }
+  }
+  std::string InLayout(absl::string_view content) const {
+    return absl::StrCat(layout_, "/", BlobPath(content));
+  }
+  // Publishes the list `list` with these blobs removed.
+  absl::Status Remove(ImageWriter& writer, std::initializer_list<absl::string_view> blobs,
+                      const std::string& list) {
+    absl::StatusOr<ImageWriter::PublishStart> start = Lock(writer);
+    if (!start.ok()) {
+      return start.status();
+    }
+    for (absl::string_view blob : blobs) {
+      EXPECT_OK(writer.RemoveBlob(Digest::Sha256Of(blob)));
+    }
+    WriteAndClose(std::move(start->next.fd), list);
+    return writer.Publish(start->next.id, never_);
   }
   std::string SharedPath(absl::string_view content) const {
     return absl::StrCat(shared_, "/sha256/", Digest::Sha256Of(content).hex());
@@ -453,6 +480,182 @@ TEST_F(OciWriterTest, StagingOfALivingJobIsNotSwept) {
   EXPECT_OK(PublishLine(*first, "1"));
   EXPECT_OK(PublishLine(*second, "2"));
   EXPECT_EQ(ReadTestFile(layout_ + "/" + BlobPath("first")), "first");
+}
+
+TEST_F(OciWriterTest, RemovedBlobsGoWithTheNewListAndNothingElseChanges) {
+  MakeLayoutWith({"layer", "kept"});
+  std::unique_ptr<ImageWriter> writer = NewRemovingWriter();
+  ASSERT_OK(writer->Check());
+  ASSERT_OK(Remove(*writer, {"layer", "never there"}, "new\n"));
+  writer.reset();
+  EXPECT_THAT(
+      directory_.Tree(),
+      UnorderedElementsAre(Pair("layout", "<dir>"), Pair("layout/oci-layout", testing::_),
+                           Pair("layout/index.json", "new\n"), Pair("layout/blobs", "<dir>"),
+                           Pair("layout/blobs/sha256", "<dir>"),
+                           Pair("layout/" + BlobPath("kept"), "kept")));
+}
+
+TEST_F(OciWriterTest, NoBlobIsRemovedWithoutTheNewList) {
+  MakeLayoutWith({"layer"});
+  std::unique_ptr<ImageWriter> writer = NewRemovingWriter();
+  ASSERT_OK_AND_ASSIGN(ImageWriter::PublishStart start, Lock(*writer));
+  ASSERT_OK(writer->RemoveBlob(Digest::Sha256Of("layer")));
+  WriteAndClose(std::move(start.next.fd), "new\n");
+  WriteTestFile(layout_ + "/index.json", "theirs\n");
+  EXPECT_THAT(writer->Publish(start.next.id, never_), StatusIs(absl::StatusCode::kAborted));
+  EXPECT_EQ(ReadTestFile(InLayout("layer")), "layer");
+  // Nor with the next list, which the blob was not named for.
+  ASSERT_OK(Remove(*writer, {}, "new\n"));
+  EXPECT_EQ(ReadTestFile(InLayout("layer")), "layer");
+}
+
+TEST_F(OciWriterTest, BlobsNamedWhenTheLockIsGoneAreForgotten) {
+  MakeLayoutWith({"layer"});
+  std::unique_ptr<ImageWriter> writer = NewRemovingWriter();
+  ASSERT_OK(Lock(*writer).status());
+  writer->GiveUpLock();
+  ASSERT_OK(writer->RemoveBlob(Digest::Sha256Of("layer")));
+  ASSERT_OK(Remove(*writer, {}, "new\n"));
+  EXPECT_EQ(ReadTestFile(InLayout("layer")), "layer");
+}
+
+TEST_F(OciWriterTest, OnlyRegularFilesOfTheLayoutAreRemoved) {
+  MakeLayoutWith({});
+  WriteTestFile(directory_ / "outside", "layer");
+  fs::create_symlink(directory_ / "outside", InLayout("link"));
+  fs::create_directory(InLayout("directory"));
+  fs::create_directories(directory_ / "elsewhere");
+  const std::string hex(128, 'a');
+  WriteTestFile(directory_ / "elsewhere/" + hex, "x");
+  fs::create_directory_symlink(directory_ / "elsewhere", layout_ + "/blobs/sha512");
+  std::unique_ptr<ImageWriter> writer = NewRemovingWriter();
+  ASSERT_OK_AND_ASSIGN(ImageWriter::PublishStart start, Lock(*writer));
+  ASSERT_OK(writer->RemoveBlob(*Digest::Parse("sha512:" + hex)));
+  ASSERT_OK(writer->RemoveBlob(Digest::Sha256Of("link")));
+  ASSERT_OK(writer->RemoveBlob(Digest::Sha256Of("directory")));
+  WriteAndClose(std::move(start.next.fd), "new\n");
+  ASSERT_OK(writer->Publish(start.next.id, never_));
+  EXPECT_EQ(ReadTestFile(directory_ / "outside"), "layer");
+  EXPECT_TRUE(fs::is_symlink(InLayout("link")));
+  EXPECT_TRUE(fs::is_directory(InLayout("directory")));
+  EXPECT_EQ(ReadTestFile(directory_ / "elsewhere/" + hex), "x");
+}
+
+TEST_F(OciWriterTest, SharedBlobsAndThoseBesideThemAreNotRemoved) {
+  MakeLayoutWith({"layer"});
+  fs::create_directories(shared_ + "/sha256");
+  WriteTestFile(SharedPath("layer"), "layer");
+  std::unique_ptr<ImageWriter> writer = NewRemovingWriter(shared_);
+  ASSERT_OK(Remove(*writer, {"layer"}, "new\n"));
+  EXPECT_EQ(ReadTestFile(layout_ + "/index.json"), "new\n");
+  EXPECT_EQ(ReadTestFile(SharedPath("layer")), "layer");
+  EXPECT_EQ(ReadTestFile(InLayout("layer")), "layer");
+}
+
+TEST_F(OciWriterTest, RemovingMakesNoLayoutAndNoPartOfOne) {
+  for (const char* there : {"", "layout", "layout/blobs"}) {
+    if (*there != '\0') {
+      fs::create_directory(directory_ / there);
+    }
+    const auto before = directory_.Tree();
+    std::unique_ptr<ImageWriter> writer = NewRemovingWriter();
+    EXPECT_OK(writer->Check());
+    EXPECT_FALSE(Lock(*writer).ok()) << there;
+    writer.reset();
+    EXPECT_EQ(directory_.Tree(), before);
+  }
+  WriteTestFile(layout_ + "/index.json", "old\n");
+  ASSERT_OK(Remove(*NewRemovingWriter(), {}, "new\n"));
+  EXPECT_THAT(directory_.Tree(),
+              UnorderedElementsAre(Pair("layout", "<dir>"), Pair("layout/blobs", "<dir>"),
+                                   Pair("layout/index.json", "new\n")));
+}
+
+TEST_F(OciWriterTest, LayoutThatGoesWhileItsLockIsWaitedForIsNotMadeAgain) {
+  MakeLayoutWith({});
+  std::unique_ptr<ImageWriter> first = NewRemovingWriter();
+  ASSERT_OK(Lock(*first).status());
+  std::unique_ptr<ImageWriter> second = NewRemovingWriter();
+  ASSERT_OK(second->BeginPublish([] {}));
+  fs::remove_all(layout_);
+  first.reset();
+  EXPECT_THAT(second->TryLock().status(), StatusIs(absl::StatusCode::kNotFound));
+  second.reset();
+  EXPECT_THAT(directory_.Tree(), IsEmpty());
+}
+
+TEST_F(OciWriterTest, TooManyBlobsToRemoveAreRefused) {
+  MakeLayoutWith({});
+  std::unique_ptr<ImageWriter> writer = NewRemovingWriter();
+  for (int i = 0; i < 100'000; ++i) {
+    ASSERT_OK(writer->RemoveBlob(Digest::Sha256Of("")));
+  }
+  EXPECT_THAT(writer->RemoveBlob(Digest::Sha256Of("")),
+              StatusIs(absl::StatusCode::kResourceExhausted, HasSubstr("100000")));
+}
+
+TEST_F(OciWriterTest, BlobThatACopyFoundOutlivesADeletionThatComesBetween) {
+  MakeLayoutWith({"layer"});
+  std::unique_ptr<ImageWriter> copy = NewWriter();
+  ASSERT_THAT(copy->HasBlob(Digest::Sha256Of("layer"), 5, never_), IsOkAndHolds(true));
+  ASSERT_OK(Remove(*NewRemovingWriter(), {"layer"}, ""));
+  EXPECT_FALSE(fs::exists(InLayout("layer")));
+  ASSERT_OK(PublishLine(*copy, "copied"));
+  copy.reset();
+  EXPECT_EQ(ReadTestFile(InLayout("layer")), "layer");
+  EXPECT_THAT(directory_.Tree(), Not(Contains(Key(HasSubstr(".holkas")))));
+}
+
+TEST_F(OciWriterTest, BlobThatWasDeletedBeforeItCouldBeKeptIsAbsent) {
+  MakeLayoutWith({"layer"});
+  std::unique_ptr<ImageWriter> copy = NewWriter();
+  ASSERT_OK(Remove(*NewRemovingWriter(), {"layer"}, ""));
+  EXPECT_THAT(copy->HasBlob(Digest::Sha256Of("layer"), 5, never_), IsOkAndHolds(false));
+}
+
+// Gives a file as many names as its file system lets it have; false where that is too many for a
+// test.
+bool UseUpNames(const std::string& file, const std::string& directory) {
+  constexpr int kMost = 70'000;
+  fs::create_directory(directory);
+  for (int i = 0; i < kMost; ++i) {
+    if (link(file.c_str(), absl::StrCat(directory, "/", i).c_str()) != 0) {
+      return errno == EMLINK;
+    }
+  }
+  return false;
+}
+
+TEST_F(OciWriterTest, BlobThatCannotBeKeptMustStillBeThereInTheEnd) {
+  MakeLayoutWith({"layer"});
+  if (!UseUpNames(InLayout("layer"), directory_ / "names")) {
+    GTEST_SKIP() << "files have too many names here";
+  }
+  std::unique_ptr<ImageWriter> copy = NewWriter();
+  ASSERT_THAT(copy->HasBlob(Digest::Sha256Of("layer"), 5, never_), IsOkAndHolds(true));
+  std::unique_ptr<ImageWriter> lucky = NewWriter();
+  ASSERT_THAT(lucky->HasBlob(Digest::Sha256Of("layer"), 5, never_), IsOkAndHolds(true));
+  ASSERT_OK(PublishLine(*lucky, "one"));
+  ASSERT_OK(Remove(*NewRemovingWriter(), {"layer"}, "none\n"));
+  const absl::Status status = PublishLine(*copy, "two");
+  EXPECT_THAT(status, StatusIs(absl::StatusCode::kAborted, HasSubstr("deleted during the copy")));
+  EXPECT_EQ(ErrorReason(status), "DESTINATION_CONFLICT");
+  EXPECT_EQ(ReadTestFile(layout_ + "/index.json"), "none\n");
+}
+
+TEST_F(OciWriterTest, BlobsOfAnAttemptThatFailedMustStillBeThereInTheNext) {
+  MakeLayoutWith({});
+  // The blob takes the place of the list's second name, which counts as a change of the list.
+  fs::create_hard_link(layout_ + "/index.json", InLayout("layer"));
+  std::unique_ptr<ImageWriter> copy = NewWriter();
+  ASSERT_OK(PutFile(*copy, kBlob, "layer"));
+  ASSERT_THAT(PublishLine(*copy, "one"), StatusIs(absl::StatusCode::kAborted));
+  ASSERT_EQ(ReadTestFile(InLayout("layer")), "layer");
+  ASSERT_OK(Remove(*NewRemovingWriter(), {"layer"}, "none\n"));
+  EXPECT_THAT(PublishLine(*copy, "one"),
+              StatusIs(absl::StatusCode::kAborted, HasSubstr("deleted during the copy")));
+  EXPECT_EQ(ReadTestFile(layout_ + "/index.json"), "none\n");
 }
 
 TEST_F(OciWriterTest, SharedBlobsGoToTheirDirectoryAndTheListIntoTheLayout) {

@@ -51,6 +51,8 @@ struct WritePathGrant {
   bool must_be_new = false;
   // kOci: where its blobs go; empty: into the layout.
   std::string blob_directory = {};
+  // kOci: images are removed from a layout that is there; nothing is added, and none is made.
+  bool only_removes = false;
 };
 
 // A store of containers/storage that a worker may use.

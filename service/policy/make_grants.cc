@@ -193,6 +193,9 @@ absl::StatusOr<Grants> MakeGrants(const broker::JobSpec& job, const ImageReferen
                      GrantRegistry(job.destination().registry(), rules.registries));
   }
   ASSIGN_OR_RETURN(grants.destination_path, GrantLocalImage(*destination, rules.paths));
+  if (grants.destination_path.has_value()) {
+    grants.destination_path->only_removes = job.has_delete_();
+  }
   return grants;
 }
 

@@ -150,6 +150,17 @@ TEST_F(MakeGrantsTest, SourceIsReadAndDestinationWritten) {
   EXPECT_EQ(grants.destination_path->path, "/b/layout");
 }
 
+TEST_F(MakeGrantsTest, DeletionFromALayoutOnlyRemoves) {
+  rules_.paths.any = true;
+  const ImageReference layout = Ref("oci:/b/layout:tag");
+  ASSERT_OK_AND_ASSIGN(Grants copy, MakeGrants(job_, layout, &layout, rules_, absl::Hours(1)));
+  EXPECT_FALSE(copy.destination_path->only_removes);
+  job_.mutable_delete_();
+  ASSERT_OK_AND_ASSIGN(Grants grants, MakeGrants(job_, layout, &layout, rules_, absl::Hours(1)));
+  EXPECT_EQ(grants.destination_path->path, "/b/layout");
+  EXPECT_TRUE(grants.destination_path->only_removes);
+}
+
 TEST_F(MakeGrantsTest, ArchivesAreSingleFilesWithRoomForTemporaryOnes) {
   rules_.paths.any = true;
   const ImageReference destination = Ref("docker-archive:/b.tar:tag");

@@ -26,7 +26,7 @@ struct TransportRow {
 
 constexpr TransportRow kTransports[] = {
     {.name = "docker", .writable = true, .deletable = true, .listable = true},
-    {.name = "oci", .writable = true},
+    {.name = "oci", .writable = true, .deletable = true},
     {.name = "dir", .writable = true},
     {.name = "docker-archive", .writable = true, .listable = true},
     {.name = "oci-archive", .writable = true},

@@ -434,7 +434,7 @@ TEST_F(ImageServiceTest, ServerInfoStartsNoWorker) {
   }
   EXPECT_THAT(writable, testing::ElementsAre("docker", "oci", "dir", "docker-archive",
                                              "oci-archive", "docker-daemon", "containers-storage"));
-  EXPECT_THAT(deletable, testing::ElementsAre("docker", "containers-storage"));
+  EXPECT_THAT(deletable, testing::ElementsAre("docker", "oci", "containers-storage"));
   EXPECT_EQ(info.max_concurrent_requests(), 4);
   EXPECT_EQ(info.running_requests(), 0);
   EXPECT_THAT(info.version(), testing::Not(testing::IsEmpty()));

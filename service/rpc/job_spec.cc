@@ -211,8 +211,12 @@ absl::Status NotOfThisTransport(const std::string& field, absl::string_view mess
 
 absl::Status CheckDeletion(const ImageReference& image, bool only_tag) {
   const RegistryReference* registry = image.registry();
-  if (image.storage() != nullptr && !only_tag) {
+  if ((image.storage() != nullptr || image.oci() != nullptr) && !only_tag) {
     return absl::OkStatus();
+  }
+  if (registry == nullptr && only_tag) {
+    return NotOfThisTransport("only_tag", absl::StrCat("Deleting tags alone not implemented for ",
+                                                       image.transport(), ": images"));
   }
   if (registry == nullptr) {
     return NotOfThisTransport("image", absl::StrCat("Deleting images not implemented for ",
@@ -328,6 +332,11 @@ absl::StatusOr<PreparedJob> PrepareJob(const v1::DeleteRequest& request,
   ASSIGN_OR_RETURN(PreparedJob job, PrepareOneImage(std::move(image), request.registry(), settings,
                                                     request.only_tag() ? RegistryUse::kUntag
                                                                        : RegistryUse::kDelete));
+  if (job.spec.source().has_oci()) {
+    // What is left of the layout's list is written.
+    *job.spec.mutable_destination() = job.spec.source();
+    job.destination = job.source;
+  }
   v1::DeleteRequest& deletion = *job.spec.mutable_delete_();
   deletion = request;
   deletion.clear_image();

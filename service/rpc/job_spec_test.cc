@@ -215,8 +215,24 @@ TEST(PrepareJob, WhatCannotBeDeletedIsRefused) {
                 StatusCode::kInvalidArgument, "INVALID_FIELD", "only_tag", "named by a tag");
   ExpectRefused(PrepareJob(DeletionOf("docker://h/x@@unknown-digest@@"), {}).status(),
                 StatusCode::kInvalidArgument, "INVALID_REFERENCE", "image", "names no image");
-  ExpectRefused(PrepareJob(DeletionOf("oci:/x:y"), {}).status(), StatusCode::kUnimplemented,
-                "TRANSPORT_UNIMPLEMENTED", "image", "Deleting images not implemented for oci:");
+  ExpectRefused(PrepareJob(DeletionOf("dir:/x"), {}).status(), StatusCode::kUnimplemented,
+                "TRANSPORT_UNIMPLEMENTED", "image", "Deleting images not implemented for dir:");
+  ExpectRefused(PrepareJob(DeletionOf("oci:/x:y", true), {}).status(), StatusCode::kUnimplemented,
+                "TRANSPORT_UNIMPLEMENTED", "only_tag",
+                "Deleting tags alone not implemented for oci");
+}
+
+TEST(PrepareJob, DeletionFromALayoutWritesWhereItReads) {
+  v1::DeleteRequest request = DeletionOf("oci:/x:y");
+  request.mutable_registry()->set_shared_blob_directory("/shared");
+  ASSERT_OK_AND_ASSIGN(PreparedJob job, PrepareJob(request, {}));
+  EXPECT_EQ(job.spec.source().oci().reference(), "y");
+  EXPECT_EQ(job.spec.destination().oci().reference(), "y");
+  ASSERT_TRUE(job.destination.has_value());
+  EXPECT_EQ(job.destination->oci()->path, "/x");
+  EXPECT_EQ(job.destination->oci()->blob_directory, "/shared");
+  ASSERT_OK_AND_ASSIGN(job, PrepareJob(DeletionOf("docker://h/x"), {}));
+  EXPECT_FALSE(job.destination.has_value());
 }
 
 TEST(PrepareJob, ListHasItsRepositoryAlone) {

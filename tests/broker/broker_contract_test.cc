@@ -12,6 +12,7 @@
 #include <string>
 #include <tuple>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
@@ -61,7 +62,7 @@ class BrokerContract : public testing::TestWithParam<std::tuple<Which, Layout>> 
   bool is_fake() const { return std::get<0>(GetParam()) == Which::kFake; }
   Broker& broker() { return is_fake() ? *fake_ : served_->broker(); }
 
-  void Open() {
+  void Open(bool only_removes = false) {
     std::string source = root_ + "/source";
     std::string destination = root_ + "/destination";
     if (is_fake()) {
@@ -77,6 +78,7 @@ class BrokerContract : public testing::TestWithParam<std::tuple<Which, Layout>> 
     options.grants.source_registry = RegistryGrant{"127.0.0.1", {port_}};
     options.grants.source_path = ReadPathGrant{kind, source};
     options.grants.destination_path = WritePathGrant{kind, destination};
+    options.grants.destination_path->only_removes = only_removes;
     options.grants.destination_store = StoreGrant{.graph_root = root_ + "-store/graph",
                                                   .run_root = root_ + "-store/run",
                                                   .mark_opaque = true};
@@ -191,6 +193,39 @@ TEST_P(BrokerContract, PublishedImageIsThere) {
   }
   EXPECT_EQ(Read(RootName()), "new");
   EXPECT_EQ(Read("destination/" + NameOf("layer")), "layer");
+}
+
+TEST_P(BrokerContract, RemovedBlobsGoWithThePublishThatFollows) {
+  if (!is_oci()) {
+    GTEST_SKIP() << "of layouts alone";
+  }
+  for (const char* blob : {"gone", "kept"}) {
+    ASSERT_OK(Put(broker::FILE_KIND_BLOB, blob));
+  }
+  ASSERT_OK(PublishImage("old"));
+  Close();
+  Open(/*only_removes=*/true);
+  ASSERT_OK_AND_ASSIGN(Broker::PublishLock dropped, broker().BeginPublish());
+  ASSERT_OK(broker().RemoveBlobs({Digest::Sha256Of("kept")}));
+  dropped.next.fd.reset();
+  ASSERT_OK(broker().DropFile(dropped.next.id));
+  ASSERT_OK_AND_ASSIGN(Broker::PublishLock lock, broker().BeginPublish());
+  EXPECT_OK(
+      broker()
+          .OpenFile(broker::PLACE_DESTINATION, broker::FILE_KIND_BLOB, Digest::Sha256Of("gone"))
+          .status());
+  std::vector<Digest> removed = {Digest::Sha256Of("gone"), Digest::Sha256Of("never there")};
+  for (int i = 0; i < 1000; ++i) {  // more than one frame has room for
+    removed.push_back(Digest::Sha256Of(absl::StrCat(i)));
+  }
+  ASSERT_OK(broker().RemoveBlobs(removed));
+  EXPECT_EQ(Read("destination/" + NameOf("gone")), "gone");
+  ASSERT_EQ(write(lock.next.fd.get(), "new", 3), 3);
+  lock.next.fd.reset();
+  ASSERT_OK(broker().Publish(lock.next.id));
+  EXPECT_EQ(Read(RootName()), "new");
+  EXPECT_EQ(Read("destination/" + NameOf("gone")), "<missing>");
+  EXPECT_EQ(Read("destination/" + NameOf("kept")), "kept");
 }
 
 TEST_P(BrokerContract, ImageThatWasNotPublishedLeavesNothing) {

@@ -116,7 +116,7 @@ class TestLikeSkopeo:
 
   @pytest.mark.parametrize("arguments", [
       [], ["docker://a.example/b", "docker://a.example/c"], ["--bogus"], ["bla"], ["bla:x"],
-      ["docker:x"], ["docker://"], ["docker://a.example/UPPER"], ["dir:/x"], ["oci:/x"],
+      ["docker:x"], ["docker://"], ["docker://a.example/UPPER"], ["dir:/x"],
       ["--creds=a:b", "--no-creds", "docker://a.example/b"],
       ["--username=a", "docker://a.example/b"],
   ], ids=" ".join)
@@ -243,6 +243,6 @@ class TestRpc:
     expect(rpc(kept + ":a"), "FailedPrecondition", "DELETE_DISABLED")
     expect(rpc(kept + ":a", onlyTag=True), "FailedPrecondition", "DELETE_DISABLED")
     expect(rpc("%s@%s" % (ours, image.digest), onlyTag=True), "InvalidArgument", "INVALID_FIELD")
-    expect(rpc("oci:/x"), "Unimplemented", "TRANSPORT_UNIMPLEMENTED")
+    expect(rpc("dir:/x"), "Unimplemented", "TRANSPORT_UNIMPLEMENTED")
     expect(rpc("docker://127.0.0.1:1/x"), "Unavailable", "REGISTRY_UNAVAILABLE")
     expect(rpc(""), "InvalidArgument", "INVALID_FIELD")

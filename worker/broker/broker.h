@@ -7,6 +7,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "absl/types/span.h"
 #include "broker/broker.pb.h"
 #include "proto/wire/digest.h"
 #include "proto/wire/unique_fd.h"
@@ -79,6 +80,10 @@ class Broker {
 
   // oci only: takes the layout's lock.
   virtual absl::StatusOr<PublishLock> BeginPublish() = 0;
+
+  // oci only, for a deletion: has the next Publish remove these blobs, as far as they are there.
+  // Errors: RESOURCE_EXHAUSTED (LIMIT_EXCEEDED).
+  virtual absl::Status RemoveBlobs(absl::Span<const Digest> blobs) = 0;
 
   // Makes what was committed the destination's image. `file_id`: as in broker.Publish.
   // Errors: ABORTED where somebody else changed the layout meanwhile.

@@ -8,6 +8,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/synchronization/mutex.h"
+#include "absl/types/span.h"
 #include "broker/broker.pb.h"
 #include "proto/wire/error.h"
 #include "proto/wire/printable.h"
@@ -17,6 +18,7 @@ namespace holkas {
 namespace {
 
 constexpr size_t kMaxLogLineBytes = 1 << 10;  // as broker.Log says
+constexpr size_t kMaxBlobsInFrame = 400;      // of the longest digests
 
 // A reply with the descriptors that came with it.
 struct Answer {
@@ -43,6 +45,7 @@ class BrokerClient : public Broker {
                           int64_t size_bytes) override;
   absl::Status DropFile(uint32_t file_id) override;
   absl::StatusOr<PublishLock> BeginPublish() override;
+  absl::Status RemoveBlobs(absl::Span<const Digest> blobs) override;
   absl::Status Publish(uint32_t file_id) override;
   absl::StatusOr<Storage> OpenStorage(broker::Place place) override;
   absl::Status MarkOpaque(broker::Place place, absl::string_view path) override;
@@ -251,6 +254,17 @@ absl::StatusOr<Broker::PublishLock> BrokerClient::BeginPublish() {
   }
   lock.next = NewFile{answer.reply.file_id(), std::move(answer.fds.back())};
   return lock;
+}
+
+absl::Status BrokerClient::RemoveBlobs(absl::Span<const Digest> blobs) {
+  for (size_t begin = 0; begin < blobs.size(); begin += kMaxBlobsInFrame) {
+    broker::WorkerFrame frame;
+    for (const Digest& blob : blobs.subspan(begin, kMaxBlobsInFrame)) {
+      frame.mutable_remove_blobs()->add_digests(blob.ToString());
+    }
+    RETURN_IF_ERROR(Call(std::move(frame), 0, 0).status());
+  }
+  return absl::OkStatus();
 }
 
 absl::Status BrokerClient::Publish(uint32_t file_id) {

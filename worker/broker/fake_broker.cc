@@ -181,7 +181,9 @@ bool FakeBroker::published() const {
 
 absl::Status FakeBroker::Enter(absl::string_view call) {
   ++calls_[std::string(call)];
-  if (published_ || (publishing_ && call != "Publish" && call != "DropFile")) {
+  const bool while_publishing =
+      call == "Publish" || call == "DropFile" || call == "OpenFile" || call == "RemoveBlobs";
+  if (published_ || (publishing_ && !while_publishing)) {
     return Violation(absl::StrCat(call, " is not permitted now"));
   }
   return fault_ ? fault_(call) : absl::OkStatus();
@@ -374,6 +376,20 @@ absl::Status FakeBroker::DropFile(uint32_t file_id) {
     writing_.erase(found);
   }
   publishing_ = false;
+  to_remove_.clear();
+  return absl::OkStatus();
+}
+
+absl::Status FakeBroker::RemoveBlobs(absl::Span<const Digest> blobs) {
+  absl::MutexLock lock(&mutex_);
+  RETURN_IF_ERROR(Enter("RemoveBlobs"));
+  if (destination_.kind != Kind::kOci) {
+    return Violation("RemoveBlobs without an OCI layout to remove from");
+  }
+  for (const Digest& blob : blobs) {
+    ASSIGN_OR_RETURN(std::string name, NameOf(destination_.kind, broker::FILE_KIND_BLOB, blob));
+    to_remove_.insert(std::move(name));
+  }
   return absl::OkStatus();
 }
 
@@ -422,7 +438,15 @@ absl::Status FakeBroker::PublishOci(uint32_t file_id) {
   fs::create_directories(absl::StrCat(to, "/blobs/sha256"), code);
   WriteText(absl::StrCat(to, "/oci-layout"), R"({"imageLayoutVersion": "1.0.0"})");
   fs::rename(found->second, absl::StrCat(to, "/index.json"), code);
-  return FromCode(code, to);
+  RETURN_IF_ERROR(FromCode(code, to));
+  for (const std::string& name : to_remove_) {
+    const std::string path = absl::StrCat(to, "/", name);
+    if (fs::is_regular_file(fs::symlink_status(path, code))) {
+      fs::remove(path, code);
+    }
+  }
+  to_remove_.clear();
+  return absl::OkStatus();
 }
 
 absl::Status FakeBroker::PublishFile(uint32_t file_id) {

@@ -13,6 +13,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/synchronization/mutex.h"
+#include "absl/types/span.h"
 #include "worker/broker/broker.h"
 
 namespace holkas {
@@ -82,6 +83,7 @@ class FakeBroker : public Broker {
                           int64_t size_bytes) override;
   absl::Status DropFile(uint32_t file_id) override;
   absl::StatusOr<PublishLock> BeginPublish() override;
+  absl::Status RemoveBlobs(absl::Span<const Digest> blobs) override;
   absl::Status Publish(uint32_t file_id) override;
   absl::StatusOr<Storage> OpenStorage(broker::Place place) override;
   absl::Status MarkOpaque(broker::Place place, absl::string_view path) override;
@@ -122,6 +124,8 @@ class FakeBroker : public Broker {
   std::map<uint32_t, std::string> writing_ ABSL_GUARDED_BY(mutex_);
   // The names, in the destination, of what was committed.
   std::set<std::string> committed_ ABSL_GUARDED_BY(mutex_);
+  // The names of what the next Publish removes.
+  std::set<std::string> to_remove_ ABSL_GUARDED_BY(mutex_);
   bool publishing_ ABSL_GUARDED_BY(mutex_) = false;
   bool published_ ABSL_GUARDED_BY(mutex_) = false;
 };

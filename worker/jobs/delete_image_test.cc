@@ -68,10 +68,10 @@ TEST_F(DeleteImageTest, IsTriedAgainAsOftenAsTheCallerWants) {
 }
 
 TEST_F(DeleteImageTest, TransportsThatDeleteNothingSaySo) {
-  for (const bool is_oci : {true, false}) {
+  for (const bool is_archive : {true, false}) {
     broker::JobSpec job = job_;
-    if (is_oci) {
-      job.mutable_source()->mutable_oci();
+    if (is_archive) {
+      job.mutable_source()->mutable_oci_archive();
     } else {
       job.mutable_source()->mutable_dir();
     }

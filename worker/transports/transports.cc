@@ -31,6 +31,7 @@ constexpr Transport kTransports[] = {
         .location_case = broker::ImageLocation::kOci,
         .open_source = OpenOciSource,
         .open_destination = OpenOciDestination,
+        .delete_image = DeleteOciImage,
     },
     {
         .name = "dir",

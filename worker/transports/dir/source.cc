@@ -31,7 +31,7 @@ class DirSource : public ImageSource {
 
   absl::StatusOr<RawManifest> ReadManifest(const std::optional<Digest>& instance) override {
     if (instance.has_value()) {
-      return ReadManifestFile(broker_, *instance, /*media_type=*/"");
+      return ReadManifestFile(broker_, broker::PLACE_SOURCE, *instance, /*media_type=*/"");
     }
     absl::StatusOr<std::string> bytes =
         ReadWholeFile(broker_, broker::PLACE_SOURCE, broker::FILE_KIND_ROOT, std::nullopt,

@@ -12,11 +12,11 @@
 
 namespace holkas {
 
-absl::StatusOr<RawManifest> ReadManifestFile(Broker& broker, const Digest& digest,
-                                             absl::string_view media_type) {
+absl::StatusOr<RawManifest> ReadManifestFile(Broker& broker, broker::Place place,
+                                             const Digest& digest, absl::string_view media_type) {
   std::string what = absl::StrCat("manifest ", digest.ToString());
-  absl::StatusOr<std::string> bytes = ReadWholeFile(
-      broker, broker::PLACE_SOURCE, broker::FILE_KIND_MANIFEST, digest, kMaxManifestBytes, what);
+  absl::StatusOr<std::string> bytes =
+      ReadWholeFile(broker, place, broker::FILE_KIND_MANIFEST, digest, kMaxManifestBytes, what);
   if (bytes.status().code() == absl::StatusCode::kNotFound) {
     return MakeError(absl::StatusCode::kNotFound, "MANIFEST_UNKNOWN",
                      absl::StrCat("open ", what, ": no such file"));

@@ -3,17 +3,18 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "broker/broker.pb.h"
 #include "proto/wire/digest.h"
 #include "worker/broker/broker.h"
 #include "worker/image/manifest.h"
 
 namespace holkas {
 
-// The source's manifest with the digest, verified. `media_type`: what the source says of it.
+// The place's manifest with the digest, verified. `media_type`: what the place says of it.
 // Errors: NOT_FOUND (MANIFEST_UNKNOWN); DATA_LOSS (CONTENT_MISMATCH); RESOURCE_EXHAUSTED
 // (LIMIT_EXCEEDED).
-absl::StatusOr<RawManifest> ReadManifestFile(Broker& broker, const Digest& digest,
-                                             absl::string_view media_type);
+absl::StatusOr<RawManifest> ReadManifestFile(Broker& broker, broker::Place place,
+                                             const Digest& digest, absl::string_view media_type);
 
 }  // namespace holkas
 

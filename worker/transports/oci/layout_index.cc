@@ -18,6 +18,7 @@ namespace {
 
 // OCI image-spec, annotations.md.
 constexpr absl::string_view kRefName = "org.opencontainers.image.ref.name";
+constexpr size_t kMaxShownBytes = 128;
 
 constexpr absl::string_view kIndexKeys[] = {"schemaVersion", "mediaType",    "manifests",
                                             "annotations",   "artifactType", "subject"};
@@ -94,6 +95,16 @@ absl::StatusOr<Descriptor> DescriptorOf(const JsonValue& entry) {
 
 }  // namespace
 
+absl::Status CheckIsManifest(const Descriptor& descriptor) {
+  return IsManifestType(descriptor.media_type)
+             ? absl::OkStatus()
+             : MakeError(
+                   absl::StatusCode::kUnimplemented, "MEDIA_TYPE_UNSUPPORTED",
+                   absl::StrCat("unsupported mediaType in index: \"",
+                                absl::CHexEscape(descriptor.media_type.substr(0, kMaxShownBytes)),
+                                "\""));
+}
+
 LayoutIndex::LayoutIndex()
     : root_(JsonObject{{"schemaVersion", JsonValue(int64_t{2})},
                        {"manifests", JsonValue(JsonArray())}}) {}
@@ -115,13 +126,22 @@ absl::StatusOr<LayoutIndex> LayoutIndex::Parse(absl::string_view text) {
 }
 
 absl::StatusOr<Descriptor> LayoutIndex::Choose(const broker::OciImage& image) const {
+  ASSIGN_OR_RETURN(Found found, Find(image));
+  return std::move(found.manifest);
+}
+
+absl::StatusOr<LayoutIndex::Found> LayoutIndex::Find(const broker::OciImage& image) const {
   const JsonArray& manifests = *root_.Find("manifests")->array();
+  const auto at = [&manifests](size_t position) -> absl::StatusOr<Found> {
+    ASSIGN_OR_RETURN(Descriptor manifest, DescriptorOf(manifests[position]));
+    return Found{position, std::move(manifest)};
+  };
   if (image.has_index()) {
     if (image.index() >= manifests.size()) {
       return NotFound(absl::StrCat("index ", image.index(), " is too large, only ",
                                    manifests.size(), " entries available"));
     }
-    return DescriptorOf(manifests[image.index()]);
+    return at(image.index());
   }
   if (image.reference().empty()) {
     if (manifests.empty()) {
@@ -131,17 +151,17 @@ absl::StatusOr<Descriptor> LayoutIndex::Choose(const broker::OciImage& image) co
       return MakeError(absl::StatusCode::kInvalidArgument, "INVALID_REFERENCE",
                        "more than one image in oci, choose an image");
     }
-    return DescriptorOf(manifests[0]);
+    return at(0);
   }
   std::string shown = absl::CHexEscape(image.reference());
   bool unsupported = false;
-  for (const JsonValue& entry : manifests) {
-    if (NameOf(entry) != image.reference()) {
+  for (size_t i = 0; i < manifests.size(); ++i) {
+    if (NameOf(manifests[i]) != image.reference()) {
       continue;
     }
-    ASSIGN_OR_RETURN(Descriptor descriptor, DescriptorOf(entry));
-    if (IsManifestType(descriptor.media_type)) {
-      return descriptor;
+    ASSIGN_OR_RETURN(Found found, at(i));
+    if (IsManifestType(found.manifest.media_type)) {
+      return found;
     }
     unsupported = true;
   }
@@ -151,6 +171,21 @@ absl::StatusOr<Descriptor> LayoutIndex::Choose(const broker::OciImage& image) co
         absl::StrCat("reference \"", shown, "\" matches unsupported manifest MIME types"));
   }
   return NotFound(absl::StrCat("no descriptor found for reference \"", shown, "\""));
+}
+
+absl::StatusOr<std::vector<Descriptor>> LayoutIndex::Entries() const {
+  std::vector<Descriptor> entries;
+  for (const JsonValue& entry : *root_.Find("manifests")->array()) {
+    ASSIGN_OR_RETURN(Descriptor descriptor, DescriptorOf(entry));
+    RETURN_IF_ERROR(CheckIsManifest(descriptor));
+    entries.push_back(std::move(descriptor));
+  }
+  return entries;
+}
+
+void LayoutIndex::Remove(size_t position) {
+  JsonArray& manifests = *root_.Find("manifests")->array();
+  manifests.erase(manifests.begin() + static_cast<std::ptrdiff_t>(position));
 }
 
 void LayoutIndex::Add(const Descriptor& manifest, absl::string_view name) {

@@ -1,9 +1,12 @@
 #ifndef HOLKAS_WORKER_TRANSPORTS_OCI_LAYOUT_INDEX_H_
 #define HOLKAS_WORKER_TRANSPORTS_OCI_LAYOUT_INDEX_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
+#include <vector>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "broker/broker.pb.h"
@@ -14,6 +17,10 @@ namespace holkas {
 
 // An index.json is never larger than this: some 30,000 images.
 inline constexpr int64_t kMaxLayoutIndexBytes = 16 << 20;
+
+// Whether what an index lists can be a manifest or index of a layout.
+// Errors: UNIMPLEMENTED (MEDIA_TYPE_UNSUPPORTED).
+absl::Status CheckIsManifest(const Descriptor& descriptor);
 
 // The list of an OCI layout's images, `index.json` (OCI image-spec, image-layout.md). Keeps what it
 // does not know, so that rewriting it loses nothing of other tools.
@@ -32,6 +39,21 @@ class LayoutIndex {
   // several to choose from; UNIMPLEMENTED (MEDIA_TYPE_UNSUPPORTED); FAILED_PRECONDITION
   // (INVALID_MANIFEST) where the entry is malformed.
   absl::StatusOr<Descriptor> Choose(const broker::OciImage& image) const;
+
+  // The same with its position in the list; errors as Choose.
+  struct Found {
+    size_t position = 0;
+    Descriptor manifest;
+  };
+  absl::StatusOr<Found> Find(const broker::OciImage& image) const;
+
+  // All manifests and indexes of the list, in its order, each with its annotations.
+  // Errors: UNIMPLEMENTED (MEDIA_TYPE_UNSUPPORTED) where one is neither; FAILED_PRECONDITION
+  // (INVALID_MANIFEST) where an entry is malformed.
+  absl::StatusOr<std::vector<Descriptor>> Entries() const;
+
+  // Removes the entry at a position that is one.
+  void Remove(size_t position);
 
   // Makes `name` stand for the manifest. The entry that had the name loses it, and an entry without
   // a name for the same manifest is replaced, as Skopeo does. An empty name adds an entry without.

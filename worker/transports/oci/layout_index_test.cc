@@ -1,6 +1,7 @@
 #include "worker/transports/oci/layout_index.h"
 
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
@@ -66,6 +67,36 @@ TEST(LayoutIndex, ANameMovesToTheNewImage) {
             Index(absl::StrCat(Entry(Image("old"), ""), ",", Entry(Image("new"), "t"))));
   ASSERT_OK_AND_ASSIGN(Descriptor chosen, index.Choose(Named("t")));
   EXPECT_EQ(chosen.digest, Digest::Sha256Of("new"));
+}
+
+TEST(LayoutIndex, AnEntryIsRemovedWhereItWasFoundAndOthersStayAsTheyWere) {
+  const std::string one = Entry(Image("a"), "one");
+  const std::string two = Entry(Image("b"), "two");
+  const std::string odd = two.substr(0, two.size() - 1) + R"(,"x":[1.50,{"y":null}]})";
+  ASSERT_OK_AND_ASSIGN(LayoutIndex index,
+                       LayoutIndex::Parse(Index(absl::StrCat(one, ",", odd, ",", one))));
+  ASSERT_OK_AND_ASSIGN(LayoutIndex::Found found, index.Find(At(2)));
+  EXPECT_EQ(found.position, 2u);
+  ASSERT_OK_AND_ASSIGN(found, index.Find(Named("one")));
+  EXPECT_EQ(found.position, 0u);
+  EXPECT_EQ(found.manifest.digest, Digest::Sha256Of("a"));
+  index.Remove(found.position);
+  EXPECT_EQ(index.Write(), Index(absl::StrCat(odd, ",", one)));
+}
+
+TEST(LayoutIndex, EntriesAreAllThatIsListedAndMustBeImages) {
+  LayoutIndex index;
+  index.Add(Image("a"), "one");
+  index.Add(Image("b", kOciIndexType), "");
+  ASSERT_OK_AND_ASSIGN(std::vector<Descriptor> entries, index.Entries());
+  ASSERT_EQ(entries.size(), 2u);
+  EXPECT_EQ(entries[0].digest, Digest::Sha256Of("a"));
+  EXPECT_EQ(entries[1].media_type, kOciIndexType);
+  index.Add(Image("c", "application/x\n"), "");
+  const absl::Status status = index.Entries().status();
+  EXPECT_THAT(status, StatusIs(absl::StatusCode::kUnimplemented,
+                               R"(unsupported mediaType in index: "application/x\n")"));
+  EXPECT_EQ(ErrorReason(status), "MEDIA_TYPE_UNSUPPORTED");
 }
 
 TEST(LayoutIndex, TheSameImageAgainChangesNothing) {

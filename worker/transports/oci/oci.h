@@ -5,6 +5,7 @@
 
 #include "absl/status/statusor.h"
 #include "broker/broker.pb.h"
+#include "proto/wire/digest.h"
 #include "worker/transports/image_destination.h"
 #include "worker/transports/image_source.h"
 #include "worker/transports/transport.h"
@@ -24,6 +25,15 @@ absl::StatusOr<std::unique_ptr<ImageSource>> OpenOciSource(const TransportContex
 // Errors: INVALID_ARGUMENT (INVALID_REFERENCE) for a reference by position.
 absl::StatusOr<std::unique_ptr<ImageDestination>> OpenOciDestination(
     const TransportContext& context, const broker::ImageLocation& location);
+
+// Removes an image from the list, and the blobs that no image which stays in it needs, manifests
+// included. An image of an index that is not there is passed over. Its signatures, in the entry
+// `<algorithm>-<hex>.sig`, go with the last entry for the image. `only_tag` is refused.
+// Errors: those of LayoutIndex and BlobReferences; NOT_FOUND (REPOSITORY_UNKNOWN) where there is no
+// layout; FAILED_PRECONDITION (DESTINATION_CONFLICT) where another image came to a position;
+// UNIMPLEMENTED (TRANSPORT_UNIMPLEMENTED) for `only_tag`.
+absl::StatusOr<Digest> DeleteOciImage(const TransportContext& context,
+                                      const broker::ImageLocation& location, bool only_tag);
 
 }  // namespace holkas
 

@@ -11,6 +11,7 @@
 #include "worker/transports/files/manifest_file.h"
 #include "worker/transports/oci/layout_index.h"
 #include "worker/transports/oci/oci.h"
+#include "worker/transports/oci/read_index.h"
 
 namespace holkas {
 namespace {
@@ -21,9 +22,10 @@ class OciSource : public ImageSource {
 
   absl::StatusOr<RawManifest> ReadManifest(const std::optional<Digest>& instance) override {
     if (instance.has_value() && *instance != top_.digest) {
-      return ReadManifestFile(broker_, *instance, /*media_type=*/"");
+      return ReadManifestFile(broker_, broker::PLACE_SOURCE, *instance, /*media_type=*/"");
     }
-    ASSIGN_OR_RETURN(RawManifest manifest, ReadManifestFile(broker_, top_.digest, top_.media_type));
+    ASSIGN_OR_RETURN(RawManifest manifest,
+                     ReadManifestFile(broker_, broker::PLACE_SOURCE, top_.digest, top_.media_type));
     if (static_cast<int64_t>(manifest.bytes.size()) != top_.size_bytes) {
       return MakeError(absl::StatusCode::kDataLoss, "CONTENT_MISMATCH",
                        absl::StrCat("read manifest ", top_.digest.ToString(), ": got ",
@@ -46,15 +48,7 @@ class OciSource : public ImageSource {
 
 absl::StatusOr<std::unique_ptr<ImageSource>> OpenOciSource(const TransportContext& context,
                                                            const broker::ImageLocation& location) {
-  absl::StatusOr<std::string> text =
-      ReadWholeFile(context.broker, broker::PLACE_SOURCE, broker::FILE_KIND_ROOT, std::nullopt,
-                    kMaxLayoutIndexBytes, "index.json");
-  if (text.status().code() == absl::StatusCode::kNotFound) {
-    return MakeError(absl::StatusCode::kNotFound, "REPOSITORY_UNKNOWN",
-                     "open index.json: no such file or directory");
-  }
-  RETURN_IF_ERROR(text.status());
-  ASSIGN_OR_RETURN(LayoutIndex index, LayoutIndex::Parse(*text));
+  ASSIGN_OR_RETURN(LayoutIndex index, ReadIndex(context.broker, broker::PLACE_SOURCE));
   ASSIGN_OR_RETURN(Descriptor top, index.Choose(location.oci()));
   return std::make_unique<OciSource>(context.broker, std::move(top));
 }
