@@ -332,6 +332,24 @@ TEST_P(StoredImageTest, HostileListsAreRefused) {
   }
 }
 
+TEST_P(StoredImageTest, Schema1IsShownAndNotCopied) {
+  ASSERT_OK(store_.Write({.tars = {base_}}, "localhost/a:1"));
+  const Digest digest = Digest::Sha256Of(base_);
+  const std::string schema1 = absl::StrCat(
+      R"({"schemaVersion":1,"name":"a","tag":"1","architecture":"amd64","fsLayers":[{"blobSum":")",
+      digest.ToString(), R"("}],"history":[{"v1Compatibility":"{\"id\":\")", digest.hex(),
+      R"(\"}"}]})");
+  store_.WriteFile(absl::StrCat(store_.Open().driver_name(), "-images/", ImageRecords()[0].id,
+                                "/manifest"),
+                   schema1);
+  ASSERT_OK_AND_ASSIGN(const auto stored, Source("localhost/a:1", Layers::kAsStored));
+  ASSERT_OK_AND_ASSIGN(const RawManifest raw, stored->ReadManifest(std::nullopt));
+  EXPECT_EQ(raw.bytes, schema1);
+  ASSERT_OK_AND_ASSIGN(const auto source, Source("localhost/a:1"));
+  EXPECT_THAT(source->ReadManifest(std::nullopt),
+              StatusIs(absl::StatusCode::kUnimplemented, HasSubstr("schema 1")));
+}
+
 TEST_P(StoredImageTest, LayersThatGoRoundAreRefused) {
   ASSERT_OK(store_.Write({.tars = {base_}}, "localhost/a:1"));
   const std::string path = store_.ListPath("layers");
