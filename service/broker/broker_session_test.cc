@@ -95,6 +95,26 @@ TEST_F(BrokerSessionTest, CopyToADirectorySucceeds) {
   EXPECT_EQ(ReadTestFile(layout_ + "/manifest.json"), "manifest");
 }
 
+TEST_F(BrokerSessionTest, SingleFileBesideAStoreIsReadFromItsBeginningEachTime) {
+  BrokerSession::Options options = ArchiveJob();
+  options.grants.destination_path.reset();
+  options.grants.destination_store.emplace();
+  std::vector<UniqueFd> files;
+  files.emplace_back(open(archive_.c_str(), O_RDONLY | O_CLOEXEC));
+  options.source_files = &files;
+  TestSession session(std::move(options));
+  session.Ready();
+  for (int turn = 0; turn < 2; ++turn) {
+    std::vector<UniqueFd> fds;
+    ASSERT_EQ(
+        session.Call(OpenFrame(broker::PLACE_SOURCE, broker::FILE_KIND_ROOT, ""), &fds).code(), 0);
+    char content[100];
+    EXPECT_EQ(read(fds.at(0).get(), content, sizeof(content)), 7);
+  }
+  session.Finish();
+  EXPECT_OK(session.Outcome().status);
+}
+
 TEST_F(BrokerSessionTest, ResultOfAnInspectionIsGivenWhole) {
   TestSession session(InspectJob());
   session.Ready();

@@ -453,7 +453,9 @@ absl::StatusOr<UniqueFd> JobCalls::OpenSourceFile(size_t index, const std::strin
   if (!known) {
     return absl::AbortedError(absl::StrCat("open ", shown, ": it was not there before"));
   }
-  UniqueFd read_only(fcntl((*stores_.source_files)[index].get(), F_DUPFD_CLOEXEC, 0));
+  // A worker that opens a file again reads it from its beginning, so each opening is its own.
+  const std::string path = absl::StrCat("/proc/self/fd/", (*stores_.source_files)[index].get());
+  UniqueFd read_only(open(path.c_str(), O_RDONLY | O_CLOEXEC));
   return read_only.valid() ? absl::StatusOr<UniqueFd>(std::move(read_only))
                            : FileError(errno, "open", shown);
 }

@@ -7,18 +7,10 @@ import pytest
 from conftest import skopeo
 from support.images import DOCKER_MANIFEST, OCI_MANIFEST, Image, index, write_layout
 from support.oracle import sha256
-from support.registry import Registry
+from support.registry import Schema1Registry
 
-SCHEMA1_SIGNED = "application/vnd.docker.distribution.manifest.v1+prettyjws"
 # The layer that stands in schema 1 for those that change nothing.
 EMPTY_LAYER = "sha256:a3ed95caeb02ffe68cdd9fd84406680ae93d633cb16422d00e8a7c22955b46d4"
-
-
-class Schema1Registry(Registry):
-  """A registry that takes manifests of schema 1, whose signatures it verifies."""
-
-  def config(self):
-    return super().config() + "compatibility: {schema1: {enabled: true}}\n"
 
 
 @pytest.fixture(scope="module")

@@ -4,6 +4,8 @@ import re
 import subprocess
 import time
 
+SCHEMA1_SIGNED = "application/vnd.docker.distribution.manifest.v1+prettyjws"
+
 _CONFIG = """\
 version: 0.1
 log: {{level: info, formatter: text}}
@@ -83,3 +85,10 @@ class Registry:
     """The requests that carried bytes of blobs."""
     return [r for r in self.requests(mark)
             if r[0] == "PATCH" or (r[0] == "PUT" and "/blobs/uploads/" in r[1])]
+
+
+class Schema1Registry(Registry):
+  """A registry that takes manifests of schema 1, whose signatures it verifies."""
+
+  def config(self):
+    return super().config() + "compatibility: {schema1: {enabled: true}}\n"

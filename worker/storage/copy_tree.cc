@@ -49,7 +49,8 @@ class TreeCopier {
   absl::Status CopyFile(const Directory& from, const Directory& to, const std::string& name,
                         const struct stat& info);
   absl::Status CopySymlink(const Directory& from, const Directory& to, const std::string& name);
-  absl::Status CopyBytes(int from, int to, const std::string& name);
+  absl::Status CopyContent(int from, int to, const std::string& name);
+  absl::Status CopyRange(int from, int to, off_t begin, off_t end, const std::string& name);
   absl::Status CopyXattrs(int from, int to, const std::string& name) const;
   absl::Status LinkTo(const std::string& first, const Directory& to, const std::string& name);
 
@@ -129,7 +130,7 @@ absl::Status TreeCopier::CopyFile(const Directory& from, const Directory& to,
                                   const std::string& name, const struct stat& info) {
   ASSIGN_OR_RETURN(const UniqueFd source, from.OpenFile(name, O_RDONLY));
   ASSIGN_OR_RETURN(const UniqueFd copy, to.OpenFile(name, O_WRONLY | O_CREAT | O_EXCL, 0600));
-  RETURN_IF_ERROR(CopyBytes(source.get(), copy.get(), name));
+  RETURN_IF_ERROR(CopyContent(source.get(), copy.get(), name));
   if (fchown(copy.get(), info.st_uid, info.st_gid) != 0 ||
       fchmod(copy.get(), info.st_mode & 07777) != 0) {
     return CopyError(name);
@@ -139,19 +140,46 @@ absl::Status TreeCopier::CopyFile(const Directory& from, const Directory& to,
   return futimens(copy.get(), times) == 0 ? absl::OkStatus() : CopyError(name);
 }
 
-absl::Status TreeCopier::CopyBytes(int from, int to, const std::string& name) {
-  while (true) {
-    const ssize_t count = read(from, buffer_.data(), buffer_.size());
+// Holes stay holes: of a few bytes of a tar comes a file as large as a file can be.
+absl::Status TreeCopier::CopyContent(int from, int to, const std::string& name) {
+  const off_t size = lseek(from, 0, SEEK_END);
+  if (size < 0 || ftruncate(to, size) != 0) {
+    return CopyError(name);
+  }
+  // Each turn is a run of data, which somebody wrote.
+  for (off_t at = 0; at < size;) {
+    const off_t begin = lseek(from, at, SEEK_DATA);
+    if (begin < 0) {
+      return errno == ENXIO ? absl::OkStatus() : CopyError(name);
+    }
+    at = lseek(from, begin, SEEK_HOLE);
+    if (at < 0) {
+      return CopyError(name);
+    }
+    RETURN_IF_ERROR(CopyRange(from, to, begin, at, name));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status TreeCopier::CopyRange(int from, int to, off_t begin, off_t end,
+                                   const std::string& name) {
+  if (lseek(from, begin, SEEK_SET) < 0 || lseek(to, begin, SEEK_SET) < 0) {
+    return CopyError(name);
+  }
+  while (begin < end) {
+    const size_t wanted = static_cast<size_t>(std::min<off_t>(end - begin, kBufferBytes));
+    const ssize_t count = read(from, buffer_.data(), wanted);
     if (count < 0 && errno != EINTR) {
       return CopyError(name);
     }
     if (count == 0) {
-      return absl::OkStatus();
+      return absl::OkStatus();  // it became shorter
     }
-    RETURN_IF_ERROR(WriteAll(
-        to, absl::string_view(buffer_.data(), static_cast<size_t>(std::max<ssize_t>(count, 0))),
-        "a copy"));
+    const size_t done = static_cast<size_t>(std::max<ssize_t>(count, 0));
+    RETURN_IF_ERROR(WriteAll(to, absl::string_view(buffer_.data(), done), "a copy"));
+    begin += static_cast<off_t>(done);
   }
+  return absl::OkStatus();
 }
 
 absl::Status TreeCopier::CopySymlink(const Directory& from, const Directory& to,

@@ -42,11 +42,10 @@ absl::Status LayerSink::Begin() {
 }
 
 absl::Status LayerSink::Decode(absl::string_view input) {
-  if (decoder_ == nullptr) {
-    out_bytes_ += static_cast<int64_t>(input.size());
-    return input.empty() ? absl::OkStatus() : tar_(input);
-  }
   in_bytes_ += static_cast<int64_t>(input.size());
+  if (decoder_ == nullptr) {
+    return input.empty() ? absl::OkStatus() : tar_(input, in_bytes_);
+  }
   while (!input.empty()) {
     const size_t before = input.size();
     ASSIGN_OR_RETURN(const size_t produced, DecodeSome(input));
@@ -84,7 +83,7 @@ absl::StatusOr<size_t> LayerSink::DecodeSome(absl::string_view& input) {
                              absl::StrCat("more than ", kMaxDecompressedBytes, " bytes"));
   }
   if (progress.produced > 0) {
-    RETURN_IF_ERROR(tar_(absl::string_view(output_.data(), progress.produced)));
+    RETURN_IF_ERROR(tar_(absl::string_view(output_.data(), progress.produced), in_bytes_));
   }
   return progress.produced;
 }

@@ -21,8 +21,8 @@ namespace holkas {
 // and hands the tar on at once.
 class LayerSink : public ByteSink {
  public:
-  // Gets the tar in pieces. Errors end the sink.
-  using Tar = std::function<absl::Status(absl::string_view tar)>;
+  // Gets the tar in pieces, and how many bytes of the blob came so far. Errors end the sink.
+  using Tar = std::function<absl::Status(absl::string_view tar, int64_t blob_bytes)>;
   // The blob came whole, and was compressed so. Once.
   using Done = std::function<absl::Status(const Digest& blob_digest, int64_t size_bytes,
                                           Compression compression)>;

@@ -33,6 +33,7 @@ constexpr char kUserOpaqueXattr[] = "user.overlay.opaque";
 // What directories get that the tar has no entry for.
 constexpr mode_t kImpliedMode = 0755;
 constexpr size_t kShownBytes = 256;
+constexpr size_t kHeaderBytes = 512;
 
 std::string Shown(absl::string_view name) { return absl::CHexEscape(name.substr(0, kShownBytes)); }
 
@@ -77,6 +78,11 @@ LayerUnpacker::LayerUnpacker(Directory root, WhiteoutForm whiteouts, OpaqueMarke
       mark_opaque_(std::move(mark_opaque)),
       tar_split_(tar_split) {}
 
+absl::Status LayerUnpacker::OnRaw(absl::string_view bytes) {
+  RETURN_IF_ERROR(Describe(bytes.size()));
+  return tar_split_.AddSegment(bytes);
+}
+
 absl::Status LayerUnpacker::OnEntry(const TarEntry& entry) {
   entry_ = entry;
   path_ = CleanTarPath(entry_.name);
@@ -94,7 +100,7 @@ absl::Status LayerUnpacker::OnEntry(const TarEntry& entry) {
 absl::Status LayerUnpacker::OnContent(int64_t offset, absl::string_view bytes) {
   if (!file_.valid()) {
     // Nobody could read it there again.
-    return entry_.is_sparse ? absl::OkStatus() : tar_split_.AddSegment(bytes);
+    return entry_.is_sparse ? absl::OkStatus() : OnRaw(bytes);
   }
   if (!entry_.is_sparse) {
     crc64_.Update(bytes);
@@ -391,25 +397,50 @@ absl::StatusOr<int> LayerUnpacker::OpenParent(const std::string& path) {
 }
 
 absl::StatusOr<UniqueFd> LayerUnpacker::MakeParents(const std::string& path) {
-  // From the root down, at most as many levels as a path has bytes.
-  for (size_t end = 0; end != std::string::npos;) {
-    end = path.find('/', end + 1);
-    const std::string part = path.substr(0, end);
-    const UniqueFd there(OpenDirectoryInRoot(root_.fd(), part));
-    if (there.valid() || errno != ENOENT) {
-      continue;
-    }
-    const UniqueFd above(OpenDirectoryInRoot(root_.fd(), TarPathParent(part)));
-    const std::string base(TarPathBase(part));
-    if (!above.valid() || mkdirat(above.get(), base.c_str(), kImpliedMode) != 0) {
-      return EntryError(errno, "make the directory of");
-    }
-    const UniqueFd made(OpenDirectoryInRoot(above.get(), base));
-    if (!made.valid() || fchmod(made.get(), kImpliedMode) != 0) {
-      return EntryError(errno, "make the directory of");
-    }
+  // Where its parts end; at most as many as a path has bytes.
+  std::vector<size_t> ends = {0};
+  for (size_t end = path.find('/'); end != std::string::npos; end = path.find('/', end + 1)) {
+    ends.push_back(end);
   }
-  return UniqueFd(OpenDirectoryInRoot(root_.fd(), path));
+  ends.push_back(path.size());
+  // What is below a part that is missing is missing, too: halving finds the first.
+  size_t there = 0;
+  for (size_t missing = ends.size() - 1; missing - there > 1;) {
+    const size_t middle = (there + missing) / 2;
+    const UniqueFd fd(OpenDirectoryInRoot(root_.fd(), path.substr(0, ends[middle])));
+    (fd.valid() || errno != ENOENT ? there : missing) = middle;
+  }
+  UniqueFd above(OpenDirectoryInRoot(root_.fd(), path.substr(0, ends[there])));
+  for (size_t i = there; i + 1 < ends.size() && above.valid(); ++i) {
+    ASSIGN_OR_RETURN(
+        above, MakeImplied(above.get(), std::string(TarPathBase(path.substr(0, ends[i + 1])))));
+  }
+  return above;
+}
+
+absl::StatusOr<UniqueFd> LayerUnpacker::MakeImplied(int above, const std::string& base) {
+  // Costs what a header costs.
+  RETURN_IF_ERROR(Describe(kHeaderBytes));
+  if (mkdirat(above, base.c_str(), kImpliedMode) != 0) {
+    return EntryError(errno, "make the directory of");
+  }
+  UniqueFd made(OpenDirectoryInRoot(above, base));
+  if (!made.valid() || fchmod(made.get(), kImpliedMode) != 0) {
+    return EntryError(errno, "make the directory of");
+  }
+  return made;
+}
+
+absl::Status LayerUnpacker::Describe(size_t bytes) {
+  described_bytes_ += static_cast<int64_t>(bytes);
+  if (described_bytes_ <= kFreeDescriptionBytes ||
+      described_bytes_ / kDescriptionRatio <= blob_bytes_) {
+    return absl::OkStatus();
+  }
+  return MakeError(
+      absl::StatusCode::kResourceExhausted, "LIMIT_EXCEEDED",
+      absl::StrCat("unpack a layer: headers of more than ", kFreeDescriptionBytes,
+                   " bytes, and of more than ", kDescriptionRatio, " for each byte of the layer"));
 }
 
 absl::Status LayerUnpacker::SetOwnerAndMode(int fd) {

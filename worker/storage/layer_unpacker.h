@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <set>
 #include <string>
 #include <unordered_set>
@@ -54,11 +55,20 @@ class LayerUnpacker : public TarHandler {
   // all layers too long to be read.
   static constexpr size_t kMaxIds = 256;
 
+  // So many bytes a tar may have that are no file's content, whatever the layer's size; and so many
+  // for each byte of the layer as it came. Headers of empty files, which compress best, have less.
+  static constexpr int64_t kFreeDescriptionBytes = 32 << 20;
+  static constexpr int64_t kDescriptionRatio = 40;
+
   // `tar_split` outlives the unpacker. `mark_opaque` is for kOverlay alone.
   LayerUnpacker(Directory root, WhiteoutForm whiteouts, OpaqueMarker mark_opaque,
                 TarSplitWriter& tar_split);
 
-  absl::Status OnRaw(absl::string_view bytes) override { return tar_split_.AddSegment(bytes); }
+  // So many bytes of the layer, as it came, were read so far. Where nobody says so, its headers are
+  // not bounded.
+  void CountBlob(int64_t bytes) { blob_bytes_ = bytes; }
+
+  absl::Status OnRaw(absl::string_view bytes) override;
   absl::Status OnEntry(const TarEntry& entry) override;
   absl::Status OnContent(int64_t offset, absl::string_view bytes) override;
   absl::Status OnEntryEnd() override;
@@ -91,6 +101,9 @@ class LayerUnpacker : public TarHandler {
   // The directory of a cleaned path; makes what is missing. -1 where there is something else.
   absl::StatusOr<int> OpenParent(const std::string& path);
   absl::StatusOr<UniqueFd> MakeParents(const std::string& path);
+  absl::StatusOr<UniqueFd> MakeImplied(int above, const std::string& base);
+  // Counts bytes that are no file's content.
+  absl::Status Describe(size_t bytes);
 
   absl::Status SetOwnerAndMode(int fd);
   absl::Status SetXattrs(int fd) const;
@@ -125,6 +138,8 @@ class LayerUnpacker : public TarHandler {
   // With kApplied, what this layer made: an opaque directory does not hide that.
   std::unordered_set<std::string> made_;
   size_t remembered_bytes_ = 0;
+  int64_t described_bytes_ = 0;
+  int64_t blob_bytes_ = std::numeric_limits<int64_t>::max();
   std::set<uint32_t> uids_;
   std::set<uint32_t> gids_;
 };

@@ -41,6 +41,9 @@ class LayerWriter {
                                                              OpaqueMarker mark_opaque,
                                                              Sha256Pairing* pairing);
 
+  // See LayerUnpacker.
+  void CountBlob(int64_t bytes) { unpacker_.CountBlob(bytes); }
+
   // Errors: those of TarStream and LayerUnpacker.
   absl::Status Append(absl::string_view tar);
 

@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <fstream>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -49,7 +50,8 @@ class LayerWriterTest : public testing::Test {
   }
 
   absl::StatusOr<LayerContent> Unpack(const std::string& tar,
-                                      WhiteoutForm whiteouts = WhiteoutForm::kOverlay) {
+                                      WhiteoutForm whiteouts = WhiteoutForm::kOverlay,
+                                      std::optional<int64_t> blob_bytes = std::nullopt) {
     ASSIGN_OR_RETURN(const auto writer, LayerWriter::Create(
                                             Open("/stage"), whiteouts,
                                             [this](const std::string& path) {
@@ -57,6 +59,9 @@ class LayerWriterTest : public testing::Test {
                                               return absl::OkStatus();
                                             },
                                             nullptr));
+    if (blob_bytes.has_value()) {
+      writer->CountBlob(*blob_bytes);
+    }
     RETURN_IF_ERROR(writer->Append(absl::string_view(tar).substr(0, 700)));
     RETURN_IF_ERROR(
         writer->Append(absl::string_view(tar).substr(std::min<size_t>(700, tar.size()))));
@@ -242,6 +247,36 @@ TEST_F(LayerWriterTest, LaterEntryReplacesEarlier) {
   EXPECT_EQ(ContentOf("b/inner"), "y");
   EXPECT_EQ(StatOf("b").st_mode, S_IFDIR | 0711u);
   EXPECT_EQ(ContentOf("c"), "no link");
+}
+
+TEST_F(LayerWriterTest, DirectoriesWithoutEntriesAreMade) {
+  const std::string deep = absl::StrCat("link/b/", std::string(3, 'c'), "/d/e");
+  ASSERT_OK(Unpack(TarBuilder()
+                       .Directory("a", 0700)
+                       .Symlink("link", "/a")
+                       .File(deep + "/f", "x")
+                       .File("a/b/g", "y")
+                       .Build()));
+  EXPECT_EQ(ContentOf("a/b/ccc/d/e/f"), "x");
+  EXPECT_EQ(StatOf("a/b/ccc/d").st_mode & 07777, 0755u);
+  EXPECT_EQ(StatOf("a").st_mode & 07777, 0700u);
+}
+
+// A few bytes of a compressed layer can be as many headers, each of which costs several calls.
+TEST_F(LayerWriterTest, WhatIsNoContentIsBoundedByTheSizeOfTheLayer) {
+  constexpr size_t kBytes = LayerUnpacker::kFreeDescriptionBytes;
+  constexpr int64_t kEnough =
+      LayerUnpacker::kFreeDescriptionBytes / LayerUnpacker::kDescriptionRatio;
+  const std::string zeros = TarBuilder().File("f", "x").Build() + std::string(kBytes, '\0');
+  EXPECT_THAT(Unpack(zeros, WhiteoutForm::kOverlay, kEnough / 2),
+              StatusIs(absl::StatusCode::kResourceExhausted, HasSubstr("for each byte")));
+  SetUp();
+  EXPECT_OK(Unpack(zeros, WhiteoutForm::kOverlay, kEnough + 1000));
+  SetUp();
+  EXPECT_OK(Unpack(zeros));
+  SetUp();
+  EXPECT_OK(Unpack(TarBuilder().File("f", std::string(kBytes + 1, 'x')).Build(),
+                   WhiteoutForm::kOverlay, 1));
 }
 
 TEST_F(LayerWriterTest, NamesDoNotLeadOutside) {

@@ -133,7 +133,10 @@ absl::StatusOr<std::unique_ptr<ByteSink>> StoredImageDestination::CreateUnpacked
   ASSIGN_OR_RETURN(std::shared_ptr<LayerWriter> writer,
                    LayerWriter::Create(stage, options_.whiteouts, MarkerOf(directory), &pairing_));
   return std::make_unique<LayerSink>(
-      [writer](absl::string_view tar) { return writer->Append(tar); },
+      [writer](absl::string_view tar, int64_t blob_bytes) {
+        writer->CountBlob(blob_bytes);
+        return writer->Append(tar);
+      },
       [this, writer, directory](const Digest& digest, int64_t size_bytes,
                                 Compression compression) -> absl::Status {
         ASSIGN_OR_RETURN(LayerContent content, writer->Finish());
@@ -155,7 +158,7 @@ absl::StatusOr<std::unique_ptr<ByteSink>> StoredImageDestination::CreateSpooledL
   auto spool = std::make_shared<Spool>();
   ASSIGN_OR_RETURN(spool->file, stage.OpenFile(kSpooledTar, O_WRONLY | O_CREAT | O_EXCL, 0600));
   return std::make_unique<LayerSink>(
-      [spool](absl::string_view tar) {
+      [spool](absl::string_view tar, int64_t /*blob_bytes*/) {
         spool->digester.Update(tar);
         spool->size_bytes += static_cast<int64_t>(tar.size());
         return WriteAll(spool->file.get(), tar, kSpooledTar);
@@ -213,7 +216,8 @@ absl::StatusOr<std::unique_ptr<ByteSource>> StoredImageDestination::OpenStagedTa
 
 absl::StatusOr<StagedLayer> StoredImageDestination::StageAgain(std::unique_ptr<ByteSource> tar,
                                                                const PlannedLayer& planned,
-                                                               const StagedLayer* below) {
+                                                               const StagedLayer* below,
+                                                               const StagedLayer* first) {
   ASSIGN_OR_RETURN(std::string directory, staging_->MakeDirectory());
   ASSIGN_OR_RETURN(const Directory stage, staging_->directory().OpenDirectory(directory));
   if (store_.driver() == StorageDriver::kVfs && !planned.parent.empty()) {
@@ -227,6 +231,9 @@ absl::StatusOr<StagedLayer> StoredImageDestination::StageAgain(std::unique_ptr<B
   }
   ASSIGN_OR_RETURN(const std::unique_ptr<LayerWriter> writer,
                    LayerWriter::Create(stage, options_.whiteouts, MarkerOf(directory), nullptr));
+  if (first != nullptr) {
+    writer->CountBlob(first->blob_size_bytes);
+  }
   std::vector<char> buffer(kCopyBufferBytes);
   while (true) {
     ASSIGN_OR_RETURN(const size_t count, tar->Read(absl::MakeSpan(buffer)));
@@ -264,7 +271,7 @@ absl::StatusOr<const StagedLayer*> StoredImageDestination::StageLayer(const Desc
     return Vanished(reused->id);
   }
   RETURN_IF_ERROR(tar.status());
-  ASSIGN_OR_RETURN(StagedLayer again, StageAgain(*std::move(tar), planned, below));
+  ASSIGN_OR_RETURN(StagedLayer again, StageAgain(*std::move(tar), planned, below, staged));
   const Digest& wanted = staged != nullptr ? staged->content.diff_digest : *reused->diff_digest;
   if (again.content.diff_digest != wanted) {
     return MakeError(absl::StatusCode::kDataLoss, "CONTENT_MISMATCH",

@@ -78,9 +78,10 @@ class StoredImageDestination : public ImageDestination {
   absl::StatusOr<std::vector<PlannedLayer>> StageLayers(const Manifest& image);
   absl::StatusOr<const StagedLayer*> StageLayer(const Descriptor& blob, const PlannedLayer& planned,
                                                 const StagedLayer* below);
-  // Unpacks the tar of a layer that is somewhere else in the store, or was used already.
+  // Unpacks the tar of a layer that is somewhere else in the store, or that came as `first`.
   absl::StatusOr<StagedLayer> StageAgain(std::unique_ptr<ByteSource> tar,
-                                         const PlannedLayer& planned, const StagedLayer* below);
+                                         const PlannedLayer& planned, const StagedLayer* below,
+                                         const StagedLayer* first);
   absl::StatusOr<std::unique_ptr<ByteSource>> OpenStagedTar(const StagedLayer& staged) const;
   absl::StatusOr<Digest> DiffDigestOf(const Descriptor& blob);
   absl::StatusOr<std::string> IdOf(const Digest& config,

@@ -67,6 +67,11 @@ absl::StatusOr<RawManifest> StoredImageSource::ReadManifest(const std::optional<
   if (manifest.is_index()) {
     return raw;
   }
+  if (manifest.is_schema1()) {
+    // Its layers without content are not in the store, and its IDs are made of compressed layers.
+    return MakeError(absl::StatusCode::kUnimplemented, "MEDIA_TYPE_UNSUPPORTED",
+                     "images of Docker's schema 1 are not read from a store");
+  }
   ASSIGN_OR_RETURN(raw.bytes, WithPlainLayers(manifest, chain_));
   raw.digest = Digest::Sha256Of(raw.bytes);
   return raw;

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <memory>
@@ -18,6 +19,7 @@
 #include "proto/wire/error.h"
 #include "proto/wire/status_macros.h"
 #include "proto/wire/status_matchers.h"
+#include "proto/wire/unique_fd.h"
 #include "worker/blob/read_all.h"
 #include "worker/image/manifest.h"
 #include "worker/image/media_types.h"
@@ -169,6 +171,28 @@ TEST_P(StoredImageTest, LayerOnAnotherOneIsUnpackedAgain) {
   // What is known of the blob is known of the new layer.
   EXPECT_EQ(LayerRecords().back().compressed_digest,
             TestStore::ManifestOf(second).image().layers[1].digest);
+}
+
+// vfs copies the layers below, and a file of one block can say that it has a gibibyte.
+TEST_P(StoredImageTest, HolesOfALayerBelowStayHoles) {
+  constexpr int64_t kSizeBytes = int64_t{1} << 30;
+  const std::string sparse =
+      TarBuilder()
+          .Pax({{"GNU.sparse.size", absl::StrCat(kSizeBytes)}, {"GNU.sparse.map", "4096,3"}})
+          .File("holes", "abc")
+          .Build();
+  ASSERT_OK(store_.Write({.tars = {sparse, upper_}}, "localhost/a:1"));
+  const std::vector<LayerRecord> layers = LayerRecords();
+  ASSERT_THAT(layers, SizeIs(2));
+  const std::string path = FilePath(layers[GetParam() == StorageDriver::kVfs ? 1 : 0], "holes");
+  struct stat info = {};
+  ASSERT_EQ(stat(path.c_str(), &info), 0);
+  EXPECT_EQ(info.st_size, kSizeBytes);
+  EXPECT_LE(info.st_blocks, 64);
+  std::string read(3, '\0');
+  const UniqueFd file(open(path.c_str(), O_RDONLY));
+  EXPECT_EQ(pread(file.get(), read.data(), read.size(), 4096), 3);
+  EXPECT_EQ(read, "abc");
 }
 
 TEST_P(StoredImageTest, LayerTwiceInAnImageIsSentOnce) {
@@ -332,6 +356,24 @@ TEST_P(StoredImageTest, HostileListsAreRefused) {
     EXPECT_FALSE(store_.Write({.tars = {base_}}, "localhost/a:1").ok()) << json;
     EXPECT_EQ(store_.ReadFile(store_.ListPath("images")), json);
   }
+}
+
+TEST_P(StoredImageTest, Schema1IsShownAndNotCopied) {
+  ASSERT_OK(store_.Write({.tars = {base_}}, "localhost/a:1"));
+  const Digest digest = Digest::Sha256Of(base_);
+  const std::string schema1 = absl::StrCat(
+      R"({"schemaVersion":1,"name":"a","tag":"1","architecture":"amd64","fsLayers":[{"blobSum":")",
+      digest.ToString(), R"("}],"history":[{"v1Compatibility":"{\"id\":\")", digest.hex(),
+      R"(\"}"}]})");
+  store_.WriteFile(
+      absl::StrCat(store_.Open().driver_name(), "-images/", ImageRecords()[0].id, "/manifest"),
+      schema1);
+  ASSERT_OK_AND_ASSIGN(const auto stored, Source("localhost/a:1", Layers::kAsStored));
+  ASSERT_OK_AND_ASSIGN(const RawManifest raw, stored->ReadManifest(std::nullopt));
+  EXPECT_EQ(raw.bytes, schema1);
+  ASSERT_OK_AND_ASSIGN(const auto source, Source("localhost/a:1"));
+  EXPECT_THAT(source->ReadManifest(std::nullopt),
+              StatusIs(absl::StatusCode::kUnimplemented, HasSubstr("schema 1")));
 }
 
 TEST_P(StoredImageTest, LayersThatGoRoundAreRefused) {

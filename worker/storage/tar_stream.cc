@@ -269,9 +269,12 @@ absl::Status TarStream::Append(absl::string_view data) {
 }
 
 absl::Status TarStream::Finish() {
-  const bool may_end =
-      state_ == State::kTrailer || (state_ == State::kHeader && gathered_.empty() &&
-                                    long_name_.empty() && long_link_.empty() && pax_.empty());
+  // There are programs that write no zeros behind the last file, not even those that fill its
+  // block.
+  const bool is_between =
+      (state_ == State::kHeader && gathered_.empty()) || state_ == State::kPadding;
+  const bool may_end = state_ == State::kTrailer ||
+                       (is_between && long_name_.empty() && long_link_.empty() && pax_.empty());
   return may_end ? absl::OkStatus() : Invalid("it ends in the middle of an entry");
 }
 

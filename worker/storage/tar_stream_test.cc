@@ -222,6 +222,15 @@ TEST(TarStream, EndWithoutZerosIsAnEnd) {
   EXPECT_EQ(ReadWhole("").entries.size(), 0u);
 }
 
+// As umoci 0.4 ends the layers that it inserts.
+TEST(TarStream, LastBlockMayNotBeFull) {
+  const std::string file = TarBuilder().File("f", std::string(600, 'x')).WithoutEnd();
+  for (const size_t size : {1112, 1113, 1535}) {
+    const Recorder got = ReadWhole(file.substr(0, size));
+    EXPECT_THAT(got.contents, ElementsAre(std::string(600, 'x')));
+  }
+}
+
 TEST(TarStream, WhatIsNoTarIsInvalid) {
   std::string changed = TarBuilder().File("f", "x").Build();
   changed[0] = 'g';
@@ -229,10 +238,12 @@ TEST(TarStream, WhatIsNoTarIsInvalid) {
   ExpectInvalid(std::string(512, '\0') + TarBuilder().File("f", "x").Build(), "no header");
   ExpectInvalid(TarBuilder().Add({.name = "f", .type = 'V'}).Build(), "an entry of type 86");
   const std::string file = TarBuilder().File("f", std::string(600, 'x')).WithoutEnd();
-  for (const size_t size : {100, 512, 700, 1113}) {
+  for (const size_t size : {100, 512, 700, 1111}) {
     ExpectInvalid(file.substr(0, size), "in the middle");
   }
-  ExpectInvalid(TarBuilder().Pax({{"path", "a"}}).WithoutEnd(), "in the middle");
+  const std::string pax = TarBuilder().Pax({{"path", "a"}}).WithoutEnd();
+  ExpectInvalid(pax, "in the middle");
+  ExpectInvalid(pax.substr(0, 600), "in the middle");
 }
 
 TEST(TarStream, HostileNumbersAreInvalid) {
