@@ -33,7 +33,7 @@ constexpr char kHelp[] =
     "docker-archive:FILE[:NAME:TAG], oci-archive:FILE[:NAME], docker-daemon:NAME:TAG or\n"
     "containers-storage:[[DRIVER@]ROOT[+RUNROOT]]NAME[:TAG]. SOURCE may be "
     "tarball:PATH[:PATH...],\n"
-    "too; - is standard input.\n"
+    "where - is standard input, or sif:FILE, too.\n"
     "\n"
     "Usage:\n"
     "holkas copy [command options] SOURCE DESTINATION\n"

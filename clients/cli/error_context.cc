@@ -62,6 +62,9 @@ std::string ArchiveOf(const std::string& image) {
   if (reference->docker_archive() != nullptr) {
     return reference->docker_archive()->path;
   }
+  if (reference->sif() != nullptr) {
+    return reference->sif()->path;
+  }
   return reference->oci_archive() != nullptr ? reference->oci_archive()->path : "";
 }
 
@@ -72,9 +75,12 @@ absl::Status WithArchive(const absl::Status& status, const std::string& image) {
   if (path.empty() || !absl::ConsumePrefix(&why, "open archive: ")) {
     return status;
   }
-  const std::string step = absl::StartsWith(image, "docker-archive:")
-                               ? absl::StrCat("opening file ", GoQuote(path))
-                               : "creating temp directory";
+  std::string step = "creating temp directory";
+  if (absl::StartsWith(image, "docker-archive:")) {
+    step = absl::StrCat("opening file ", GoQuote(path));
+  } else if (absl::StartsWith(image, "sif:")) {
+    step = "loading SIF file";
+  }
   return MakeError(status.code(), ErrorReason(status),
                    absl::StrCat(step, ": open ", path, ": ", why), ErrorMetadata(status));
 }

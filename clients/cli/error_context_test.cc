@@ -154,6 +154,15 @@ TEST(WithCopyContext, TellsWhoseDaemonItIs) {
             absl::StrCat("initializing destination docker-daemon:a:1: ", host.message()));
 }
 
+TEST(WithCopyContext, NamesTheFileOfASif) {
+  const absl::Status missing = absl::NotFoundError("open archive: no such file or directory");
+  EXPECT_EQ(WithInspectContext(missing, "sif:a:b").message(),
+            "Error parsing image name \"sif:a:b\": loading SIF file: open a:b: no such file or "
+            "directory");
+  EXPECT_EQ(WithCopyContext(missing, "sif:a", "dir:/x").message(),
+            "initializing source sif:a: loading SIF file: open a: no such file or directory");
+}
+
 TEST(WithCopyContext, NamesTheFileOfATarballAsTheUserDid) {
   const absl::Status first = absl::NotFoundError("open archive: no such file or directory");
   const absl::Status third = absl::NotFoundError("open archive 2: no such file or directory");

@@ -24,12 +24,9 @@ absl::StatusOr<std::string> ResolveImageName(absl::string_view name,
                                              absl::string_view working_directory) {
   absl::StatusOr<ImageReference> reference = ImageReference::Parse(name);
   if (!reference.ok()) {
-    if (absl::IsUnimplemented(reference.status())) {
-      return std::string(name);
-    }
     return reference.status();
   }
-  for (absl::string_view transport : {"oci:", "dir:", "docker-archive:", "oci-archive:"}) {
+  for (absl::string_view transport : {"oci:", "dir:", "docker-archive:", "oci-archive:", "sif:"}) {
     absl::string_view path = name;
     if (absl::ConsumePrefix(&path, transport)) {
       return absl::StrCat(transport, Absolute(path, working_directory));

@@ -10,9 +10,8 @@ namespace holkas {
 
 // The image that the user typed, as the server is to be told: checked here already, so that a
 // mistyped name costs no server, and with the paths of `oci:`, `dir:`, `docker-archive:`,
-// `oci-archive:` and `tarball:` made absolute from `working_directory`, because the server has
-// another one. A transport that this version does not know the syntax of goes to the server as it
-// is. Errors: INVALID_ARGUMENT with Skopeo's text.
+// `oci-archive:`, `sif:` and `tarball:` made absolute from `working_directory`, because the server
+// has another one. Errors: INVALID_ARGUMENT with Skopeo's text.
 absl::StatusOr<std::string> ResolveImageName(absl::string_view name,
                                              absl::string_view working_directory);
 

@@ -17,11 +17,12 @@ TEST(ResolveImageName, RelativePathsBecomeAbsolute) {
   EXPECT_THAT(ResolveImageName("docker-archive:x.tar:app:1", "/a"),
               IsOkAndHolds("docker-archive:/a/x.tar:app:1"));
   EXPECT_THAT(ResolveImageName("oci-archive:x.tar", "/a"), IsOkAndHolds("oci-archive:/a/x.tar"));
+  EXPECT_THAT(ResolveImageName("sif:x:y.sif", "/a"), IsOkAndHolds("sif:/a/x:y.sif"));
 }
 
 TEST(ResolveImageName, OthersStayAsTheyAre) {
   for (const char* name : {"oci:/layout:app", "dir:/x", "docker://registry.example.com/app:1",
-                           "docker-archive:/x.tar:app:1", "sif:x"}) {
+                           "docker-archive:/x.tar:app:1", "sif:/x"}) {
     EXPECT_THAT(ResolveImageName(name, "/home/me"), IsOkAndHolds(name));
   }
 }

@@ -27,7 +27,7 @@ constexpr char kHelp[] =
     "IMAGE is docker://HOST/REPOSITORY[:TAG|@DIGEST], oci:PATH[:NAME], dir:PATH,\n"
     "docker-archive:FILE[:NAME:TAG], oci-archive:FILE[:NAME],\n"
     "containers-storage:[[DRIVER@]ROOT[+RUNROOT]]NAME[:TAG], docker-daemon:NAME:TAG (also\n"
-    "NAME@DIGEST, sha256:ID) or tarball:PATH[:PATH...], where - is standard input.\n"
+    "NAME@DIGEST, sha256:ID), tarball:PATH[:PATH...], where - is standard input, or sif:FILE.\n"
     "\n"
     "Usage:\n"
     "holkas inspect [command options] IMAGE\n"

@@ -42,11 +42,6 @@ constexpr absl::string_view kDockerHub = "docker.io";
 constexpr absl::string_view kDockerHubOldName = "index.docker.io";
 constexpr absl::string_view kDockerHubApi = "registry-1.docker.io";
 
-// What Skopeo has beside the transports that are here.
-constexpr absl::string_view kOtherTransports[] = {
-    "sif",
-};
-
 absl::Status Invalid(absl::string_view message) {
   return MakeError(absl::StatusCode::kInvalidArgument, "INVALID_REFERENCE", message);
 }
@@ -682,14 +677,15 @@ absl::StatusOr<ImageReference> ImageReference::Parse(absl::string_view text) {
     ASSIGN_OR_RETURN(TarballReference reference, ParseTarball(details, text));
     return ImageReference(std::move(reference));
   }
+  if (transport == "sif") {
+    if (details.empty()) {
+      return Invalid("loading SIF file: open : no such file or directory");
+    }
+    RETURN_IF_ERROR(CheckPath(details, text));
+    return ImageReference(SifReference{std::string(details)});
+  }
   if (transport == "ostree") {  // of which Skopeo has the name alone
     return Invalid("The transport \"ostree:\" is not supported in this build");
-  }
-  for (absl::string_view other : kOtherTransports) {
-    if (transport == other) {
-      return MakeError(absl::StatusCode::kUnimplemented, "TRANSPORT_UNIMPLEMENTED",
-                       absl::StrCat("transport ", other, ": this version does not serve it"));
-    }
   }
   return Invalid(absl::StrCat("Invalid image name \"", Shown(text), "\", unknown transport \"",
                               Shown(transport), "\""));
@@ -698,8 +694,8 @@ absl::StatusOr<ImageReference> ImageReference::Parse(absl::string_view text) {
 absl::string_view ImageReference::transport() const {
   // In the order of Location.
   constexpr absl::string_view kNames[] = {
-      "docker",         "oci",         "dir",           "containers-storage",
-      "docker-archive", "oci-archive", "docker-daemon", "tarball"};
+      "docker",        "oci",     "dir", "containers-storage", "docker-archive", "oci-archive",
+      "docker-daemon", "tarball", "sif"};
   static_assert(std::size(kNames) == std::variant_size_v<Location>);
   return kNames[location_.index()];
 }
@@ -739,6 +735,9 @@ std::string ImageReference::ToString() const {
   }
   if (const TarballReference* reference = tarball()) {
     return absl::StrCat("tarball:", absl::StrJoin(reference->paths, ":"));
+  }
+  if (const SifReference* reference = sif()) {
+    return absl::StrCat("sif:", reference->path);
   }
   return absl::StrCat("dir:", dir()->path);
 }

@@ -103,6 +103,11 @@ struct TarballReference {
   std::vector<std::string> paths;
 };
 
+// `sif:path`: an image of Singularity's. Only read.
+struct SifReference {
+  std::string path;
+};
+
 // Parses `[host[:port]/]path[:tag][@digest]`, normalised as Docker does, without a default tag.
 absl::StatusOr<RegistryReference> ParseImageName(absl::string_view text);
 
@@ -114,7 +119,7 @@ class ImageReference {
  public:
   using Location = std::variant<RegistryReference, OciReference, DirReference, StorageReference,
                                 DockerArchiveReference, OciArchiveReference, DockerDaemonReference,
-                                TarballReference>;
+                                TarballReference, SifReference>;
 
   static absl::StatusOr<ImageReference> Parse(absl::string_view text);
   // One whose store was found.
@@ -139,6 +144,7 @@ class ImageReference {
     return std::get_if<DockerDaemonReference>(&location_);
   }
   const TarballReference* tarball() const { return std::get_if<TarballReference>(&location_); }
+  const SifReference* sif() const { return std::get_if<SifReference>(&location_); }
 
   // `docker`, `oci`...
   absl::string_view transport() const;

@@ -326,12 +326,14 @@ TEST(ImageReference, TarballIsItsFiles) {
   EXPECT_EQ(reference.transport(), "tarball");
 }
 
-TEST(ImageReference, OtherTransportsOfSkopeoAreUnimplemented) {
-  for (const char* text : {"sif:a"}) {
-    absl::Status status = ImageReference::Parse(text).status();
-    EXPECT_THAT(status, StatusIs(absl::StatusCode::kUnimplemented)) << text;
-    EXPECT_EQ(ErrorReason(status), "TRANSPORT_UNIMPLEMENTED") << text;
-  }
+TEST(ImageReference, SifIsAllOfAPath) {
+  ASSERT_OK_AND_ASSIGN(ImageReference reference, ImageReference::Parse("sif:/a:b@c"));
+  EXPECT_EQ(reference.sif()->path, "/a:b@c");
+  EXPECT_EQ(reference.transport(), "sif");
+  EXPECT_EQ(reference.ToString(), "sif:/a:b@c");
+  EXPECT_THAT(ImageReference::Parse("sif:").status(),
+              StatusIs(absl::StatusCode::kInvalidArgument,
+                       "loading SIF file: open : no such file or directory"));
 }
 
 TEST(ImageReference, DaemonsImagesAreNamedAsDockerDoes) {

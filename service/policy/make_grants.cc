@@ -115,7 +115,7 @@ absl::StatusOr<std::optional<WritePathGrant>> GrantLocalImage(const ImageReferen
   return std::optional<WritePathGrant>();
 }
 
-// A tarball: is only read.
+// A tarball: is only read, and so is a sif:.
 absl::StatusOr<std::optional<ReadPathGrant>> GrantSource(const ImageReference& image,
                                                          const LocalPathRules& rules) {
   std::optional<ReadPathGrant> grant;
@@ -126,6 +126,11 @@ absl::StatusOr<std::optional<ReadPathGrant>> GrantSource(const ImageReference& i
       ASSIGN_OR_RETURN(std::string path, GrantPath(tarball->paths[i], rules));
       grant->further_paths.push_back(std::move(path));
     }
+    return grant;
+  }
+  if (const SifReference* sif = image.sif()) {
+    grant = ReadPathGrant{ReadPathGrant::Kind::kFile, ""};
+    ASSIGN_OR_RETURN(grant->path, GrantPath(sif->path, rules));
     return grant;
   }
   ASSIGN_OR_RETURN(std::optional<WritePathGrant> path, GrantLocalImage(image, rules));

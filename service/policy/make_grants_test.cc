@@ -196,6 +196,20 @@ TEST_F(MakeGrantsTest, EachFileOfATarballMustBeAllowed) {
   }
 }
 
+TEST_F(MakeGrantsTest, FileOfASifIsRead) {
+  rules_.paths.any = true;
+  ASSERT_OK_AND_ASSIGN(const Grants grants,
+                       MakeGrants(job_, Ref("sif:/a:b"), nullptr, rules_, absl::Hours(1)));
+  EXPECT_EQ(grants.source_path->kind, ReadPathGrant::Kind::kFile);
+  EXPECT_EQ(grants.source_path->path, "/a:b");
+  EXPECT_FALSE(grants.destination_path.has_value());
+  EXPECT_EQ(grants.spool_directory, "");
+  rules_.paths.any = false;
+  EXPECT_OK(MakeGrants(job_, Ref("sif:" + root_ + "/open/a"), nullptr, rules_, absl::Hours(1)));
+  EXPECT_THAT(MakeGrants(job_, Ref("sif:/a"), nullptr, rules_, absl::Hours(1)).status(),
+              StatusIs(absl::StatusCode::kPermissionDenied));
+}
+
 TEST_F(MakeGrantsTest, PathsBeneathARootAreGranted) {
   EXPECT_THAT(Granted(root_ + "/open/inner"), IsOkAndHolds(root_ + "/open/inner"));
   EXPECT_THAT(Granted(root_ + "/open/new/image"), IsOkAndHolds(root_ + "/open/new/image"));

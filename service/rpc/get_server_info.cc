@@ -33,6 +33,7 @@ constexpr TransportRow kTransports[] = {
     {.name = "docker-daemon", .writable = true},
     {.name = "containers-storage", .writable = true, .deletable = true, .needs_full_tier = true},
     {.name = "tarball"},
+    {.name = "sif"},
 };
 
 }  // namespace

@@ -141,6 +141,8 @@ absl::StatusOr<PreparedPlace> PreparePlace(const ImageReference& reference,
     broker::TarballImage& image = *place.location.mutable_tarball();
     image.set_file_count(static_cast<uint32_t>(tarball->paths.size()));
     image.set_architecture(std::string(kArchitecture));
+  } else if (reference.sif() != nullptr) {
+    place.location.mutable_sif();
   } else if (const DockerDaemonReference* image = reference.docker_daemon()) {
     return PrepareDaemon(*image, access);
   } else {
@@ -285,9 +287,10 @@ absl::StatusOr<PreparedJob> PrepareJob(const v1::CopyRequest& request,
   ASSIGN_OR_RETURN(ImageReference destination,
                    ParseComplete("destination", request.destination(),
                                  request.destination_registry(), settings));
-  if (destination.tarball() != nullptr) {
+  if (destination.tarball() != nullptr || destination.sif() != nullptr) {
     return NotOfThisTransport("destination",
-                              "\"tarball:\" locations can only be read from, not written to");
+                              absl::StrCat("\"", destination.transport(),
+                                           ":\" locations can only be read from, not written to"));
   }
   RETURN_IF_ERROR(CheckDaemonDestination(destination));
   ASSIGN_OR_RETURN(PreparedPlace from,

@@ -372,11 +372,13 @@ TEST(PrepareJob, TarballIsOnlyRead) {
               StatusIs(StatusCode::kInvalidArgument, HasSubstr("standard input")));
 }
 
-TEST(PrepareJob, TransportsOfLaterVersionsAreUnimplemented) {
-  const absl::Status status = PrepareJob(CopyOf("sif:/a.sif", "dir:/b"), {}).status();
-  EXPECT_THAT(status, StatusIs(StatusCode::kUnimplemented));
-  EXPECT_EQ(ErrorReason(status), "TRANSPORT_UNIMPLEMENTED");
-  EXPECT_EQ(ErrorMetadata(status)["field"], "source");
+TEST(PrepareJob, SifIsASourceAlone) {
+  ASSERT_OK_AND_ASSIGN(const PreparedJob job, PrepareJob(CopyOf("sif:/a.sif", "dir:/b"), {}));
+  EXPECT_TRUE(job.spec.source().has_sif());
+  EXPECT_EQ(job.spec.DebugString().find("/a.sif"), std::string::npos);
+  ExpectRefused(PrepareJob(CopyOf("dir:/a", "sif:/b"), {}).status(), StatusCode::kUnimplemented,
+                "TRANSPORT_UNIMPLEMENTED", "destination",
+                "\"sif:\" locations can only be read from, not written to");
 }
 
 }  // namespace

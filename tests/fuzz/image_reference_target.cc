@@ -30,6 +30,7 @@ const char* const kFuzzSeeds[] = {
     "@0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
     "containers-storage:@0123456789ab",
     "tarball:/a.tar:-",
+    "sif:/a.sif",
     nullptr,
 };
 

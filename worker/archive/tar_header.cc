@@ -14,6 +14,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_replace.h"
 #include "absl/strings/strip.h"
 #include "proto/wire/status_macros.h"
 
@@ -48,6 +49,8 @@ constexpr size_t kSparseContinues = 482;
 constexpr absl::string_view kUstarMagic("ustar\0", 6);
 constexpr absl::string_view kStarMarkText("tar\0", 4);
 constexpr int64_t kMaxOctalSize = (int64_t{1} << 33) - 1;
+constexpr uint32_t kMaxOctalId = (uint32_t{1} << 21) - 1;
+constexpr absl::string_view kXattrKey = "SCHILY.xattr.";
 // The shortest record: `5 a=\n`.
 constexpr size_t kMinRecordBytes = 5;
 constexpr size_t kMaxLengthDigits = 10;
@@ -163,24 +166,48 @@ std::string FormatRecord(absl::string_view key, absl::string_view value) {
   return absl::StrCat(length, " ", key, "=", value, "\n");
 }
 
-std::string FormatBlock(const TarHeader& header, int mode) {
+std::string FormatBlock(const TarHeader& header, const TarAttributes& attributes) {
   std::string block(kTarBlockBytes, '\0');
   Set(block, kName, absl::string_view(header.name).substr(0, kName.size));
-  SetOctal(block, kMode, mode);
-  SetOctal(block, kOwner, 0);
-  SetOctal(block, kGroup, 0);
+  SetOctal(block, kMode, attributes.mode);
+  // One that is too large is in the records.
+  SetOctal(block, kOwner, std::min(attributes.uid, kMaxOctalId));
+  SetOctal(block, kGroup, std::min(attributes.gid, kMaxOctalId));
   SetSize(block, header.size_bytes);
-  SetOctal(block, kTime, 0);
+  SetOctal(block, kTime, attributes.mtime_seconds);
   block[kType] = header.type;
   Set(block, kLink, absl::string_view(header.link).substr(0, kLink.size));
   Set(block, kMagic, kUstarMagic);
   Set(block, kVersion, "00");
-  SetOctal(block, kDeviceMajor, 0);
-  SetOctal(block, kDeviceMinor, 0);
+  SetOctal(block, kDeviceMajor, attributes.device_major);
+  SetOctal(block, kDeviceMinor, attributes.device_minor);
   // Six digits, a NUL, a blank.
   Set(block, kChecksum, absl::StrFormat("%06o", Sums(block).first));
   block[kChecksum.offset + kChecksum.size - 1] = ' ';
   return block;
+}
+
+// What does not fit into the header's block, as records.
+std::string FormatRecords(const TarHeader& header, const TarAttributes& attributes) {
+  std::string records;
+  if (header.name.size() > kName.size) {
+    absl::StrAppend(&records, FormatRecord("path", header.name));
+  }
+  if (header.link.size() > kLink.size) {
+    absl::StrAppend(&records, FormatRecord("linkpath", header.link));
+  }
+  if (attributes.uid > kMaxOctalId) {
+    absl::StrAppend(&records, FormatRecord("uid", absl::StrCat(attributes.uid)));
+  }
+  if (attributes.gid > kMaxOctalId) {
+    absl::StrAppend(&records, FormatRecord("gid", absl::StrCat(attributes.gid)));
+  }
+  for (const auto& [name, value] : attributes.xattrs) {
+    // A key ends at the first equals sign.
+    const std::string key = absl::StrReplaceAll(name, {{"%", "%25"}, {"=", "%3D"}});
+    absl::StrAppend(&records, FormatRecord(absl::StrCat(kXattrKey, key), value));
+  }
+  return records;
 }
 
 bool IsDigits(absl::string_view text) {
@@ -237,20 +264,20 @@ absl::StatusOr<std::map<std::string, std::string>> ParseTarRecords(absl::string_
 }
 
 std::string FormatTarHeader(const TarHeader& header, int mode) {
-  std::string records;
-  if (header.name.size() > kName.size) {
-    absl::StrAppend(&records, FormatRecord("path", header.name));
-  }
-  if (header.link.size() > kLink.size) {
-    absl::StrAppend(&records, FormatRecord("linkpath", header.link));
-  }
+  TarAttributes attributes;
+  attributes.mode = static_cast<uint32_t>(mode);
+  return FormatTarHeader(header, attributes);
+}
+
+std::string FormatTarHeader(const TarHeader& header, const TarAttributes& attributes) {
+  const std::string records = FormatRecords(header, attributes);
   std::string text;
   if (!records.empty()) {
     const int64_t size_bytes = static_cast<int64_t>(records.size());
-    text = absl::StrCat(FormatBlock({kTarRecords, "PaxHeaders.0/long", "", size_bytes, false}, 0),
+    text = absl::StrCat(FormatBlock({kTarRecords, "PaxHeaders.0/long", "", size_bytes, false}, {}),
                         records, std::string(static_cast<size_t>(TarPadding(size_bytes)), '\0'));
   }
-  return absl::StrCat(text, FormatBlock(header, mode));
+  return absl::StrCat(text, FormatBlock(header, attributes));
 }
 
 int64_t TarPadding(int64_t size_bytes) {

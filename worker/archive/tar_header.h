@@ -19,7 +19,10 @@ inline constexpr int64_t kTarBlockBytes = 512;
 inline constexpr char kTarFile = '0';
 inline constexpr char kTarHardLink = '1';
 inline constexpr char kTarSymlink = '2';
+inline constexpr char kTarCharDevice = '3';
+inline constexpr char kTarBlockDevice = '4';
 inline constexpr char kTarDirectory = '5';
+inline constexpr char kTarFifo = '6';
 // What is said of the next member: its long name, the target of its link, records.
 inline constexpr char kTarLongName = 'L';
 inline constexpr char kTarLongLink = 'K';
@@ -41,6 +44,18 @@ struct TarHeader {
   bool sparse_continues = false;
 };
 
+// What a member is beside its name and content.
+struct TarAttributes {
+  uint32_t mode = 0;  // permissions alone
+  uint32_t uid = 0;
+  uint32_t gid = 0;
+  uint32_t mtime_seconds = 0;
+  // Of a device: at most 21 bits each.
+  uint32_t device_major = 0;
+  uint32_t device_minor = 0;
+  std::map<std::string, std::string> xattrs;
+};
+
 // Whether the block is one of those at an archive's end.
 bool IsZeroBlock(absl::string_view block);
 
@@ -57,6 +72,10 @@ absl::StatusOr<std::map<std::string, std::string>> ParseTarRecords(absl::string_
 // bytes, and before them a member with records where the name or the link has more than 100 bytes.
 // A size of 8 GiB or more is written in base 256, as GNU does.
 std::string FormatTarHeader(const TarHeader& header, int mode);
+
+// The same with all attributes. What a header of the form ustar has no room for, extended
+// attributes among it, is in the member with records, as GNU tar writes it.
+std::string FormatTarHeader(const TarHeader& header, const TarAttributes& attributes);
 
 // How many bytes bring `size_bytes` to a multiple of a block.
 int64_t TarPadding(int64_t size_bytes);

@@ -65,6 +65,29 @@ TEST(TarWriter, HeaderIsThatOfGo) {
                                                       16));
 }
 
+TEST(FormatTarHeader, AttributesAreInTheHeaderOrInRecords) {
+  TarAttributes attributes{04750, 1000, 3'000'000'000, 1'600'000'000, 259, 70'000, {}};
+  attributes.xattrs["user.a=b%"] = std::string("v\0", 2);
+  const std::string text = FormatTarHeader({kTarBlockDevice, "./disk", "", 0, false}, attributes);
+  ASSERT_EQ(text.size(), 3 * static_cast<size_t>(kTarBlockBytes));
+  ASSERT_OK_AND_ASSIGN(const TarHeader records, ParseTarHeader(text.substr(0, kTarBlockBytes)));
+  EXPECT_EQ(records.type, kTarRecords);
+  EXPECT_THAT(ParseTarRecords(text.substr(kTarBlockBytes, records.size_bytes)),
+              IsOkAndHolds(testing::UnorderedElementsAre(
+                  testing::Pair("gid", "3000000000"),
+                  testing::Pair("SCHILY.xattr.user.a%3Db%25", std::string("v\0", 2)))));
+  const std::string header = text.substr(2 * kTarBlockBytes);
+  EXPECT_EQ(header.substr(100, 24), absl::string_view("0004750\0"
+                                                      "0001750\0"
+                                                      "7777777\0",
+                                                      24));
+  EXPECT_EQ(header.substr(136, 12), absl::string_view("13727410000\0", 12));
+  EXPECT_EQ(header.substr(329, 16), absl::string_view("0000403\0"
+                                                      "0210560\0",
+                                                      16));
+  EXPECT_OK(ParseTarHeader(header));
+}
+
 TEST(TarWriter, SizesOfEightGibibytesAndMoreAreRead) {
   for (const int64_t size : {(int64_t{1} << 33) - 1, int64_t{1} << 33, int64_t{1} << 40}) {
     ASSERT_OK_AND_ASSIGN(const TarHeader header,

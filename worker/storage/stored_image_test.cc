@@ -395,7 +395,7 @@ TEST_P(StoredImageTest, WhatTheSourcesNameStoodForIsKeptBesideTheImage) {
                    R"(","manifests":[{"mediaType":")", manifest.media_type(), R"(","digest":")",
                    manifest.digest().ToString(), R"(","size":)", manifest.bytes().size(), "}]}");
   ASSERT_OK_AND_ASSIGN(const Manifest index,
-                       Manifest::Parse({text, Digest::Sha256Of(text), kOciIndexType}));
+                       Manifest::Parse({text, Digest::Sha256Of(text), std::string(kOciIndexType)}));
   ASSERT_OK_AND_ASSIGN(const auto destination,
                        store_.OpenDestination({"localhost/a", index.digest(), ""}));
   destination->NoteSource(index);

@@ -11,6 +11,7 @@
 #include "worker/transports/registry/registry_destination.h"
 #include "worker/transports/registry/registry_source.h"
 #include "worker/transports/registry/tag_list.h"
+#include "worker/transports/sif/sif.h"
 #include "worker/transports/tarball/tarball.h"
 #include "worker/transports/transport.h"
 
@@ -63,6 +64,11 @@ constexpr Transport kTransports[] = {
         .name = "tarball",
         .location_case = broker::ImageLocation::kTarball,
         .open_source = OpenTarballSource,
+    },
+    {
+        .name = "sif",
+        .location_case = broker::ImageLocation::kSif,
+        .open_source = OpenSifSource,
     },
     {
         .name = "docker-daemon",
