@@ -35,6 +35,8 @@
 #include "service/auth/acceptor.h"
 #include "service/auth/connection_table.h"
 #include "service/auth/listener.h"
+#include "service/blobs/blob_info_cache.h"
+#include "service/blobs/blob_info_path.h"
 #include "service/broker/egress.h"
 #include "service/config/server_config.h"
 #include "service/credentials/authorizer.h"
@@ -105,6 +107,20 @@ RegistrySettings RegistrySettingsOf(const ServerConfig& config) {
     settings.certificate_directories.push_back("/etc/docker/certs.d");
   }
   return settings;
+}
+
+// Where the server remembers blobs; null where it does not.
+std::unique_ptr<BlobInfoCache> BlobInfoCacheOf(const ServerConfig& config, bool is_private,
+                                               Logger& logger) {
+  const std::string path = config.has_blob_info_cache()
+                               ? config.blob_info_cache()
+                               : DefaultBlobInfoPath(is_private, ProcessBlobInfoEnvironment());
+  if (path.empty()) {
+    return nullptr;
+  }
+  return std::make_unique<BlobInfoCache>(path, [&logger](const std::string& why) {
+    logger.Log(LogLevel::kWarning, "blobs are not remembered", {{"why", why}});
+  });
 }
 
 std::string Variable(const char* name) {
@@ -356,12 +372,13 @@ absl::Status Serve(const Flags& flags, const ServerConfig& config, Logger& logge
                    ZygoteLauncher::Start(LauncherOptionsOf(flags, config, logger)));
   const int spares = is_private ? 0 : static_cast<int>(config.sandbox().spare_workers());
   SpareLauncher spare_launcher(*launcher, spares);
+  const std::unique_ptr<BlobInfoCache> blobs = BlobInfoCacheOf(config, is_private, logger);
   JobRunner runner(
       spare_launcher, logger, authorization,
       {.concurrent = max_concurrent,
        .queued = max_queued,
        .connections_per_registry = static_cast<int>(limits.max_connections_per_registry())},
-      EgressOf(config));
+      EgressOf(config), blobs.get());
   parts.runner = &runner;
   parts.info = MakeServerInfo(launcher->tier(), launcher->landlock_abi(), max_concurrent);
   ASSIGN_OR_RETURN(const std::unique_ptr<grpc::Server> server, grpc_start.Wait());

@@ -18,6 +18,7 @@ int main(int argc, char** argv) {
                   .fetch_token = &holkas::RunFetchToken,
                   .unwrap_key = &holkas::UnwrapLayerKey,
                   .check_credentials = &holkas::RunCheckCredentials,
+                  .mount_blob = &holkas::RunMountBlob,
                   .copy = &holkas::RunCopy,
                   .delete_image = &holkas::RunDelete,
                   .list_tags = &holkas::RunListTags};

@@ -35,6 +35,11 @@ absl::Status CheckCredentials(const JobTable& jobs, const broker::JobSpec& job,
   return jobs.check_credentials(job, *broker);
 }
 
+absl::Status MountBlob(const JobTable& jobs, const broker::JobSpec& job, FrameChannel& channel) {
+  const std::unique_ptr<Broker> broker = NewBrokerClient(channel);
+  return jobs.mount_blob(job, *broker);
+}
+
 absl::Status Copy(const JobTable& jobs, const broker::JobSpec& job, FrameChannel& channel,
                   ThreadPool& pool) {
   const std::unique_ptr<Broker> broker = NewBrokerClient(channel);
@@ -83,6 +88,11 @@ absl::Status Dispatch(const JobTable& jobs, const broker::JobSpec& job, FrameCha
     case broker::JobSpec::kUnwrap:
       if (jobs.unwrap_key != nullptr) {
         return UnwrapKey(jobs, job, channel);
+      }
+      break;
+    case broker::JobSpec::kMount:
+      if (jobs.mount_blob != nullptr) {
+        return MountBlob(jobs, job, channel);
       }
       break;
     case broker::JobSpec::kDelete:

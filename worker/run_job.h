@@ -19,6 +19,7 @@ struct JobTable {
                                                        Broker& broker) = nullptr;
   absl::StatusOr<broker::LayerKey> (*unwrap_key)(const broker::UnwrapRequest& request) = nullptr;
   absl::Status (*check_credentials)(const broker::JobSpec& job, Broker& broker) = nullptr;
+  absl::Status (*mount_blob)(const broker::JobSpec& job, Broker& broker) = nullptr;
   absl::Status (*copy)(const broker::JobSpec& job, Broker& broker, ThreadPool& pool) = nullptr;
   absl::StatusOr<v1::DeleteResponse> (*delete_image)(const broker::JobSpec& job,
                                                      Broker& broker) = nullptr;

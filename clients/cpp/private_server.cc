@@ -45,6 +45,7 @@ constexpr const char* kServerVariables[] = {
     "PATH",
     // Stores of containers/storage.
     "XDG_DATA_HOME",
+    "HOLKAS_BLOB_INFO_CACHE",
     "CONTAINERS_STORAGE_CONF",
     "STORAGE_DRIVER",
     "STORAGE_OPTS",

@@ -117,7 +117,7 @@ BrokerSession::State::State(FrameChannel& channel, Options options)
       resources_(options_.resources == nullptr ? *own_resources_ : *options_.resources),
       calls_(options_.grants, options_.job, resources_, cancellation_,
              {options_.on_event, options_.on_log, options_.authorize, options_.unwrap_key,
-              options_.on_tags},
+              options_.on_tags, options_.blobs},
              {options_.source_store, options_.destination_store, options_.source_root,
               options_.source_files, options_.source_blobs}),
       network_(resources_.network, kMaxNetworkTasks),

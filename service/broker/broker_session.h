@@ -10,6 +10,7 @@
 #include "absl/time/time.h"
 #include "broker/broker.pb.h"
 #include "proto/wire/frame_channel.h"
+#include "service/broker/blob_memory.h"
 #include "service/broker/broker_resources.h"
 #include "service/broker/cancellation.h"
 #include "service/policy/grants.h"
@@ -74,6 +75,8 @@ class BrokerSession {
     std::function<absl::StatusOr<broker::LayerKey>(const broker::WrappedKeys& wrapped,
                                                    const Cancellation& cancellation)>
         unwrap_key;
+    // What is remembered of blobs; it outlives the session. Null: nothing is, and the job says so.
+    BlobMemory* blobs = nullptr;
     // Called where the session ends a job whose worker is alive and did not say a valid Finish,
     // before tasks are waited for: should kill the worker. May be null; then the worker dies when
     // whoever made it kills it.

@@ -19,6 +19,10 @@ constexpr CallRow kCalls[] = {
      &JobCalls::Authorize},
     {Frame::kUnwrapKey, "UnwrapKey", kRunning, Need::kDecryptionKeys, kOften, Lane::kNetwork,
      &JobCalls::UnwrapKey},
+    {Frame::kFindTwins, "FindTwins", kRunning, Need::kBlobMemory, kOften, Lane::kDisk,
+     &JobCalls::FindTwins},
+    {Frame::kMountBlob, "MountBlob", kRunning, Need::kMounts, kOften, Lane::kNetwork,
+     &JobCalls::MountBlob},
     {Frame::kOpenFile, "OpenFile", kRunning | kPublishing, Need::kPath, kOften, Lane::kAtOnce,
      &JobCalls::OpenFile},
     {Frame::kCreateSpool, "CreateSpool", kRunning, Need::kSpool, kOften, Lane::kAtOnce,
@@ -42,6 +46,8 @@ constexpr CallRow kCalls[] = {
     {Frame::kMarkOpaque, "MarkOpaque", kRunning, Need::kOpaqueMarks, kOften, Lane::kAtOnce,
      &JobCalls::MarkOpaque},
     {Frame::kEvent, "Event", kConfined, Need::kEvents, kOften, Lane::kNote, &JobCalls::Event},
+    {Frame::kRemember, "Remember", kConfined, Need::kBlobMemory, kOften, Lane::kNote,
+     &JobCalls::Remember},
     {Frame::kResultChunk, "ResultChunk", kConfined, Need::kResult, kOften, Lane::kNote,
      &JobCalls::ResultChunk},
     {Frame::kTags, "Tags", kConfined, Need::kTags, kOften, Lane::kNote, &JobCalls::Tags},
@@ -70,6 +76,10 @@ bool IsGranted(const CallRow& row, const broker::WorkerFrame& frame, const JobCa
       return calls.HasRegistry(frame.authorize().place());
     case Need::kDecryptionKeys:
       return calls.HasDecryptionKeys();
+    case Need::kBlobMemory:
+      return calls.HasBlobMemory();
+    case Need::kMounts:
+      return calls.HasMounts();
     case Need::kPath:
       return calls.HasPath(frame.open_file().place());
     case Need::kDestination:

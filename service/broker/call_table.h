@@ -22,6 +22,8 @@ enum class Need {
   kPeer,            // a registry or a daemon at the call's place, as its purpose says
   kAuthorization,   // a registry at the place of a question for credentials
   kDecryptionKeys,  // private keys for its layers
+  kBlobMemory,      // what is remembered of blobs
+  kMounts,          // the same, and a registry to write to
   kPath,            // a layout, image directory or file at the call's place
   kDestination,     // a layout, image directory or file to write to
   kNewFiles,        // one of them to write an image to

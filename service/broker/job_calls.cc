@@ -184,6 +184,14 @@ bool JobCalls::HasDecryptionKeys() const {
   return job_.has_decryption_keys() && listeners_.unwrap_key != nullptr;
 }
 
+bool JobCalls::HasBlobMemory() const {
+  return job_.remembers_blobs() && listeners_.blobs != nullptr;
+}
+
+bool JobCalls::HasMounts() const {
+  return HasBlobMemory() && grants_.destination_registry.has_value();
+}
+
 absl::StatusOr<Answer> JobCalls::Ready(const broker::WorkerFrame&) { return Answer(); }
 
 absl::StatusOr<Answer> JobCalls::Event(const broker::WorkerFrame& frame) {
@@ -392,6 +400,25 @@ absl::StatusOr<Answer> JobCalls::UnwrapKey(const broker::WorkerFrame& frame) {
   ASSIGN_OR_RETURN(*answer.reply.mutable_layer_key(),
                    listeners_.unwrap_key(frame.unwrap_key(), cancellation_));
   return answer;
+}
+
+absl::StatusOr<Answer> JobCalls::FindTwins(const broker::WorkerFrame& frame) {
+  Answer answer;
+  ASSIGN_OR_RETURN(*answer.reply.mutable_twins(), listeners_.blobs->FindTwins(frame.find_twins()));
+  return answer;
+}
+
+absl::StatusOr<Answer> JobCalls::MountBlob(const broker::WorkerFrame& frame) {
+  ASSIGN_OR_RETURN(const bool present,
+                   listeners_.blobs->MountBlob(frame.mount_blob(), cancellation_));
+  Answer answer;
+  answer.reply.set_present(present);
+  return answer;
+}
+
+absl::StatusOr<Answer> JobCalls::Remember(const broker::WorkerFrame& frame) {
+  RETURN_IF_ERROR(listeners_.blobs->Remember(frame.remember()));
+  return Answer();
 }
 
 absl::StatusOr<Answer> JobCalls::HasBlob(const broker::WorkerFrame& frame) {

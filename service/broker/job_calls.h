@@ -15,6 +15,7 @@
 #include "absl/synchronization/mutex.h"
 #include "broker/broker.pb.h"
 #include "proto/wire/unique_fd.h"
+#include "service/broker/blob_memory.h"
 #include "service/broker/broker_resources.h"
 #include "service/broker/cancellation.h"
 #include "service/broker/image_writer.h"
@@ -52,6 +53,8 @@ class JobCalls {
                                                    const Cancellation& cancellation)>
         unwrap_key;
     std::function<void(v1::ListTagsResponse tags)> on_tags;
+    // As BrokerSession::Options::blobs.
+    BlobMemory* blobs = nullptr;
   };
 
   // What was opened for the job's stores; null where the grants have none.
@@ -83,12 +86,15 @@ class JobCalls {
   absl::StatusOr<Answer> ResultChunk(const broker::WorkerFrame& frame);
   absl::StatusOr<Answer> Tags(const broker::WorkerFrame& frame);
   absl::StatusOr<Answer> Log(const broker::WorkerFrame& frame);
+  absl::StatusOr<Answer> Remember(const broker::WorkerFrame& frame);
   absl::StatusOr<Answer> Finish(const broker::WorkerFrame& frame);
 
   // Calls for the threads of a pool.
   absl::StatusOr<Answer> Connect(const broker::WorkerFrame& frame);
   absl::StatusOr<Answer> Authorize(const broker::WorkerFrame& frame);
   absl::StatusOr<Answer> UnwrapKey(const broker::WorkerFrame& frame);
+  absl::StatusOr<Answer> FindTwins(const broker::WorkerFrame& frame);
+  absl::StatusOr<Answer> MountBlob(const broker::WorkerFrame& frame);
   absl::StatusOr<Answer> HasBlob(const broker::WorkerFrame& frame);
   absl::StatusOr<Answer> HashFile(const broker::WorkerFrame& frame);
   absl::StatusOr<Answer> CommitFile(const broker::WorkerFrame& frame);
@@ -132,6 +138,8 @@ class JobCalls {
   bool HasResult() const;
   bool HasTags() const;
   bool HasDecryptionKeys() const;
+  bool HasBlobMemory() const;
+  bool HasMounts() const;
 
   // What Finish said; nothing before it.
   const std::optional<absl::Status>& finished() const { return finished_; }

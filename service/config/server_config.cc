@@ -33,6 +33,9 @@ class Checker {
     RETURN_IF_ERROR(CheckLimits(config.limits()));
     RETURN_IF_ERROR(AtMost("sandbox.spare_workers", config.sandbox().spare_workers(), 64));
     RETURN_IF_ERROR(Timeout("drain_timeout", config.drain_timeout()));
+    if (!config.blob_info_cache().empty()) {
+      RETURN_IF_ERROR(Absolute("blob_info_cache", config.blob_info_cache()));
+    }
     for (int i = 0; i < config.access().local_roots_size(); ++i) {
       RETURN_IF_ERROR(
           Absolute(absl::StrCat("access.local_roots[", i, "]"), config.access().local_roots(i)));

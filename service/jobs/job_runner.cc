@@ -11,6 +11,7 @@
 #include "proto/wire/error.h"
 #include "proto/wire/host_port.h"
 #include "proto/wire/status_macros.h"
+#include "service/blobs/job_blobs.h"
 #include "service/broker/broker_resources.h"
 #include "service/broker/broker_session.h"
 #include "service/credentials/layer_keyring.h"
@@ -31,6 +32,9 @@ constexpr absl::Duration kTokenTime = absl::Minutes(2);
 constexpr int kTokenConnections = 16;
 // What an unwrap worker may take: some computing with keys, however many.
 constexpr absl::Duration kUnwrapTime = absl::Minutes(1);
+// What a mount worker may take: some requests, their redirects and repetitions.
+constexpr absl::Duration kMountTime = absl::Minutes(1);
+constexpr int kMountConnections = 16;
 
 // The registries of a job, mirrors among them.
 std::vector<const broker::RegistryImage*> RegistriesOf(const broker::JobSpec& job) {
@@ -107,14 +111,16 @@ absl::Status WithWorkerExit(const JobOutcome& outcome, const std::string& how) {
 class JobRunner::State {
  public:
   State(Launcher& launcher, Logger& logger, AuthorizationResources& authorization,
-        const Limits& limits, const Egress& egress)
+        const Limits& limits, const Egress& egress, BlobInfoCache* blobs)
       : launcher_(launcher),
         logger_(logger),
         authorization_(authorization),
+        blobs_(blobs),
         connections_(limits.connections_per_registry),
         admission_(limits.concurrent, limits.queued) {
     broker_resources_.egress = egress;
     token_resources_.egress = egress;
+    mount_resources_.egress = egress;
   }
 
   absl::StatusOr<std::string> Run(Call call);
@@ -138,6 +144,9 @@ class JobRunner::State {
   // Runs an unwrap worker, which may ask for nothing, for the worker of `call`.
   absl::StatusOr<std::string> RunUnwrap(const Call& call, const broker::JobSpec& job,
                                         const Cancellation& cancellation);
+  // Has a mount worker get a blob into the destination of `call`, whose grant is `registry`.
+  absl::Status MountBlob(const Call& call, const RegistryGrant& registry,
+                         const broker::MountRequest& request, const Cancellation& cancellation);
   void LogStart(const Call& call);
   void LogEnd(const Call& call, const absl::Status& status, absl::Time start,
               const Summary& summary);
@@ -145,11 +154,14 @@ class JobRunner::State {
   Launcher& launcher_;
   Logger& logger_;
   AuthorizationResources& authorization_;
+  BlobInfoCache* const blobs_;
   ConnectionQuota connections_;
   Admission admission_;
   BrokerResources broker_resources_;
-  // Auth workers' own: the sessions of those who wait for them hold threads of the other.
+  // Auth workers' and mount workers' own: the sessions of those who wait for them hold threads of
+  // the others.
   BrokerResources token_resources_;
+  BrokerResources mount_resources_;
 };
 
 absl::StatusOr<std::string> JobRunner::State::Run(Call call) {
@@ -173,7 +185,17 @@ absl::StatusOr<std::string> JobRunner::State::RunAdmitted(Call& call, Summary& s
   ASSIGN_OR_RETURN(const std::unique_ptr<Worker> worker, launcher_.Launch(NeedsOf(call, stores)));
   summary.worker_pid = worker->pid();
 
+  std::optional<JobBlobs> blobs;
+  if (blobs_ != nullptr && call.user.has_value() && call.job.has_copy()) {
+    call.job.set_remembers_blobs(true);
+    blobs.emplace(*blobs_, *call.user, call.job,
+                  [this, &call, registry = call.grants.destination_registry](
+                      const broker::MountRequest& request, const Cancellation& cancellation) {
+                    return MountBlob(call, *registry, request, cancellation);
+                  });
+  }
   BrokerSession::Options options;
+  options.blobs = blobs.has_value() ? &*blobs : nullptr;
   options.grants = std::move(call.grants);
   options.job = call.job;
   options.source_store = stores.source.has_value() ? &*stores.source : nullptr;
@@ -231,6 +253,9 @@ absl::StatusOr<std::string> JobRunner::State::RunAdmitted(Call& call, Summary& s
                 {{"request", call.number}, {"worker_exit", summary.worker_exit}});
   }
   RETURN_IF_ERROR(WithWorkerExit(outcome, summary.worker_exit));
+  if (blobs.has_value() && exit.ok() && exit->clean()) {
+    blobs->Keep();
+  }
   return std::move(outcome.result);
 }
 
@@ -297,6 +322,47 @@ absl::StatusOr<std::string> JobRunner::State::RunUnwrap(const Call& call,
   return std::move(outcome.result);
 }
 
+absl::Status JobRunner::State::MountBlob(const Call& call, const RegistryGrant& registry,
+                                         const broker::MountRequest& request,
+                                         const Cancellation& cancellation) {
+  const broker::RegistryImage& image = call.job.destination().registry();
+  ASSIGN_OR_RETURN(const std::unique_ptr<Worker> worker,
+                   launcher_.Launch({.certificate_store = image.verify_certificate()}));
+  JobIdentity identity;
+  identity.destination.push_back(call.identity.destination.front());
+  for (const std::string& repository : request.repositories()) {
+    identity.destination[0].scopes.push_back(absl::StrCat("repository:", repository, ":pull"));
+  }
+  Authorizer authorizer(identity, authorization_,
+                        [this, &call](const TokenOrder& order, const Cancellation& ended) {
+                          return FetchToken(call, order, ended);
+                        });
+  BrokerSession::Options options;
+  options.grants.destination_registry = registry;
+  options.grants.max_connections = kMountConnections;
+  options.grants.max_run_time = kMountTime;
+  *options.job.mutable_destination()->mutable_registry() = image;
+  *options.job.mutable_mount() = request;
+  options.job.set_threads(1);
+  options.job.set_user_agent(call.job.user_agent());
+  options.deadline = call.deadline;
+  options.cancelled = [&cancellation] { return cancellation.cancelled(); };
+  options.authorize = [&authorizer](const broker::Authorize& question, const Cancellation& ended) {
+    return authorizer.Authorize(question, ended);
+  };
+  options.kill = [&worker] { worker->Kill(); };
+  options.resources = &mount_resources_;
+  JobOutcome outcome = BrokerSession(worker->channel(), std::move(options)).Run();
+  const absl::StatusOr<WorkerExit> exit = AwaitExit(*worker, outcome);
+  logger_.Log(LogLevel::kInfo, "mount worker done",
+              {{"request", call.number},
+               {"digest", request.digest()},
+               {"repositories", absl::StrJoin(request.repositories(), " ")},
+               {"code", absl::StatusCodeToString(outcome.status.code())},
+               {"worker_exit", exit.ok() ? exit->ToString() : "does not end"}});
+  return outcome.status;
+}
+
 void JobRunner::State::LogStart(const Call& call) {
   logger_.Log(LogLevel::kInfo, "request started",
               {{"request", call.number},
@@ -324,8 +390,8 @@ void JobRunner::State::LogEnd(const Call& call, const absl::Status& status, absl
 }
 
 JobRunner::JobRunner(Launcher& launcher, Logger& logger, AuthorizationResources& authorization,
-                     const Limits& limits, const Egress& egress)
-    : state_(std::make_unique<State>(launcher, logger, authorization, limits, egress)) {}
+                     const Limits& limits, const Egress& egress, BlobInfoCache* blobs)
+    : state_(std::make_unique<State>(launcher, logger, authorization, limits, egress, blobs)) {}
 
 JobRunner::~JobRunner() = default;
 

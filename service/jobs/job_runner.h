@@ -1,14 +1,18 @@
 #ifndef HOLKAS_SERVICE_JOBS_JOB_RUNNER_H_
 #define HOLKAS_SERVICE_JOBS_JOB_RUNNER_H_
 
+#include <sys/types.h>
+
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "broker/broker.pb.h"
+#include "service/blobs/blob_info_cache.h"
 #include "service/broker/egress.h"
 #include "service/credentials/authorizer.h"
 #include "service/credentials/job_identity.h"
@@ -29,6 +33,8 @@ class JobRunner {
     std::string caller;
     std::string source;
     std::string destination;
+    // Whose memory of blobs it is; none for callers of whom nothing is remembered.
+    std::optional<uid_t> user;
 
     broker::JobSpec job;
     // Who the worker is at the job's registries.
@@ -52,9 +58,9 @@ class JobRunner {
     int connections_per_registry = 32;
   };
 
-  // What is referred to must outlive the runner.
+  // What is referred to must outlive the runner. `blobs`: null where nothing is remembered.
   JobRunner(Launcher& launcher, Logger& logger, AuthorizationResources& authorization,
-            const Limits& limits, const Egress& egress = {});
+            const Limits& limits, const Egress& egress = {}, BlobInfoCache* blobs = nullptr);
   ~JobRunner();
 
   // The serialised response of the job (empty for Copy and ListTags). Blocks until the job is over

@@ -104,6 +104,9 @@ absl::StatusOr<JobRunner::Call> MakeCall(const ServerParts& server, const Reques
   call.number = context.number;
   call.rpc = rpc;
   call.caller = context.peer.ToString();
+  if (context.peer.kind != Peer::Kind::kTcp) {
+    call.user = context.peer.uid;
+  }
   call.source = job.source.ToString();
   call.destination = destination == nullptr ? "" : destination->ToString();
   call.needs_certificate_store = VerifiesCertificates(job.spec);

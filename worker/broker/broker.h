@@ -48,6 +48,17 @@ class Broker {
   // PASSWORD_WRONG).
   virtual absl::StatusOr<broker::LayerKey> UnwrapKey(const broker::WrappedKeys& wrapped) = 0;
 
+  // What earlier jobs of the same caller found out about a blob: other forms of its content, if
+  // any. Hints.
+  virtual absl::StatusOr<broker::Twins> FindTwins(const Digest& digest) = 0;
+
+  // Whether the destination, a registry, has the blob now, from another of its repositories in
+  // which earlier jobs left it.
+  virtual absl::StatusOr<bool> MountBlob(const Digest& digest, int64_t size_bytes) = 0;
+
+  // Tells what was found out about a blob. As broker.Remember says.
+  virtual absl::Status Remember(const broker::Remember& told) = 0;
+
   // A regular file to read. `digest` is given for FILE_KIND_BLOB and FILE_KIND_MANIFEST alone.
   // Errors: NOT_FOUND; PERMISSION_DENIED where it is not a regular file.
   virtual absl::StatusOr<UniqueFd> OpenFile(broker::Place place, broker::FileKind kind,

@@ -34,6 +34,9 @@ class BrokerClient : public Broker {
                                    absl::string_view host, uint16_t port) override;
   absl::StatusOr<std::string> Authorize(const broker::Authorize& question) override;
   absl::StatusOr<broker::LayerKey> UnwrapKey(const broker::WrappedKeys& wrapped) override;
+  absl::StatusOr<broker::Twins> FindTwins(const Digest& digest) override;
+  absl::StatusOr<bool> MountBlob(const Digest& digest, int64_t size_bytes) override;
+  absl::Status Remember(const broker::Remember& told) override;
   absl::StatusOr<UniqueFd> OpenFile(broker::Place place, broker::FileKind kind,
                                     const std::optional<Digest>& digest) override;
   absl::StatusOr<UniqueFd> OpenNumberedFile(uint32_t index) override;
@@ -172,6 +175,27 @@ absl::StatusOr<broker::LayerKey> BrokerClient::UnwrapKey(const broker::WrappedKe
   *frame.mutable_unwrap_key() = wrapped;
   ASSIGN_OR_RETURN(Answer answer, Call(std::move(frame), 0, 0));
   return std::move(*answer.reply.mutable_layer_key());
+}
+
+absl::StatusOr<broker::Twins> BrokerClient::FindTwins(const Digest& digest) {
+  broker::WorkerFrame frame;
+  frame.mutable_find_twins()->set_digest(digest.ToString());
+  ASSIGN_OR_RETURN(Answer answer, Call(std::move(frame), 0, 0));
+  return std::move(*answer.reply.mutable_twins());
+}
+
+absl::StatusOr<bool> BrokerClient::MountBlob(const Digest& digest, int64_t size_bytes) {
+  broker::WorkerFrame frame;
+  frame.mutable_mount_blob()->set_digest(digest.ToString());
+  frame.mutable_mount_blob()->set_size_bytes(size_bytes);
+  ASSIGN_OR_RETURN(Answer answer, Call(std::move(frame), 0, 0));
+  return answer.reply.present();
+}
+
+absl::Status BrokerClient::Remember(const broker::Remember& told) {
+  broker::WorkerFrame frame;
+  *frame.mutable_remember() = told;
+  return Send(frame);
 }
 
 absl::StatusOr<UniqueFd> BrokerClient::OpenFile(broker::Place place, broker::FileKind kind,

@@ -147,6 +147,21 @@ void FakeBroker::set_unwrap_key(
   unwrap_key_ = std::move(unwrap);
 }
 
+void FakeBroker::set_twins(std::map<Digest, broker::Twins> twins) {
+  absl::MutexLock lock(&mutex_);
+  twins_ = std::move(twins);
+}
+
+void FakeBroker::set_mountable(std::set<Digest> mountable) {
+  absl::MutexLock lock(&mutex_);
+  mountable_ = std::move(mountable);
+}
+
+std::vector<broker::Remember> FakeBroker::remembered() const {
+  absl::MutexLock lock(&mutex_);
+  return remembered_;
+}
+
 void FakeBroker::set_stores(Store source, Store destination) {
   absl::MutexLock lock(&mutex_);
   source_store_ = std::move(source);
@@ -252,6 +267,27 @@ absl::StatusOr<broker::LayerKey> FakeBroker::UnwrapKey(const broker::WrappedKeys
   absl::MutexLock lock(&mutex_);
   RETURN_IF_ERROR(Enter("UnwrapKey"));
   return unwrap_key_ ? unwrap_key_(wrapped) : Violation("UnwrapKey without decryption keys");
+}
+
+absl::StatusOr<broker::Twins> FakeBroker::FindTwins(const Digest& digest) {
+  absl::MutexLock lock(&mutex_);
+  RETURN_IF_ERROR(Enter("FindTwins"));
+  const auto found = twins_.find(digest);
+  return found == twins_.end() ? broker::Twins() : found->second;
+}
+
+absl::StatusOr<bool> FakeBroker::MountBlob(const Digest& digest, int64_t size_bytes) {
+  absl::MutexLock lock(&mutex_);
+  RETURN_IF_ERROR(Enter("MountBlob"));
+  return size_bytes < 0 ? absl::StatusOr<bool>(Violation("a blob of negative size"))
+                        : absl::StatusOr<bool>(mountable_.contains(digest));
+}
+
+absl::Status FakeBroker::Remember(const broker::Remember& told) {
+  absl::MutexLock lock(&mutex_);
+  RETURN_IF_ERROR(Enter("Remember"));
+  remembered_.push_back(told);
+  return absl::OkStatus();
 }
 
 absl::StatusOr<UniqueFd> FakeBroker::OpenFile(broker::Place place, broker::FileKind kind,

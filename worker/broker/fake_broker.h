@@ -52,6 +52,9 @@ class FakeBroker : public Broker {
   // Answers UnwrapKey. Without it the job has no decryption keys.
   void set_unwrap_key(
       std::function<absl::StatusOr<broker::LayerKey>(const broker::WrappedKeys& wrapped)> unwrap);
+  // Answers FindTwins and MountBlob. Without it nothing is known.
+  void set_twins(std::map<Digest, broker::Twins> twins);
+  void set_mountable(std::set<Digest> mountable);
   // What OpenStorage gives; directories that exist.
   void set_stores(Store source, Store destination);
   // Asked before every call with its name (`Connect`, `CommitFile`...); an error is the answer.
@@ -61,6 +64,8 @@ class FakeBroker : public Broker {
   std::vector<v1::CopyResponse> events() const;
   // What SendTags was given, in order.
   std::vector<v1::ListTagsResponse> tags() const;
+  // What Remember was given, in order.
+  std::vector<broker::Remember> remembered() const;
   // What Log was given, in order.
   std::vector<std::string> log() const;
   // How often a call was made.
@@ -72,6 +77,9 @@ class FakeBroker : public Broker {
                                    absl::string_view host, uint16_t port) override;
   absl::StatusOr<std::string> Authorize(const broker::Authorize& question) override;
   absl::StatusOr<broker::LayerKey> UnwrapKey(const broker::WrappedKeys& wrapped) override;
+  absl::StatusOr<broker::Twins> FindTwins(const Digest& digest) override;
+  absl::StatusOr<bool> MountBlob(const Digest& digest, int64_t size_bytes) override;
+  absl::Status Remember(const broker::Remember& told) override;
   absl::StatusOr<UniqueFd> OpenFile(broker::Place place, broker::FileKind kind,
                                     const std::optional<Digest>& digest) override;
   absl::StatusOr<UniqueFd> OpenNumberedFile(uint32_t index) override;
@@ -111,6 +119,9 @@ class FakeBroker : public Broker {
       ABSL_GUARDED_BY(mutex_);
   std::function<absl::StatusOr<broker::LayerKey>(const broker::WrappedKeys&)> unwrap_key_
       ABSL_GUARDED_BY(mutex_);
+  std::map<Digest, broker::Twins> twins_ ABSL_GUARDED_BY(mutex_);
+  std::set<Digest> mountable_ ABSL_GUARDED_BY(mutex_);
+  std::vector<broker::Remember> remembered_ ABSL_GUARDED_BY(mutex_);
   std::map<std::pair<std::string, uint16_t>, uint16_t> routes_ ABSL_GUARDED_BY(mutex_);
   Store source_store_ ABSL_GUARDED_BY(mutex_);
   Store destination_store_ ABSL_GUARDED_BY(mutex_);

@@ -1,4 +1,5 @@
 #include <memory>
+#include <optional>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -10,6 +11,7 @@
 #include "worker/broker/broker.h"
 #include "worker/jobs/copy_image.h"
 #include "worker/jobs/job.h"
+#include "worker/jobs/known_blobs.h"
 #include "worker/jobs/retry_job.h"
 #include "worker/transports/transport.h"
 
@@ -29,7 +31,12 @@ absl::Status CopyOnce(const broker::JobSpec& job, Broker& broker, ThreadPool& po
                    from_transport->open_source(context, job.source()));
   ASSIGN_OR_RETURN(const std::unique_ptr<ImageDestination> to,
                    to_transport->open_destination(context, job.destination()));
-  return CopyImage(*from, *to, job.copy(), job.platform(), broker, pool, job.has_decryption_keys());
+  std::optional<KnownBlobs> known;
+  if (job.remembers_blobs()) {
+    known.emplace(broker, job);
+  }
+  return CopyImage(*from, *to, job.copy(), job.platform(), broker, pool, job.has_decryption_keys(),
+                   known.has_value() ? &*known : nullptr);
 }
 
 }  // namespace

@@ -16,6 +16,7 @@
 #include "proto/wire/status_macros.h"
 #include "worker/blob/block_encoder.h"
 #include "worker/blob/compressing_source.h"
+#include "worker/jobs/diff_digests.h"
 #include "worker/jobs/move_blob.h"
 
 namespace holkas {
@@ -27,7 +28,7 @@ class BlobCopier {
  public:
   BlobCopier(ImageSource& from, ImageDestination& to, const CopyPlan& plan,
              std::unique_ptr<BlockFormat> format, int parallel, ThreadPool& pool,
-             ProgressReporter& progress)
+             ProgressReporter& progress, const KnownBlobs* known)
       : plan_(plan),
         parallel_(parallel),
         pool_(pool),
@@ -35,13 +36,16 @@ class BlobCopier {
         compressor_(
             std::move(format),
             [&pool](std::function<void()> task) { pool.Schedule(std::move(task)); }, pool.size()),
+        diff_digests_(from, plan),
         context_{from,
                  to,
                  plan.layers,
                  plan.recipients,
                  compressor_,
                  pairing_,
-                 [this] { return StopIfFailed(); }} {}
+                 [this] { return StopIfFailed(); },
+                 known,
+                 diff_digests_} {}
 
   absl::Status CopyAll();
   // What layers became, by their digests at the source.
@@ -78,6 +82,7 @@ class BlobCopier {
   ProgressReporter& progress_;
   Sha256Pairing pairing_;
   Compressor compressor_;
+  DiffDigests diff_digests_;
   const MoveContext context_;
   std::map<Digest, MadeLayer> made_;
 
@@ -201,10 +206,10 @@ absl::Status BlobCopier::StopIfFailed() const {
 
 absl::StatusOr<std::map<Digest, MadeLayer>> CopyBlobs(ImageSource& from, ImageDestination& to,
                                                       const CopyPlan& plan, int parallel,
-                                                      ThreadPool& pool,
-                                                      ProgressReporter& progress) {
+                                                      ThreadPool& pool, ProgressReporter& progress,
+                                                      const KnownBlobs* known) {
   ASSIGN_OR_RETURN(std::unique_ptr<BlockFormat> format, FormatOf(plan.layers));
-  BlobCopier copier(from, to, plan, std::move(format), parallel, pool, progress);
+  BlobCopier copier(from, to, plan, std::move(format), parallel, pool, progress, known);
   absl::Status status = copier.CopyAll();
   copier.Drain().IgnoreError();
   RETURN_IF_ERROR(status);

@@ -63,7 +63,7 @@ absl::Status WriteManifests(const CopyPlan& plan, ImageDestination& to,
 
 absl::Status CopyImage(ImageSource& from, ImageDestination& to, const v1::CopyRequest& options,
                        const v1::Platform& platform, Broker& broker, ThreadPool& pool,
-                       bool decrypts) {
+                       bool decrypts, const KnownBlobs* known) {
   const absl::Time start = absl::Now();
   ProgressReporter progress(broker, options.omit_progress());
   UnwrapKey unwrap;
@@ -77,7 +77,7 @@ absl::Status CopyImage(ImageSource& from, ImageDestination& to, const v1::CopyRe
   const std::vector<Digest> order = from.ReadingOrder();
   SortBlobs(order, plan);
   const int parallel = ParallelBlobs(options, to, !order.empty(), pool);
-  ASSIGN_OR_RETURN(const auto made, CopyBlobs(from, to, plan, parallel, pool, progress));
+  ASSIGN_OR_RETURN(const auto made, CopyBlobs(from, to, plan, parallel, pool, progress, known));
   RETURN_IF_ERROR(FinishManifests(plan, made));
   absl::Status written = WriteManifests(plan, to, progress);
   written = written.ok() ? to.Publish(plan.top()) : written;

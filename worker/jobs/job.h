@@ -30,6 +30,10 @@ absl::StatusOr<broker::TokenResponse> RunFetchToken(const broker::JobSpec& job, 
 // Asks the job's registry for its base path.
 absl::Status RunCheckCredentials(const broker::JobSpec& job, Broker& broker);
 
+// Gets a blob into the repository of the job's destination, for another worker.
+// Errors: NOT_FOUND (BLOB_UNKNOWN) where no repository of the job gives it.
+absl::Status RunMountBlob(const broker::JobSpec& job, Broker& broker);
+
 // Copies the job's source to its destination, on the threads of `pool`. Sends events, the result
 // among them.
 absl::Status RunCopy(const broker::JobSpec& job, Broker& broker, ThreadPool& pool);

@@ -88,6 +88,13 @@ struct Moved {
   std::map<std::string, std::string> annotations = {};
 };
 
+v1::LayerChange ChangeOf(Compression from, Compression to) {
+  if (to == Compression::kNone) {
+    return v1::LAYER_CHANGE_DECOMPRESSED;
+  }
+  return from == Compression::kNone ? v1::LAYER_CHANGE_COMPRESSED : v1::LAYER_CHANGE_RECOMPRESSED;
+}
+
 class Mover {
  public:
   Mover(const MoveContext& context, const PlannedBlob& blob, std::atomic<int64_t>& done_bytes)
@@ -101,9 +108,23 @@ class Mover {
   // The outcome where the destination has it; otherwise kAbsent's, COPIED.
   absl::StatusOr<v1::BlobOutcome> Reuse(const Descriptor& descriptor);
 
+  // The outcome where the destination has the blob in some form that will do.
+  absl::StatusOr<std::optional<MovedBlob>> ReuseAny();
   // The outcome where the layer is to be compressed, and the destination has the blob that the
   // source remembers of it.
   absl::StatusOr<std::optional<MovedBlob>> ReuseTwin();
+  // The outcome where the destination has one of the forms that holkasd remembers, in the
+  // compression that is wanted.
+  absl::StatusOr<std::optional<MovedBlob>> ReuseKnown(const KnownBlobs::Twins& twins);
+  // The outcome where the destination keeps layers unpacked and has the content that holkasd
+  // remembers.
+  absl::StatusOr<std::optional<MovedBlob>> ReuseUnpacked();
+
+  // Tells holkasd where the blob is now.
+  void RememberPlaces(const MovedBlob& moved) const;
+  // ...and what two forms of its content are, after all bytes of both were read.
+  void RememberTwin(Compression is, const KnownBlobs::Form& twin) const;
+  void RememberUnpacked() const;
 
   absl::StatusOr<MovedBlob> MoveAsItIs();
   absl::StatusOr<MovedBlob> MoveChangeable();
@@ -140,10 +161,35 @@ class Mover {
 
 absl::StatusOr<MovedBlob> Mover::Move() {
   RETURN_IF_ERROR(context_.check());
+  ASSIGN_OR_RETURN(const std::optional<MovedBlob> reused, ReuseAny());
+  absl::StatusOr<MovedBlob> moved = reused.has_value() ? absl::StatusOr<MovedBlob>(*reused)
+                                    : blob_.changeable ? MoveChangeable()
+                                    : blob_.encrypt    ? MoveEncrypted({})
+                                                       : MoveAsItIs();
+  if (moved.ok()) {
+    RememberPlaces(*moved);
+  }
+  return moved;
+}
+
+absl::StatusOr<std::optional<MovedBlob>> Mover::ReuseAny() {
+  KnownBlobs::Twins twins;
   if (blob_.changeable && !blob_.encrypt) {
     ASSIGN_OR_RETURN(std::optional<MovedBlob> reused, ReuseTwin());
     if (reused.has_value()) {
-      return *std::move(reused);
+      return reused;
+    }
+    if (context_.known != nullptr && !blob_.encrypted.has_value()) {
+      twins = context_.known->FindTwins(blob_.descriptor.digest);
+    }
+  }
+  // Where the layer would be changed, another form is what is wanted; else the last resort.
+  const bool is_changed = twins.compression.has_value() &&
+                          context_.policy.Wanted(*twins.compression) != twins.compression;
+  if (is_changed) {
+    ASSIGN_OR_RETURN(std::optional<MovedBlob> reused, ReuseKnown(twins));
+    if (reused.has_value()) {
+      return reused;
     }
   }
   if (ReusableAsItIs()) {
@@ -152,10 +198,10 @@ absl::StatusOr<MovedBlob> Mover::Move() {
       return MovedBlob{outcome};
     }
   }
-  if (blob_.changeable) {
-    return MoveChangeable();
+  if (!is_changed && twins.compression.has_value()) {
+    return ReuseKnown(twins);
   }
-  return blob_.encrypt ? MoveEncrypted({}) : MoveAsItIs();
+  return ReuseUnpacked();
 }
 
 bool Mover::ReusableAsItIs() const {
@@ -182,7 +228,75 @@ absl::StatusOr<v1::BlobOutcome> Mover::Reuse(const Descriptor& descriptor) {
     case ImageDestination::Reuse::kAbsent:
       break;
   }
-  return v1::BLOB_OUTCOME_COPIED;
+  return context_.known != nullptr && context_.known->Mount(descriptor) ? v1::BLOB_OUTCOME_MOUNTED
+                                                                        : v1::BLOB_OUTCOME_COPIED;
+}
+
+absl::StatusOr<std::optional<MovedBlob>> Mover::ReuseKnown(const KnownBlobs::Twins& twins) {
+  const Compression wanted = context_.policy.Wanted(*twins.compression);
+  if (LayerTypeWith(blob_.descriptor.media_type, wanted).empty()) {
+    return std::nullopt;
+  }
+  for (const KnownBlobs::Form& form : twins.forms) {
+    if (form.compression != wanted) {
+      continue;
+    }
+    Descriptor descriptor = blob_.descriptor;
+    descriptor.digest = form.digest;
+    descriptor.size_bytes = form.size_bytes;
+    ASSIGN_OR_RETURN(const v1::BlobOutcome outcome, Reuse(descriptor));
+    if (outcome != v1::BLOB_OUTCOME_COPIED) {
+      return MovedBlob{outcome, ChangeOf(*twins.compression, wanted),
+                       MadeLayer{form.digest, form.size_bytes, wanted, {}}};
+    }
+  }
+  return std::nullopt;
+}
+
+absl::StatusOr<std::optional<MovedBlob>> Mover::ReuseUnpacked() {
+  if (context_.known == nullptr || !context_.to.unpacks_layers() || blob_.encrypt ||
+      blob_.encrypted.has_value() || blob_.kind != v1::BLOB_KIND_LAYER) {
+    return std::nullopt;
+  }
+  for (const KnownBlobs::Form& form : context_.known->FindTwins(blob_.descriptor.digest).forms) {
+    // Nobody compares what a store has with what the image says, later: it is done now.
+    if (form.compression != Compression::kNone ||
+        context_.diff_digests.Find(blob_.descriptor.digest) != form.digest) {
+      continue;
+    }
+    ASSIGN_OR_RETURN(const ImageDestination::Reuse reuse,
+                     context_.to.ReuseUnpacked(blob_.descriptor, form.digest));
+    if (reuse == ImageDestination::Reuse::kPresent) {
+      return MovedBlob{v1::BLOB_OUTCOME_ALREADY_PRESENT};
+    }
+  }
+  return std::nullopt;
+}
+
+void Mover::RememberPlaces(const MovedBlob& moved) const {
+  if (context_.known == nullptr || blob_.encrypt || blob_.encrypted.has_value()) {
+    return;
+  }
+  if (moved.outcome == v1::BLOB_OUTCOME_COPIED && !blob_.content.has_value()) {
+    context_.known->RememberSource(blob_.descriptor.digest);
+  }
+  context_.known->RememberDestination(moved.made.has_value() ? moved.made->digest
+                                                             : blob_.descriptor.digest);
+}
+
+void Mover::RememberTwin(Compression is, const KnownBlobs::Form& twin) const {
+  if (context_.known != nullptr && !blob_.encrypted.has_value()) {
+    context_.known->RememberTwins({blob_.descriptor.digest, blob_.descriptor.size_bytes, is}, twin);
+  }
+}
+
+void Mover::RememberUnpacked() const {
+  const std::optional<ImageDestination::Unpacked> unpacked =
+      context_.to.FindUnpacked(blob_.descriptor);
+  if (unpacked.has_value() && unpacked->compression != Compression::kNone) {
+    RememberTwin(unpacked->compression,
+                 {unpacked->plain, unpacked->plain_size_bytes, Compression::kNone});
+  }
 }
 
 absl::StatusOr<std::optional<MovedBlob>> Mover::ReuseTwin() {
@@ -205,6 +319,7 @@ absl::StatusOr<std::optional<MovedBlob>> Mover::ReuseTwin() {
 absl::StatusOr<MovedBlob> Mover::MoveAsItIs() {
   const Moved known{blob_.descriptor.digest, blob_.descriptor.size_bytes};
   RETURN_IF_ERROR(MoveToDestination({}, known).status());
+  RememberUnpacked();
   if (!blob_.encrypted.has_value()) {
     return MovedBlob{v1::BLOB_OUTCOME_COPIED};
   }
@@ -231,10 +346,7 @@ absl::StatusOr<MovedBlob> Mover::MoveChangeable() {
 }
 
 absl::StatusOr<MovedBlob> Mover::MoveChanged(const Form& form) {
-  MovedBlob result{v1::BLOB_OUTCOME_COPIED,
-                   form.to == Compression::kNone     ? v1::LAYER_CHANGE_DECOMPRESSED
-                   : form.from == Compression::kNone ? v1::LAYER_CHANGE_COMPRESSED
-                                                     : v1::LAYER_CHANGE_RECOMPRESSED};
+  MovedBlob result{v1::BLOB_OUTCOME_COPIED, ChangeOf(form.from, form.to)};
   std::optional<Moved> made;
   if (context_.policy.precompute_digests) {
     NoSink nowhere;
@@ -252,6 +364,7 @@ absl::StatusOr<MovedBlob> Mover::MoveChanged(const Form& form) {
     ASSIGN_OR_RETURN(made, MoveToDestination(form, made));
   }
   result.made = MadeLayer{made->digest, made->size_bytes, form.to, {}};
+  RememberTwin(form.from, {made->digest, made->size_bytes, form.to});
   return result;
 }
 

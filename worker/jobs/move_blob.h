@@ -12,6 +12,8 @@
 #include "worker/blob/compressing_source.h"
 #include "worker/crypt/layer_recipients.h"
 #include "worker/jobs/copy_plan.h"
+#include "worker/jobs/diff_digests.h"
+#include "worker/jobs/known_blobs.h"
 #include "worker/jobs/layer_policy.h"
 #include "worker/jobs/progress.h"
 #include "worker/transports/image_destination.h"
@@ -31,11 +33,15 @@ struct MoveContext {
   Sha256Pairing& pairing;
   // Whether to give up, at the next buffer.
   std::function<absl::Status()> check;
+  // Null where nothing is remembered of blobs.
+  const KnownBlobs* known;
+  DiffDigests& diff_digests;
 };
 
 // Brings one blob to the destination, verified, decrypted and encrypted where the plan says so, and
 // changed where the policy does. One that the destination has, or can take over, is not read, under
-// its own name or that of the compressed blob which the source remembers. Blocks. `done_bytes`
+// its own name or that of another form of the same content, which the source remembers or holkasd
+// does. Blocks. `done_bytes`
 // grows to the blob's size at the source.
 // Errors: those of the source, the destination and `check`; DATA_LOSS (CONTENT_MISMATCH);
 // FAILED_PRECONDITION (INVALID_COMPRESSION); RESOURCE_EXHAUSTED (LIMIT_EXCEEDED).

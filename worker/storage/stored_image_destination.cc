@@ -110,6 +110,29 @@ absl::StatusOr<ImageDestination::Reuse> StoredImageDestination::ReuseBlob(const 
   return Reuse::kAbsent;
 }
 
+absl::StatusOr<ImageDestination::Reuse> StoredImageDestination::ReuseUnpacked(
+    const Descriptor& blob, const Digest& plain) {
+  for (const LayerRecord& layer : known_layers_) {
+    if (IsLayerType(blob.media_type) && layer.diff_digest == plain && !layer.is_incomplete) {
+      absl::MutexLock lock(&mutex_);
+      reused_.emplace(blob.digest, layer);
+      return Reuse::kPresent;
+    }
+  }
+  return Reuse::kAbsent;
+}
+
+std::optional<ImageDestination::Unpacked> StoredImageDestination::FindUnpacked(
+    const Descriptor& blob) const {
+  absl::MutexLock lock(&mutex_);
+  const auto staged = staged_.find(blob.digest);
+  if (staged == staged_.end()) {
+    return std::nullopt;
+  }
+  const LayerContent& content = staged->second.content;
+  return Unpacked{staged->second.compression, content.diff_digest, content.size_bytes};
+}
+
 absl::StatusOr<std::unique_ptr<ByteSink>> StoredImageDestination::CreateBlob(
     const Descriptor& blob) {
   if (!IsLayerType(blob.media_type)) {

@@ -49,6 +49,9 @@ class StoredImageDestination : public ImageDestination {
   // digest of either.
   void NoteSource(const Manifest& top) override;
   absl::StatusOr<Reuse> ReuseBlob(const Descriptor& blob) override;
+  bool unpacks_layers() const override { return true; }
+  absl::StatusOr<Reuse> ReuseUnpacked(const Descriptor& blob, const Digest& plain) override;
+  std::optional<Unpacked> FindUnpacked(const Descriptor& blob) const override;
   absl::StatusOr<std::unique_ptr<ByteSink>> CreateBlob(const Descriptor& blob) override;
   absl::Status WriteManifest(const Manifest& manifest, bool is_top) override;
   // Errors: ABORTED where a layer that was to be used again is gone; FAILED_PRECONDITION
@@ -96,7 +99,7 @@ class StoredImageDestination : public ImageDestination {
   Sha256Pairing pairing_;
   std::optional<Manifest> source_top_;
 
-  absl::Mutex mutex_;
+  mutable absl::Mutex mutex_;
   // By the digest of the blob.
   std::map<Digest, StagedLayer> staged_ ABSL_GUARDED_BY(mutex_);
   std::map<Digest, LayerRecord> reused_ ABSL_GUARDED_BY(mutex_);

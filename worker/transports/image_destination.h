@@ -8,7 +8,9 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "proto/wire/digest.h"
 #include "worker/blob/byte_sink.h"
+#include "worker/blob/compression.h"
 #include "worker/image/manifest.h"
 
 namespace holkas {
@@ -66,6 +68,25 @@ class ImageDestination {
 
   // Tries to get the blob without sending it.
   virtual absl::StatusOr<Reuse> ReuseBlob(const Descriptor& blob) = 0;
+
+  // For places that keep layers unpacked. Whether it does; the same as ReuseBlob for a layer whose
+  // content is that of the plain layer `plain`, by the caller's word; how many bytes a layer that
+  // was written has when it is decompressed, and their digest.
+  virtual bool unpacks_layers() const { return false; }
+  virtual absl::StatusOr<Reuse> ReuseUnpacked(const Descriptor& blob, const Digest& plain) {
+    (void)blob;
+    (void)plain;
+    return Reuse::kAbsent;
+  }
+  struct Unpacked {
+    Compression compression = Compression::kNone;  // of the blob
+    Digest plain;
+    int64_t plain_size_bytes = 0;
+  };
+  virtual std::optional<Unpacked> FindUnpacked(const Descriptor& blob) const {
+    (void)blob;
+    return std::nullopt;
+  }
 
   // Begins to write a blob. `blob.digest` and `blob.size_bytes` are what it is expected to have.
   // Where the size is -1, both are known at the sink's Finish alone, and the digest is the one that

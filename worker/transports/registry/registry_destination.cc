@@ -5,10 +5,10 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_replace.h"
 #include "proto/wire/error.h"
 #include "proto/wire/status_macros.h"
 #include "worker/image/media_types.h"
+#include "worker/transports/registry/registry_blob.h"
 #include "worker/transports/registry/registry_manifest.h"
 #include "worker/transports/registry/registry_upload.h"
 
@@ -32,10 +32,6 @@ std::string MountSource(const broker::ImageLocation& source,
   return image.repository();
 }
 
-std::string QueryEscape(absl::string_view text) {
-  return absl::StrReplaceAll(text, {{":", "%3A"}, {"/", "%2F"}, {"+", "%2B"}});
-}
-
 }  // namespace
 
 std::optional<ImageDestination::EmbeddedName> RegistryDestination::embedded_name() const {
@@ -50,7 +46,7 @@ bool RegistryDestination::AcceptsManifestType(absl::string_view media_type) cons
 absl::StatusOr<ImageDestination::Reuse> RegistryDestination::ReuseBlob(const Descriptor& blob) {
   const std::string context =
       absl::StrCat("checking blob ", blob.digest.ToString(), " in ", client_->repository_name());
-  absl::StatusOr<bool> present = HasBlob(blob);
+  absl::StatusOr<bool> present = HasRegistryBlob(*client_, blob);
   if (!present.ok()) {
     return WithContext(present.status(), context);
   }
@@ -60,46 +56,11 @@ absl::StatusOr<ImageDestination::Reuse> RegistryDestination::ReuseBlob(const Des
   if (mount_from_.empty()) {
     return Reuse::kAbsent;
   }
-  absl::StatusOr<bool> mounted = Mount(blob);
+  absl::StatusOr<bool> mounted = MountRegistryBlob(*client_, blob, mount_from_);
   if (!mounted.ok()) {
     return WithContext(mounted.status(), context);
   }
   return *mounted ? Reuse::kMounted : Reuse::kAbsent;
-}
-
-absl::StatusOr<bool> RegistryDestination::HasBlob(const Descriptor& blob) {
-  ASSIGN_OR_RETURN(
-      std::unique_ptr<RegistryAnswer> answer,
-      client_->Send({.method = "HEAD", .path = absl::StrCat("blobs/", blob.digest.ToString())}));
-  const HttpResponse& head = answer->head();
-  if (head.status == 404) {
-    return false;
-  }
-  if (head.status != 200) {
-    return answer->Error(RegistryObject::kBlob);
-  }
-  // A blob of another size under the digest is not intact: writing it again repairs it.
-  return head.content_length < 0 || blob.size_bytes < 0 || head.content_length == blob.size_bytes;
-}
-
-absl::StatusOr<bool> RegistryDestination::Mount(const Descriptor& blob) {
-  ASSIGN_OR_RETURN(std::unique_ptr<RegistryAnswer> answer,
-                   client_->Send({.method = "POST",
-                                  .path = absl::StrCat(
-                                      "blobs/uploads/?mount=", QueryEscape(blob.digest.ToString()),
-                                      "&from=", QueryEscape(mount_from_)),
-                                  .body = ""}));
-  const int status = answer->head().status;
-  answer->Discard();
-  if (status == 202) {
-    // Not mounted, but an upload was begun, whose session nobody will use.
-    if (absl::StatusOr<Url> session = client_->ResolveLocation(*answer); session.ok()) {
-      answer.reset();
-      DeleteUploadSession(*client_, *session);
-    }
-  }
-  // A registry that does not mount for other reasons may still take the blob.
-  return status == 201;
 }
 
 absl::StatusOr<std::unique_ptr<ByteSink>> RegistryDestination::CreateBlob(const Descriptor& blob) {

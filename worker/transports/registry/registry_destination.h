@@ -39,8 +39,6 @@ class RegistryDestination : public ImageDestination {
   absl::Status Publish(const Manifest& top) override;
 
  private:
-  absl::StatusOr<bool> HasBlob(const Descriptor& blob);
-  absl::StatusOr<bool> Mount(const Descriptor& blob);
   absl::Status PutManifest(const Manifest& manifest, const std::string& reference);
 
   std::unique_ptr<RegistryClient> client_;
