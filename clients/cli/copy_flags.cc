@@ -170,7 +170,10 @@ absl::StatusOr<CompressionFormat> CompressionFormatOf(const FlagSet& flags) {
   if (format == "zstd") {
     return holkas::v1::COMPRESSION_FORMAT_ZSTD;
   }
-  if (format == "zstd:chunked" || format == "bzip2" || format == "xz") {
+  if (format == "zstd:chunked") {
+    return holkas::v1::COMPRESSION_FORMAT_ZSTD_CHUNKED;
+  }
+  if (format == "bzip2" || format == "xz") {
     return absl::UnimplementedError(absl::StrCat("compression with ", format, " is not built"));
   }
   return absl::InvalidArgumentError(absl::StrCat("cannot find compressor for ", GoQuote(format)));

@@ -176,6 +176,11 @@ TEST_F(RunTest, CopySaysHowLayersAreCompressed) {
   EXPECT_EQ(service_.copy_request().compression_level(), 7);
   EXPECT_TRUE(service_.copy_request().force_compression_format());
   EXPECT_TRUE(service_.copy_request().precompute_digests());
+  EXPECT_EQ(Run({"copy", "--dest-compress-format=zstd:chunked", "docker://fake.example/app",
+                 "docker://fake.example/b"}),
+            0);
+  EXPECT_EQ(service_.copy_request().compression_format(),
+            holkas::v1::COMPRESSION_FORMAT_ZSTD_CHUNKED);
   EXPECT_EQ(Run({"copy", "--dest-decompress", "docker://fake.example/app", "dir:out"}), 0);
   EXPECT_EQ(service_.copy_request().layer_form(), holkas::v1::LAYER_FORM_UNCOMPRESSED);
   EXPECT_FALSE(service_.copy_request().has_compression_level());

@@ -249,9 +249,6 @@ absl::Status ValidateRequest(const v1::CopyRequest& request) {
       request.compression_format() == v1::COMPRESSION_FORMAT_UNSPECIFIED) {
     return Invalid("force_compression_format", "needs compression_format");
   }
-  if (request.compression_format() == v1::COMPRESSION_FORMAT_ZSTD_CHUNKED) {
-    return Unimplemented("compression_format", "has a value that this version does not do");
-  }
   RETURN_IF_ERROR(CheckPlatforms(request));
   if (!request.request_id().empty()) {
     return Unimplemented("request_id", "is for a later version");

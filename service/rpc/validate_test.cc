@@ -173,9 +173,6 @@ TEST(ValidateRequest, OptionsOfLaterVersionsAreUnimplemented) {
   v1::CopyRequest request = GoodCopy();
   request.set_request_id("0b9a3a9e-6c1f-4d0c-9a52-111111111111");
   ExpectUnimplemented(ValidateRequest(request), "request_id");
-  request = GoodCopy();
-  request.set_compression_format(v1::COMPRESSION_FORMAT_ZSTD_CHUNKED);
-  ExpectUnimplemented(ValidateRequest(request), "compression_format");
 }
 
 TEST(ValidateRequest, PlatformsAreListedOnce) {

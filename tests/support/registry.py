@@ -17,7 +17,7 @@ http:
 """
 
 # 127.0.0.1 - - [date] "GET /v2/app/blobs/sha256:... HTTP/1.1" 200 ...
-_ACCESS = re.compile(r'"(?P<method>[A-Z]+) (?P<url>\S+) HTTP/[0-9.]+" (?P<code>[0-9]+)')
+_ACCESS = re.compile(r'"(?P<method>[A-Z]+) (?P<url>\S+) HTTP/[0-9.]+" (?P<code>[0-9]+) (?P<size>[0-9]+)')
 
 
 class Registry:
@@ -73,10 +73,15 @@ class Registry:
 
   def requests(self, mark=0):
     """The (method, url, code) of the requests since `mark`."""
+    return [answer[:3] for answer in self.answers(mark)]
+
+  def answers(self, mark=0):
+    """The (method, url, code, bytes of the body) of the requests since `mark`."""
     with open(self._log, "rb") as log:
       log.seek(mark)
       text = log.read().decode(errors="replace")
-    return [(m["method"], m["url"], int(m["code"])) for m in _ACCESS.finditer(text)]
+    return [(m["method"], m["url"], int(m["code"]), int(m["size"]))
+            for m in _ACCESS.finditer(text)]
 
   def blob_downloads(self, mark=0):
     return [r for r in self.requests(mark) if r[0] == "GET" and "/blobs/sha256:" in r[1]]

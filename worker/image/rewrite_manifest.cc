@@ -9,6 +9,7 @@
 #include "absl/types/span.h"
 #include "proto/wire/error.h"
 #include "proto/wire/status_macros.h"
+#include "worker/image/chunked_annotations.h"
 #include "worker/image/json_fields.h"
 #include "worker/image/json_value.h"
 #include "worker/image/layer_types.h"
@@ -30,7 +31,7 @@ constexpr absl::string_view kDockerDescriptorKeys[] = {"mediaType", "size", "dig
 
 // Annotations that describe the bytes of a layer, and not what is in it.
 bool IsAboutBytes(absl::string_view annotation) {
-  return absl::StartsWith(annotation, "io.github.containers.zstd-chunked.") ||
+  return IsChunkedAnnotation(annotation) ||
          absl::StartsWith(annotation, "org.opencontainers.image.enc.") ||
          annotation == "containerd.io/snapshot/stargz/toc.digest" ||
          annotation == "io.containers.estargz.uncompressed-size";

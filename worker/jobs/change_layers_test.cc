@@ -26,16 +26,21 @@
 #include "worker/jobs/copy_fakes.h"
 #include "worker/jobs/copy_image.h"
 #include "worker/jobs/thread_pool.h"
+#include "worker/storage/tar_builder.h"
 
 namespace holkas {
 namespace {
 
+using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Key;
 using ::testing::Not;
 using ::testing::SizeIs;
 using Form = ImageDestination::LayerForm;
 
+constexpr char kChunked[] = "io.github.containers.zstd-chunked.";
 constexpr char kConfig[] = R"({"architecture":"amd64","os":"linux","rootfs":{"type":"layers"}})";
 
 std::string Content() {
@@ -87,6 +92,19 @@ class ChangeLayersTest : public testing::Test {
         absl::StrCat(R"({"schemaVersion":2,"mediaType":")", kDockerManifestType, R"(","config":)",
                      DescriptorJson(from_.AddBlob(kDockerConfigType, kConfig)), R"(,"layers":[)",
                      DescriptorJson(from_.AddBlob(layer_type, layer)), "]}"));
+  }
+
+  // Its layer is not looked into.
+  Descriptor AddChunkedImage() {
+    Descriptor layer =
+        from_.AddBlob(kOciLayerZstdType, CompressWhole(Compression::kZstd, content_));
+    const std::string json = DescriptorJson(layer);
+    return from_.AddManifest(
+        kOciManifestType,
+        absl::StrCat(R"({"schemaVersion":2,"mediaType":")", kOciManifestType, R"(","config":)",
+                     DescriptorJson(from_.AddBlob(kOciConfigType, kConfig)), R"(,"layers":[)",
+                     json.substr(0, json.size() - 1), R"(,"annotations":{")", kChunked,
+                     R"(manifest-checksum":"sha256:1"}}]})"));
   }
 
   // As what the layer of content_ came.
@@ -415,6 +433,56 @@ TEST_F(ChangeLayersTest, ABombIsRefused) {
   EXPECT_THAT(status, StatusIs(absl::StatusCode::kResourceExhausted));
   EXPECT_EQ(ErrorReason(status), "LIMIT_EXCEEDED");
   EXPECT_THAT(to_.blobs(), SizeIs(testing::Le(1)));
+}
+
+TEST_F(ChangeLayersTest, ChunkedLayerSaysWhereItsTableOfContentsIs) {
+  const std::string tar = TarBuilder().File("a", content_).Build();
+  options_.set_compression_format(v1::COMPRESSION_FORMAT_ZSTD_CHUNKED);
+  for (const bool precompute : {false, true}) {
+    options_.set_precompute_digests(precompute);
+    from_.SetTop(AddImage(kOciLayerGzipType, CompressWhole(Compression::kGzip, tar)));
+    ASSERT_OK(Copy());
+    EXPECT_EQ(Layer().media_type, kOciLayerZstdType);
+    EXPECT_EQ(Decompress(LayerBytes()), tar);
+    EXPECT_THAT(Layer().annotations, Contains(Key(absl::StrCat(kChunked, "manifest-checksum"))));
+    EXPECT_THAT(Layer().annotations, Contains(Key(absl::StrCat(kChunked, "tarsplit-position"))));
+    to_.present.insert(Layer().digest);
+  }
+  EXPECT_EQ(LayerEvent().change(), v1::LAYER_CHANGE_RECOMPRESSED);
+}
+
+TEST_F(ChangeLayersTest, ChunkedLayerStaysWithItsAnnotations) {
+  const Descriptor image = AddChunkedImage();
+  from_.SetTop(image);
+  ASSERT_OK(Copy());
+  EXPECT_EQ(to_.published().digest(), image.digest);
+  options_.set_compression_format(v1::COMPRESSION_FORMAT_ZSTD_CHUNKED);
+  options_.set_force_compression_format(true);
+  ASSERT_OK(Copy());
+  EXPECT_EQ(to_.published().digest(), image.digest);
+  options_.set_compression_format(v1::COMPRESSION_FORMAT_GZIP);
+  ASSERT_OK(Copy());
+  EXPECT_THAT(Layer().annotations, IsEmpty());
+}
+
+TEST_F(ChangeLayersTest, ZstdWithoutATableOfContentsIsCompressedAgain) {
+  const std::string tar = TarBuilder().File("a", content_).Build();
+  from_.SetTop(AddImage(kOciLayerZstdType, CompressWhole(Compression::kZstd, tar)));
+  options_.set_compression_format(v1::COMPRESSION_FORMAT_ZSTD_CHUNKED);
+  ASSERT_OK(Copy());
+  EXPECT_EQ(Decompress(LayerBytes()), tar);
+  EXPECT_THAT(Layer().annotations, Contains(Key(absl::StrCat(kChunked, "manifest-checksum"))));
+  EXPECT_EQ(LayerEvent().change(), v1::LAYER_CHANGE_RECOMPRESSED);
+}
+
+TEST_F(ChangeLayersTest, LayerThatIsNoTarCannotBeChunked) {
+  from_.SetTop(AddImage(kOciLayerType, content_));
+  options_.set_compression_format(v1::COMPRESSION_FORMAT_ZSTD_CHUNKED);
+  const absl::Status status = Copy();
+  EXPECT_THAT(status, StatusIs(absl::StatusCode::kFailedPrecondition,
+                               HasSubstr(Digest::Sha256Of(content_).ToString())));
+  EXPECT_EQ(ErrorReason(status), "INVALID_LAYER");
+  EXPECT_THAT(to_.log(), Not(testing::Contains(testing::StartsWith("publish"))));
 }
 
 }  // namespace

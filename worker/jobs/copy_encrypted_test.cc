@@ -20,6 +20,7 @@
 #include "worker/jobs/copy_fakes.h"
 #include "worker/jobs/copy_image.h"
 #include "worker/jobs/thread_pool.h"
+#include "worker/storage/tar_builder.h"
 
 namespace holkas {
 namespace {
@@ -94,6 +95,25 @@ TEST_F(CopyEncryptedTest, WhatIsEncryptedIsDecryptedToTheSameLayers) {
     EXPECT_EQ(plain_.blobs().count(Digest::Sha256Of(layer)), 1u) << layer;
   }
   EXPECT_FALSE(absl::StrContains(plain_.published().bytes(), "image.enc."));
+}
+
+TEST_F(CopyEncryptedTest, TableOfContentsIsStillThereWhenALayerIsDecrypted) {
+  constexpr char kChecksum[] = "io.github.containers.zstd-chunked.manifest-checksum";
+  const std::string tar = TarBuilder().File("a", "1").Build();
+  from_.SetTop(from_.AddManifest(
+      kOciManifestType,
+      OciManifestJson(from_.AddBlob(kOciConfigType, "{}"), {from_.AddBlob(kOciLayerType, tar)})));
+  to_.layer_form = plain_.layer_form = ImageDestination::LayerForm::kCompressed;
+  encrypt_.set_compression_format(v1::COMPRESSION_FORMAT_ZSTD_CHUNKED);
+  ASSERT_OK(Encrypt());
+  const std::string checksum = to_.published().image().layers[0].annotations.at(kChecksum);
+  ASSERT_OK(Decrypt(*SourceOf(to_)));
+  EXPECT_EQ(plain_.published().image().layers[0].annotations.at(kChecksum), checksum);
+  // One that is chunked already.
+  encrypt_.clear_compression_format();
+  FakeDestination again;
+  ASSERT_OK(Copy(*SourceOf(plain_), again, encrypt_, false));
+  EXPECT_EQ(again.published().image().layers[0].annotations.at(kChecksum), checksum);
 }
 
 TEST_F(CopyEncryptedTest, ASinkThatBeginsAgainGetsTheSameBytes) {

@@ -8,6 +8,7 @@
 #include "proto/wire/error.h"
 #include "proto/wire/status_macros.h"
 #include "worker/crypt/encryption_annotations.h"
+#include "worker/image/chunked_annotations.h"
 #include "worker/image/rewrite_manifest.h"
 
 namespace holkas {
@@ -80,6 +81,8 @@ absl::StatusOr<DecryptedImage> DecryptLayers(const Manifest& image, const Unwrap
         made.emplace(layer.digest, MadeLayer{unwrapped.plain_digest, layer.size_bytes})
             .first->second;
     plain.media_type = PlainLayerType(layer.media_type);
+    // A table of contents is where it was.
+    plain.annotations = ChunkedAnnotationsOf(layer.annotations);
     layers.emplace(std::move(unwrapped.plain_digest), std::move(unwrapped.encrypted));
   }
   if (made.empty()) {

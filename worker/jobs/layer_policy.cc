@@ -2,6 +2,7 @@
 
 #include "absl/status/status.h"
 #include "proto/wire/error.h"
+#include "worker/image/chunked_annotations.h"
 
 namespace holkas {
 namespace {
@@ -33,6 +34,12 @@ Compression LayerPolicy::Wanted(Compression is) const {
   return is;
 }
 
+bool LayerPolicy::WantsContents(Compression is,
+                                const std::map<std::string, std::string>& annotations) const {
+  return with_contents && form == Form::kCompressed &&
+         (is != Compression::kZstd || !HasContents(annotations));
+}
+
 std::string ReasonNotToModify(const v1::CopyRequest& options, const ImageDestination& to) {
   if (to.names_digest()) {
     return "Destination specifies a digest";
@@ -48,20 +55,16 @@ absl::StatusOr<LayerPolicy> LayerPolicyOf(const v1::CopyRequest& options,
                      "cannot use ForceCompressionFormat with undefined default compression format",
                      {{"field", "force_compression_format"}});
   }
-  if (options.compression_format() == v1::COMPRESSION_FORMAT_ZSTD_CHUNKED) {
-    return MakeError(absl::StatusCode::kUnimplemented, "OPTION_UNIMPLEMENTED",
-                     "compressing layers with zstd:chunked is not implemented",
-                     {{"field", "compression_format"}});
-  }
   LayerPolicy policy;
   if (!ReasonNotToModify(options, to).empty()) {
     return policy;
   }
   policy.form = FormOf(options, to);
   policy.recompress = has_format;
-  policy.compression = options.compression_format() == v1::COMPRESSION_FORMAT_ZSTD
-                           ? Compression::kZstd
-                           : Compression::kGzip;
+  policy.with_contents = options.compression_format() == v1::COMPRESSION_FORMAT_ZSTD_CHUNKED;
+  const bool is_zstd =
+      policy.with_contents || options.compression_format() == v1::COMPRESSION_FORMAT_ZSTD;
+  policy.compression = is_zstd ? Compression::kZstd : Compression::kGzip;
   if (options.has_compression_level()) {
     policy.level = options.compression_level();
   }

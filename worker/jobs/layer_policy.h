@@ -1,6 +1,7 @@
 #ifndef HOLKAS_WORKER_JOBS_LAYER_POLICY_H_
 #define HOLKAS_WORKER_JOBS_LAYER_POLICY_H_
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -21,6 +22,8 @@ struct LayerPolicy {
   Form form = Form::kAsTheyAre;
   // What uncompressed layers become, with kCompressed: kGzip or kZstd.
   Compression compression = Compression::kGzip;
+  // Whether those in kZstd have a table of contents (zstd:chunked).
+  bool with_contents = false;
   // Whether those in another compression become that, too.
   bool recompress = false;
   std::optional<int> level;
@@ -31,6 +34,9 @@ struct LayerPolicy {
 
   // What a layer in compression `is` becomes.
   Compression Wanted(Compression is) const;
+  // Whether a layer in compression `is`, of which its manifest says `annotations`, gets a table of
+  // contents, and so becomes another even where the compression stays.
+  bool WantsContents(Compression is, const std::map<std::string, std::string>& annotations) const;
   // Whether layers are compressed in a way that Docker's manifests have no name for.
   bool NeedsOci() const {
     return form == Form::kCompressed && recompress && compression == Compression::kZstd;
@@ -40,8 +46,7 @@ struct LayerPolicy {
 // Why digests may not be changed, in Skopeo's words; empty where they may.
 std::string ReasonNotToModify(const v1::CopyRequest& options, const ImageDestination& to);
 
-// Errors: INVALID_ARGUMENT (INVALID_FIELD) for fields that do not go together; UNIMPLEMENTED
-// (OPTION_UNIMPLEMENTED).
+// Errors: INVALID_ARGUMENT (INVALID_FIELD) for fields that do not go together.
 absl::StatusOr<LayerPolicy> LayerPolicyOf(const v1::CopyRequest& options,
                                           const ImageDestination& to);
 

@@ -1,5 +1,8 @@
 #include "worker/jobs/layer_policy.h"
 
+#include <map>
+#include <string>
+
 #include "absl/status/status.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -50,6 +53,26 @@ TEST_F(LayerPolicyTest, AFormatIsWantedOfAllLayers) {
   EXPECT_EQ(policy.Wanted(Compression::kGzip), Compression::kZstd);
   EXPECT_EQ(policy.Wanted(Compression::kZstd), Compression::kZstd);
   EXPECT_TRUE(policy.NeedsOci());
+}
+
+TEST_F(LayerPolicyTest, ChunkedIsZstdForWhatHasNoTableOfContents) {
+  const std::map<std::string, std::string> has = {
+      {"io.github.containers.zstd-chunked.manifest-checksum", "sha256:1"}};
+  // Podman 4.3's, which has no tar-split.
+  const std::map<std::string, std::string> old = {
+      {"io.containers.zstd-chunked.manifest-checksum", "sha256:1"}};
+  options_.set_compression_format(v1::COMPRESSION_FORMAT_ZSTD_CHUNKED);
+  EXPECT_FALSE(Policy().WantsContents(Compression::kNone, {}));
+  to_.layer_form = Form::kCompressed;
+  const LayerPolicy policy = Policy();
+  EXPECT_EQ(policy.Wanted(Compression::kGzip), Compression::kZstd);
+  EXPECT_TRUE(policy.NeedsOci());
+  EXPECT_TRUE(policy.WantsContents(Compression::kNone, has));
+  EXPECT_TRUE(policy.WantsContents(Compression::kZstd, {}));
+  EXPECT_TRUE(policy.WantsContents(Compression::kZstd, old));
+  EXPECT_FALSE(policy.WantsContents(Compression::kZstd, has));
+  options_.set_compression_format(v1::COMPRESSION_FORMAT_ZSTD);
+  EXPECT_FALSE(Policy().WantsContents(Compression::kZstd, {}));
 }
 
 TEST_F(LayerPolicyTest, AFormatChangesNothingWhereLayersAreNotToBeCompressed) {

@@ -21,10 +21,12 @@
 #include "worker/blob/size_checked_source.h"
 #include "worker/blob/string_source.h"
 #include "worker/blob/verifying_source.h"
+#include "worker/chunked/chunked_source.h"
 #include "worker/crypt/decrypting_source.h"
 #include "worker/crypt/encrypting_source.h"
 #include "worker/crypt/encryption_annotations.h"
 #include "worker/crypt/layer_secret.h"
+#include "worker/image/chunked_annotations.h"
 #include "worker/image/layer_types.h"
 
 namespace holkas {
@@ -73,18 +75,22 @@ class NoSink : public ByteSink {
 struct Form {
   Compression from = Compression::kNone;
   Compression to = Compression::kNone;
+  // Whether it becomes zstd:chunked.
+  bool gets_contents = false;
   // What it is encrypted with in the end. The same each time, so that what the destination kept of
   // it goes with the rest.
   std::optional<LayerKey> key = std::nullopt;
 
-  bool IsAsItWas() const { return from == to && !key.has_value(); }
+  // Until it is encrypted.
+  bool KeepsBytes() const { return from == to && !gets_contents; }
+  bool IsAsItWas() const { return KeepsBytes() && !key.has_value(); }
 };
 
 // What a pipeline moved.
 struct Moved {
   Digest digest;
   int64_t size_bytes = 0;
-  // About its encryption.
+  // About its encryption, and its table of contents.
   std::map<std::string, std::string> annotations = {};
 };
 
@@ -138,7 +144,9 @@ class Mover {
   absl::StatusOr<Moved> MoveToDestination(const Form& form, const std::optional<Moved>& made);
   absl::StatusOr<Moved> MoveInto(ByteSink& sink, const Form& form);
   absl::StatusOr<Moved> MoveChangedInto(ByteSink& sink, const Form& form);
-  // The same, of what `plain` gives. `plain_digest`: of all of it, where that is known.
+  // The same, of what `source` gives.
+  absl::StatusOr<Moved> DigestInto(ByteSink& sink, std::unique_ptr<ByteSource> source);
+  // The same, of what `plain` gives, encrypted. `plain_digest`: of all of it, where that is known.
   absl::StatusOr<Moved> EncryptInto(ByteSink& sink, std::unique_ptr<ByteSource> plain,
                                     const std::optional<Digest>& plain_digest, const LayerKey& key);
   // Moves what `source` gives, and takes its digest. `buffer` is there longer than the source.
@@ -150,7 +158,7 @@ class Mover {
   absl::StatusOr<std::unique_ptr<ByteSource>> Open();
   absl::StatusOr<std::unique_ptr<ByteSource>> OpenVerified();
   // The same error, unless the source's bytes are to blame.
-  absl::Status Blame(const absl::Status& status);
+  absl::Status Blame(const absl::Status& status, const Form& form);
 
   const MoveContext& context_;
   const PlannedBlob& blob_;
@@ -213,7 +221,8 @@ bool Mover::ReusableAsItIs() const {
   }
   const Compression stated =
       CompressionOfLayerType(blob_.descriptor.media_type).value_or(Compression::kNone);
-  return context_.policy.Wanted(stated) == stated ||
+  return (context_.policy.Wanted(stated) == stated &&
+          !context_.policy.WantsContents(stated, blob_.descriptor.annotations)) ||
          (context_.policy.form == LayerPolicy::Form::kCompressed &&
           !context_.policy.force_compression);
 }
@@ -234,7 +243,9 @@ absl::StatusOr<v1::BlobOutcome> Mover::Reuse(const Descriptor& descriptor) {
 
 absl::StatusOr<std::optional<MovedBlob>> Mover::ReuseKnown(const KnownBlobs::Twins& twins) {
   const Compression wanted = context_.policy.Wanted(*twins.compression);
-  if (LayerTypeWith(blob_.descriptor.media_type, wanted).empty()) {
+  // Nobody remembers a table of contents.
+  if (context_.policy.with_contents ||
+      LayerTypeWith(blob_.descriptor.media_type, wanted).empty()) {
     return std::nullopt;
   }
   for (const KnownBlobs::Form& form : twins.forms) {
@@ -302,7 +313,8 @@ void Mover::RememberUnpacked() const {
 absl::StatusOr<std::optional<MovedBlob>> Mover::ReuseTwin() {
   const std::optional<ImageSource::CompressedTwin> twin =
       context_.from.FindCompressedTwin(blob_.descriptor);
-  if (!twin.has_value() || context_.policy.Wanted(Compression::kNone) != twin->compression) {
+  if (!twin.has_value() || context_.policy.with_contents ||
+      context_.policy.Wanted(Compression::kNone) != twin->compression) {
     return std::nullopt;
   }
   Descriptor descriptor = blob_.descriptor;
@@ -329,12 +341,13 @@ absl::StatusOr<MovedBlob> Mover::MoveAsItIs() {
 
 absl::StatusOr<MovedBlob> Mover::MoveChangeable() {
   ASSIGN_OR_RETURN(const Compression is, Detect());
-  const Compression wanted = context_.policy.Wanted(is);
+  const Form form = {is, context_.policy.Wanted(is),
+                     context_.policy.WantsContents(is, blob_.descriptor.annotations)};
   if (blob_.encrypt) {
-    return MoveEncrypted({is, wanted});
+    return MoveEncrypted(form);
   }
-  if (wanted != is) {
-    return MoveChanged({is, wanted});
+  if (!form.KeepsBytes()) {
+    return MoveChanged(form);
   }
   if (!ReusableAsItIs()) {
     ASSIGN_OR_RETURN(const v1::BlobOutcome outcome, Reuse(blob_.descriptor));
@@ -363,8 +376,10 @@ absl::StatusOr<MovedBlob> Mover::MoveChanged(const Form& form) {
     }
     ASSIGN_OR_RETURN(made, MoveToDestination(form, made));
   }
-  result.made = MadeLayer{made->digest, made->size_bytes, form.to, {}};
-  RememberTwin(form.from, {made->digest, made->size_bytes, form.to});
+  result.made = MadeLayer{made->digest, made->size_bytes, form.to, std::move(made->annotations)};
+  if (!form.gets_contents) {
+    RememberTwin(form.from, {made->digest, made->size_bytes, form.to});
+  }
   return result;
 }
 
@@ -407,23 +422,36 @@ absl::StatusOr<Moved> Mover::MoveInto(ByteSink& sink, const Form& form) {
     return Moved{blob_.descriptor.digest, blob_.descriptor.size_bytes};
   }
   absl::StatusOr<Moved> moved = MoveChangedInto(sink, form);
-  return moved.ok() ? moved : Blame(moved.status());
+  return moved.ok() ? moved : Blame(moved.status(), form);
 }
 
 absl::StatusOr<Moved> Mover::MoveChangedInto(ByteSink& sink, const Form& form) {
   ASSIGN_OR_RETURN(std::unique_ptr<ByteSource> source, OpenVerified());
-  if (form.from == form.to) {
-    return EncryptInto(sink, std::move(source), blob_.descriptor.digest, *form.key);
+  if (form.KeepsBytes()) {
+    ASSIGN_OR_RETURN(Moved moved,
+                     EncryptInto(sink, std::move(source), blob_.descriptor.digest, *form.key));
+    moved.annotations.merge(ChunkedAnnotationsOf(blob_.descriptor.annotations));
+    return moved;
   }
   if (form.from != Compression::kNone) {
     ASSIGN_OR_RETURN(source, DecompressingSource::New(std::move(source), form.from));
   }
-  if (form.to != Compression::kNone) {
+  // Told at the end of the source.
+  std::map<std::string, std::string> about_contents;
+  if (form.gets_contents) {
+    ASSIGN_OR_RETURN(source,
+                     ChunkedSource::New(std::move(source), context_.compressor, about_contents));
+  } else if (form.to != Compression::kNone) {
     source = context_.compressor.Compress(std::move(source));
   }
-  if (form.key.has_value()) {
-    return EncryptInto(sink, std::move(source), std::nullopt, *form.key);
-  }
+  ASSIGN_OR_RETURN(Moved moved, form.key.has_value()
+                                    ? EncryptInto(sink, std::move(source), std::nullopt, *form.key)
+                                    : DigestInto(sink, std::move(source)));
+  moved.annotations.merge(about_contents);
+  return moved;
+}
+
+absl::StatusOr<Moved> Mover::DigestInto(ByteSink& sink, std::unique_ptr<ByteSource> source) {
   const auto buffer = std::make_unique_for_overwrite<char[]>(kCopyBufferBytes);
   if (sink.FindsDigest()) {
     return PumpUndigested(*source, sink, {buffer.get(), kCopyBufferBytes});
@@ -514,9 +542,11 @@ absl::StatusOr<std::unique_ptr<ByteSource>> Mover::OpenVerified() {
                                            blob_.descriptor.size_bytes, &context_.pairing);
 }
 
-// A decompressor stops at what it cannot read, before the digest is compared. It tells more.
-absl::Status Mover::Blame(const absl::Status& status) {
-  if (ErrorReason(status) != "INVALID_COMPRESSION") {
+// A decompressor, or who reads a tar, stops at what it cannot read, before the digest is compared.
+// It tells more.
+absl::Status Mover::Blame(const absl::Status& status, const Form& form) {
+  const std::string reason = ErrorReason(status);
+  if (reason != "INVALID_COMPRESSION" && !(form.gets_contents && reason == "INVALID_LAYER")) {
     return status;
   }
   NoSink nowhere;

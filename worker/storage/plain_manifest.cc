@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <cstdint>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "proto/wire/error.h"
 #include "proto/wire/status_macros.h"
+#include "worker/image/chunked_annotations.h"
 #include "worker/image/json_value.h"
 #include "worker/image/media_types.h"
 #include "worker/image/strict_json.h"
@@ -14,9 +14,6 @@
 
 namespace holkas {
 namespace {
-
-// Annotations that are about the compressed blob.
-constexpr absl::string_view kCompressedAnnotations = "io.github.containers.zstd-chunked.";
 
 absl::Status InvalidManifest(const Manifest& manifest, absl::string_view why) {
   return MakeError(absl::StatusCode::kFailedPrecondition, "INVALID_MANIFEST",
@@ -28,9 +25,8 @@ void DropCompressedAnnotations(JsonValue& layer) {
   if (annotations == nullptr || annotations->object() == nullptr) {
     return;
   }
-  std::erase_if(*annotations->object(), [](const JsonMember& annotation) {
-    return absl::StartsWith(annotation.key, kCompressedAnnotations);
-  });
+  std::erase_if(*annotations->object(),
+                [](const JsonMember& annotation) { return IsChunkedAnnotation(annotation.key); });
 }
 
 }  // namespace

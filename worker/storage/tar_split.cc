@@ -80,6 +80,29 @@ absl::StatusOr<TarSplitEntry> TarSplitEntry::Parse(absl::string_view line) {
   return entry.ok() ? std::move(entry) : Malformed(entry.status().message());
 }
 
+std::string TarSplitSegmentLine(absl::string_view bytes, int64_t position) {
+  return absl::StrCat("{\"type\":2,\"payload\":\"", absl::Base64Escape(bytes),
+                      "\",\"position\":", position, "}\n");
+}
+
+std::string TarSplitFileLine(absl::string_view name, int64_t size_bytes, absl::string_view crc64,
+                             int64_t position) {
+  std::string line = "{\"type\":1,";
+  if (IsAscii(name) || IsUtf8(name)) {
+    absl::StrAppend(&line, "\"name\":", JsonValue(name).Write());
+  } else {
+    absl::StrAppend(&line, "\"name_raw\":\"", absl::Base64Escape(name), "\"");
+  }
+  if (size_bytes > 0) {
+    absl::StrAppend(&line, ",\"size\":", size_bytes, ",\"payload\":\"", absl::Base64Escape(crc64),
+                    "\"");
+  } else {
+    absl::StrAppend(&line, ",\"payload\":null");
+  }
+  absl::StrAppend(&line, ",\"position\":", position, "}\n");
+  return line;
+}
+
 TarSplitReader::TarSplitReader(std::unique_ptr<ByteSource> json)
     : json_(std::move(json)), buffer_(kReadBytes) {}
 
@@ -150,33 +173,20 @@ absl::Status TarSplitWriter::AddSegment(absl::string_view bytes) {
 absl::Status TarSplitWriter::AddFile(absl::string_view name, int64_t size_bytes,
                                      absl::string_view crc64) {
   RETURN_IF_ERROR(FlushSegment());
-  std::string line = "{\"type\":1,";
-  if (IsAscii(name) || IsUtf8(name)) {
-    absl::StrAppend(&line, "\"name\":", JsonValue(name).Write());
-  } else {
-    absl::StrAppend(&line, "\"name_raw\":\"", absl::Base64Escape(name), "\"");
-  }
-  if (size_bytes > 0) {
-    absl::StrAppend(&line, ",\"size\":", size_bytes, ",\"payload\":\"", absl::Base64Escape(crc64),
-                    "\"");
-  } else {
-    absl::StrAppend(&line, ",\"payload\":null");
-  }
-  return AddLine(line);
+  return AddLine(TarSplitFileLine(name, size_bytes, crc64, position_++));
 }
 
 absl::Status TarSplitWriter::FlushSegment() {
   if (segment_.empty()) {
     return absl::OkStatus();
   }
-  const std::string line =
-      absl::StrCat("{\"type\":2,\"payload\":\"", absl::Base64Escape(segment_), "\"");
+  const std::string line = TarSplitSegmentLine(segment_, position_++);
   segment_.clear();
   return AddLine(line);
 }
 
 absl::Status TarSplitWriter::AddLine(absl::string_view line) {
-  absl::StrAppend(&lines_, line, ",\"position\":", position_++, "}\n");
+  absl::StrAppend(&lines_, line);
   return lines_.size() < kDeflateBytes ? absl::OkStatus() : Deflate(/*at_end=*/false);
 }
 

@@ -40,6 +40,12 @@ struct TarSplitEntry {
   static absl::StatusOr<TarSplitEntry> Parse(absl::string_view line);
 };
 
+// Lines of the list, each with its end: bytes of the tar, and a file. `position`: how many lines
+// are before it.
+std::string TarSplitSegmentLine(absl::string_view bytes, int64_t position);
+std::string TarSplitFileLine(absl::string_view name, int64_t size_bytes, absl::string_view crc64,
+                             int64_t position);
+
 // Reads entries from `json`, the list when it is decompressed.
 class TarSplitReader {
  public:

@@ -42,6 +42,13 @@ constexpr Field kMagic = {257, 8};
 constexpr Field kMajor = {329, 8};
 constexpr Field kMinor = {337, 8};
 constexpr Field kPrefix = {345, 155};
+constexpr absl::string_view kPosixMagic = {"ustar\0", 6};
+constexpr absl::string_view kGnuMagic = {"ustar  \0", 8};
+constexpr Field kGnuAtime = {345, 12};
+constexpr Field kGnuCtime = {357, 12};
+// Of a format of its own, whose prefix is shorter.
+constexpr Field kStarMark = {508, 4};
+constexpr absl::string_view kStarMagic = {"tar\0", 4};
 // Of old GNU sparse files.
 constexpr Field kSparseTable = {386, 4 * 24};
 constexpr Field kIsExtended = {482, 1};
@@ -136,7 +143,7 @@ absl::StatusOr<int64_t> ParsePaxNumber(absl::string_view text) {
 }
 
 // Seconds with a fraction, rounded towards the past.
-absl::Status ParsePaxTime(absl::string_view text, TarEntry& entry) {
+absl::StatusOr<TarTime> ParsePaxTime(absl::string_view text) {
   const size_t dot = text.find('.');
   ASSIGN_OR_RETURN(int64_t seconds, ParsePaxNumber(text.substr(0, dot)));
   int64_t nanoseconds = 0;
@@ -153,9 +160,49 @@ absl::Status ParsePaxTime(absl::string_view text, TarEntry& entry) {
     seconds -= 1;
     nanoseconds = 1'000'000'000 - nanoseconds;
   }
-  entry.mtime_seconds = seconds;
-  entry.mtime_nanoseconds = static_cast<int32_t>(nanoseconds);
-  return absl::OkStatus();
+  return TarTime{seconds, static_cast<int32_t>(nanoseconds)};
+}
+
+// What GNU's headers have where others have the rest of a name.
+void ReadGnuTime(absl::string_view block, Field field, std::optional<TarTime>& time,
+                 TarHeaderFields& header) {
+  if (Get(block, field)[0] == 0) {
+    return;
+  }
+  const std::optional<int64_t> seconds = ParseNumber(Get(block, field));
+  header.is_ambiguous |= !seconds.has_value();
+  time = TarTime{seconds.value_or(0)};
+}
+
+int64_t ReadDevice(absl::string_view block, Field field, TarHeaderFields& header) {
+  const std::optional<int64_t> number = ParseNumber(Get(block, field));
+  header.is_ambiguous |= !number.has_value();
+  return number.value_or(0);
+}
+
+TarHeaderFields ReadFields(absl::string_view block, char type, int64_t mode) {
+  TarHeaderFields header;
+  header.type = type;
+  header.mode = mode;
+  const absl::string_view magic = Get(block, kMagic);
+  const bool is_gnu = magic == kGnuMagic;
+  if (is_gnu || absl::StartsWith(magic, kPosixMagic)) {
+    header.device_major = ReadDevice(block, kMajor, header);
+    header.device_minor = ReadDevice(block, kMinor, header);
+  }
+  if (is_gnu) {
+    ReadGnuTime(block, kGnuAtime, header.atime, header);
+    ReadGnuTime(block, kGnuCtime, header.ctime, header);
+  } else {
+    header.is_ambiguous |= Get(block, kStarMark) == kStarMagic;
+  }
+  return header;
+}
+
+void ReadPaxTime(absl::string_view text, std::optional<TarTime>& time, TarHeaderFields& header) {
+  const absl::StatusOr<TarTime> parsed = ParsePaxTime(text);
+  header.is_ambiguous |= !parsed.ok();
+  time = parsed.value_or(TarTime());
 }
 
 bool IsZero(absl::string_view block) {
@@ -335,6 +382,7 @@ absl::Status TarStream::TakeExtended() {
       return TakePax(content);
     default:
       // One for all entries has nothing that is asked for here.
+      has_global_header_ = true;
       return absl::OkStatus();
   }
 }
@@ -394,7 +442,7 @@ absl::Status TarStream::BeginEntry(absl::string_view block, char type, int64_t s
   }
   entry_ = TarEntry();
   entry_.kind = *kind;
-  const bool is_posix = absl::StartsWith(Get(block, kMagic), absl::string_view("ustar\0", 6));
+  const bool is_posix = absl::StartsWith(Get(block, kMagic), kPosixMagic);
   entry_.name = std::string(GetText(block, kName));
   if (const absl::string_view prefix = GetText(block, kPrefix); is_posix && !prefix.empty()) {
     entry_.name = absl::StrCat(prefix, "/", entry_.name);
@@ -402,6 +450,7 @@ absl::Status TarStream::BeginEntry(absl::string_view block, char type, int64_t s
   entry_.link_name = std::string(GetText(block, kLinkName));
   ASSIGN_OR_RETURN(const int64_t mode, GetNumber(block, kMode, "a mode"));
   entry_.mode = static_cast<mode_t>(mode & 07777);
+  entry_.header = ReadFields(block, type, mode);
   int64_t uid = ParseNumber(Get(block, kUid)).value_or(-1);
   int64_t gid = ParseNumber(Get(block, kGid)).value_or(-1);
   ASSIGN_OR_RETURN(entry_.mtime_seconds, GetNumber(block, kMtime, "a time"));
@@ -430,7 +479,13 @@ absl::Status TarStream::BeginEntry(absl::string_view block, char type, int64_t s
     } else if (key == "gid") {
       ASSIGN_OR_RETURN(gid, ParsePaxNumber(value));
     } else if (key == "mtime") {
-      RETURN_IF_ERROR(ParsePaxTime(value, entry_));
+      ASSIGN_OR_RETURN(const TarTime mtime, ParsePaxTime(value));
+      entry_.mtime_seconds = mtime.seconds;
+      entry_.mtime_nanoseconds = mtime.nanoseconds;
+    } else if (key == "atime") {
+      ReadPaxTime(value, entry_.header.atime, entry_.header);
+    } else if (key == "ctime") {
+      ReadPaxTime(value, entry_.header.ctime, entry_.header);
     } else if (absl::StartsWith(key, kXattrKey)) {
       entry_.xattrs.emplace(key.substr(kXattrKey.size()), value);
     } else if (key == "GNU.sparse.name") {
@@ -462,6 +517,7 @@ absl::Status TarStream::BeginEntry(absl::string_view block, char type, int64_t s
   if (type == '\0' && absl::EndsWith(entry_.name, "/")) {
     entry_.kind = TarEntry::Kind::kDirectory;
   }
+  entry_.header.size_bytes = size_bytes;
   if (entry_.kind != TarEntry::Kind::kFile) {
     size_bytes = 0;
     has_parts = parts_in_content = false;

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <deque>
 #include <map>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -15,6 +16,25 @@
 #include "absl/strings/string_view.h"
 
 namespace holkas {
+
+// A moment, as tars have it.
+struct TarTime {
+  int64_t seconds = 0;
+  int32_t nanoseconds = 0;
+};
+
+// What a header says, whatever its entry is: for who describes it and does not unpack it.
+struct TarHeaderFields {
+  char type = '0';
+  int64_t mode = 0;
+  int64_t size_bytes = 0;
+  int64_t device_major = 0;
+  int64_t device_minor = 0;
+  std::optional<TarTime> atime;
+  std::optional<TarTime> ctime;
+  // Readers differ about what it says.
+  bool is_ambiguous = false;
+};
 
 // One entry of a tar: what its header says, with what the extended headers before it say instead.
 struct TarEntry {
@@ -35,6 +55,7 @@ struct TarEntry {
   uint32_t device_major = 0;
   uint32_t device_minor = 0;
   std::map<std::string, std::string> xattrs;
+  TarHeaderFields header;
 };
 
 // Gets a tar's entries while it comes in. Every byte of the tar is given once, in order, either by
@@ -68,6 +89,9 @@ class TarStream {
 
   // The tar ends here. Errors: as above, where it cannot.
   absl::Status Finish();
+
+  // Whether there was an extended header for all entries that follow. It is passed over.
+  bool has_global_header() const { return has_global_header_; }
 
  private:
   static constexpr size_t kBlockBytes = 512;
@@ -110,6 +134,7 @@ class TarStream {
 
   // The extended header that is read.
   char extended_type_ = 0;
+  bool has_global_header_ = false;
   // What extended headers said of the next entry.
   std::string long_name_;
   std::string long_link_;

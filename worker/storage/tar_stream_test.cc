@@ -152,6 +152,43 @@ TEST(TarStream, PaxRecordsReplaceNumbersAndBringXattrs) {
   EXPECT_EQ(got.entries[1].mtime_nanoseconds, 500'000'000);
 }
 
+TEST(TarStream, FieldsOfAHeaderAreWhatItSaysWhateverItsEntryIs) {
+  TarBuilder::Header header{.name = "a", .type = '5', .size_bytes = 7, .mode = 040755};
+  header.patches = {{257, std::string("ustar  \0", 8)},
+                    {329, "0000005"},
+                    {337, "0000006"},
+                    {345, "00000000012"},
+                    {357, "00000000013"}};
+  const Recorder gnu = ReadWhole(TarBuilder().Add(header).Build());
+  ASSERT_EQ(gnu.entries.size(), 1u);
+  const TarHeaderFields& fields = gnu.entries[0].header;
+  EXPECT_EQ(fields.type, '5');
+  EXPECT_EQ(fields.mode, 040755);
+  EXPECT_EQ(fields.size_bytes, 7);
+  EXPECT_EQ(fields.device_major, 5);
+  EXPECT_EQ(fields.device_minor, 6);
+  EXPECT_EQ(fields.atime->seconds, 10);
+  EXPECT_EQ(fields.ctime->seconds, 11);
+  EXPECT_FALSE(fields.is_ambiguous);
+  const Recorder pax =
+      ReadWhole(TarBuilder().Pax({{"atime", "-1.5"}}).File("a", "").File("b", "").Build());
+  EXPECT_EQ(pax.entries[0].header.atime->seconds, -2);
+  EXPECT_EQ(pax.entries[0].header.atime->nanoseconds, 500'000'000);
+  EXPECT_FALSE(pax.entries[1].header.atime.has_value());
+}
+
+TEST(TarStream, HeadersThatReadersDifferAboutAreAmbiguous) {
+  TarBuilder::Header star{.name = "a"};
+  star.patches = {{508, std::string("tar\0", 4)}};
+  TarBuilder::Header gnu{.name = "a"};
+  gnu.patches = {{257, std::string("ustar  \0", 8)}, {345, "prefix"}};
+  TarBuilder::Header device{.name = "a"};
+  device.patches = {{329, "x"}};
+  for (const TarBuilder::Header& header : {star, gnu, device}) {
+    EXPECT_TRUE(ReadWhole(TarBuilder().Add(header).Build()).entries[0].header.is_ambiguous);
+  }
+}
+
 TEST(TarStream, EarliestTimeDoesNotWrapAround) {
   const Recorder got =
       ReadWhole(TarBuilder().Pax({{"mtime", "-9223372036854775808.5"}}).File("old", "").Build());

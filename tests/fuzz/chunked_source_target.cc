@@ -1,0 +1,105 @@
+// ChunkedSource: whatever the tar is, the layer is that tar for any reader of zstd, or there is an
+// error with a reason. The input is text of which each line becomes an entry with a right checksum:
+// `type|name|link|size in octal|content`, where `~` stands for a NUL byte.
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
+#include "absl/strings/str_split.h"
+#include "absl/strings/string_view.h"
+#include "absl/types/span.h"
+#include "proto/wire/error.h"
+#include "proto/wire/status_macros.h"
+#include "tests/fuzz/fuzz_target.h"
+#include "worker/blob/block_encoder.h"
+#include "worker/blob/byte_source.h"
+#include "worker/blob/compressing_source.h"
+#include "worker/blob/compression.h"
+#include "worker/blob/decompressing_source.h"
+#include "worker/blob/string_source.h"
+#include "worker/chunked/chunked_source.h"
+#include "worker/storage/tar_builder.h"
+
+namespace holkas {
+
+const char* const kFuzzSeeds[] = {
+    "5|etc/||0|\n0|etc/hello||6|hello!\n1|a|etc/hello|0|\n2|b|../c|0|\n",
+    "0|a||6|hello!\n0|a||1|x\n",
+    "x|pax||62|22 GNU.sparse.major=1\n28 GNU.sparse.realsize=100\n\n0|f||1001|1~10~1~\n",
+    "x|pax||26|22 atime=1600000001.25\n0|f||2|ab\n",
+    "3|dev||0|\n6|fifo||0|\n7|cont||1|a\ng|global||0|\n",
+    nullptr,
+};
+
+const char* const kFuzzWords[] = {
+    "~",     "|",      "\n",    "777", "0", "77777777777", "x|", "g|", "\xff", "SCHILY.xattr.a=",
+    "path=", "mtime=", nullptr,
+};
+
+namespace {
+
+std::string TarOf(absl::string_view text) {
+  std::string tar;
+  for (const absl::string_view line : absl::StrSplit(text, '\n')) {
+    std::vector<std::string> fields = absl::StrSplit(
+        absl::StrReplaceAll(line, {{"~", absl::string_view("\0", 1)}}), absl::MaxSplits('|', 4));
+    fields.resize(5);
+    TarBuilder::Header header;
+    header.type = fields[0].empty() ? '0' : fields[0][0];
+    header.name = fields[1];
+    header.link_name = fields[2];
+    header.patches = {{124, fields[3].substr(0, 12)}};
+    fields[4].resize((fields[4].size() + 511) / 512 * 512, '\0');
+    absl::StrAppend(&tar, TarBuilder::Block(header), fields[4]);
+  }
+  return tar;
+}
+
+absl::StatusOr<std::string> ReadAll(ByteSource& source) {
+  std::string all;
+  std::string buffer(1 << 16, '\0');
+  while (true) {
+    ASSIGN_OR_RETURN(const size_t count, source.Read(absl::MakeSpan(buffer)));
+    if (count == 0) {
+      return all;
+    }
+    all.append(buffer, 0, count);
+  }
+}
+
+absl::StatusOr<std::string> Chunk(const std::string& tar) {
+  Compressor compressor(
+      NewZstdFormat(std::nullopt), [](std::function<void()>) {}, 1);
+  std::map<std::string, std::string> annotations;
+  ASSIGN_OR_RETURN(
+      const std::unique_ptr<ChunkedSource> source,
+      ChunkedSource::New(std::make_unique<StringSource>(tar, 509), compressor, annotations));
+  return ReadAll(*source);
+}
+
+}  // namespace
+}  // namespace holkas
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  const std::string tar =
+      holkas::TarOf(absl::string_view(reinterpret_cast<const char*>(data), size));
+  absl::StatusOr<std::string> blob = holkas::Chunk(tar);
+  if (!blob.ok()) {
+    HOLKAS_FUZZ_CHECK(!holkas::ErrorReason(blob.status()).empty());
+    return 0;
+  }
+  auto source = holkas::DecompressingSource::New(
+      std::make_unique<holkas::StringSource>(*std::move(blob)), holkas::Compression::kZstd);
+  HOLKAS_FUZZ_CHECK(source.ok());
+  const absl::StatusOr<std::string> plain = holkas::ReadAll(**source);
+  HOLKAS_FUZZ_CHECK(plain.ok() && *plain == tar);
+  return 0;
+}
