@@ -251,7 +251,8 @@ absl::Status ChunkedSource::AddToFrame(absl::string_view bytes) {
 absl::Status ChunkedSource::EndFrame() { return block_.empty() ? absl::OkStatus() : Encode(); }
 
 absl::Status ChunkedSource::Encode() {
-  ASSIGN_OR_RETURN(const EncodedBlock encoded, encoder_->Encode(/*before=*/{}, block_));
+  ASSIGN_OR_RETURN(const EncodedBlock encoded,
+                   encoder_->Encode(/*number=*/0, /*before=*/{}, block_));
   block_.clear();
   blob_bytes_ += static_cast<int64_t>(encoded.bytes.size());
   ready_.append(encoded.bytes);

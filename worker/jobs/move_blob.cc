@@ -244,8 +244,7 @@ absl::StatusOr<v1::BlobOutcome> Mover::Reuse(const Descriptor& descriptor) {
 absl::StatusOr<std::optional<MovedBlob>> Mover::ReuseKnown(const KnownBlobs::Twins& twins) {
   const Compression wanted = context_.policy.Wanted(*twins.compression);
   // Nobody remembers a table of contents.
-  if (context_.policy.with_contents ||
-      LayerTypeWith(blob_.descriptor.media_type, wanted).empty()) {
+  if (context_.policy.with_contents || LayerTypeWith(blob_.descriptor.media_type, wanted).empty()) {
     return std::nullopt;
   }
   for (const KnownBlobs::Form& form : twins.forms) {

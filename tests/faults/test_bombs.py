@@ -1,0 +1,281 @@
+"""Little that becomes a lot: layers and archives of at most 1 MiB.
+
+What comes of one is an image or an error that says what there was too much of. Either way it takes
+at most two seconds of a processor, of all processes together, and no process takes 64 MiB; and where
+there is an error, the files of the host are as they were.
+"""
+
+import bz2
+import gzip
+import hashlib
+import io
+import itertools
+import lzma
+import os
+import struct
+import tarfile
+import zlib
+
+import pytest
+
+from support.compressed_images import PLAIN, write_dir, zstd
+from support.oracle import sha256
+from support.storage import StorageRoot
+from support.tar import END, header, member, pax
+from support.usage import Usage
+
+MIB = 1 << 20
+SECONDS, MEMORY = 2, 64 * MIB
+
+
+def repeated(data):
+  return data * (MIB // len(data))
+
+
+def gzipped(pieces):
+  """One member of 9 bits for each 258 bytes that repeat."""
+  packer = zlib.compressobj(9, zlib.DEFLATED, 31)
+  return b"".join([*map(packer.compress, pieces), packer.flush()])
+
+
+def zeros(count):
+  """Of 1 MiB each."""
+  return itertools.repeat(bytes(MIB), count)
+
+
+def big_file(count):
+  """A tar with a file of so many MiB of zeros."""
+  return itertools.chain([header(b"zeros", size=count * MIB)], zeros(count), [END])
+
+
+def skippable(size):
+  """A frame of zstd that is passed over."""
+  return struct.pack("<II", 0x184D2A50, size)
+
+
+# What decompresses to more than there may be.
+TOO_MUCH = {
+    "bzip2": lambda: bz2.compress(bytes(32 * MIB)) * 20,
+    "xz": lambda: repeated(lzma.compress(bytes(64 * MIB), preset=0)),
+    "zstd": lambda: repeated(zstd(bytes(64 * MIB))),
+    # Memory, and not bytes.
+    "xz with a window of 64 MiB": lambda: lzma.compress(bytes(MIB), preset=9),
+    "zstd with a window of 128 MiB": lambda: zstd(bytes(64 * MIB), "--long=27"),
+    "zstd with a window of 2 GiB": lambda: b"\x28\xb5\x2f\xfd\x00\xa8" + bytes(1000),
+}
+# What is nothing, many times.
+NOTHING = {
+    "bzip2": lambda: repeated(bz2.compress(b"")),
+    "gzip": lambda: repeated(gzip.compress(b"", mtime=0)),
+    "xz": lambda: repeated(lzma.compress(b"", preset=6)),
+    "xz with padding": lambda: lzma.compress(b"") + bytes(MIB - 32),
+    "zstd": lambda: repeated(zstd(b"")),
+    "zstd of frames that are skipped": lambda: zstd(b"") + repeated(skippable(0))[:-16],
+}
+# What says that more comes than does.
+CUT = {
+    "zstd that skips 4 GiB": lambda: zstd(b"") + skippable((1 << 32) - 1),
+    "gzip": lambda: gzip.compress(bytes(MIB))[:-9],
+}
+
+
+class Cost:
+  """Copies with limits to what they take."""
+
+  def __init__(self, programs, directory):
+    self.programs, self.directory = programs, directory
+
+  def copy(self, *arguments):
+    before = tree(self.directory)
+    usage = Usage([self.programs.path("holkas"), "copy", *arguments], self.programs.environment)
+    self.programs.wait_until_gone()
+    if os.environ.get("BOMB_LOG"):
+      with open(os.environ["BOMB_LOG"], "a") as f:
+        f.write("%.2f s %d MiB code %d %s\n   %s\n" % (usage.cpu_seconds, usage.peak_bytes / MIB, usage.code, " ".join(map(str, arguments))[-150:], usage.stderr[-250:]))
+    assert usage.cpu_seconds <= SECONDS
+    assert usage.peak_bytes <= MEMORY
+    assert "the worker ended" not in usage.stderr
+    if usage.code != 0:
+      assert tree(self.directory) == before
+    return usage
+
+
+def tree(directory):
+  return sorted((str(path), os.lstat(path).st_size, os.lstat(path).st_mtime_ns)
+                for path in directory.rglob("*"))
+
+
+@pytest.fixture
+def cost(programs, tmp_path):
+  return Cost(programs, tmp_path)
+
+
+def image_of(path, *layers):
+  """A `dir:` image of layers that are at most 1 MiB each."""
+  assert all(len(layer) <= MIB for layer in layers)
+  diff_ids = [tar_digest(layer) for layer in layers]
+  return "dir:%s" % write_dir(path, [(PLAIN + "+gzip", layer) for layer in layers], diff_ids)
+
+
+def tar_digest(layer):
+  """The digest of what a layer of gzip decompresses to; the others that get anywhere are empty."""
+  if not layer.startswith(b"\x1f\x8b"):
+    return sha256(b"")
+  digest, unpacker = hashlib.sha256(), zlib.decompressobj(31)
+  while layer and not unpacker.eof:
+    digest.update(unpacker.decompress(layer, MIB))
+    layer = unpacker.unconsumed_tail
+  return "sha256:" + digest.hexdigest()
+
+
+def to_place(place, kind, directory):
+  """Where layers are decompressed, with the flags that make them so."""
+  if place == "dir":
+    return ["--dest-decompress", "dir:%s" % (directory / "to")]
+  if place == "docker-archive":
+    return ["docker-archive:%s:x:1" % (directory / "to")]
+  other = "gzip" if kind.startswith("zstd") else "zstd"
+  return ["--dest-compress-format=" + other, "--dest-force-compress-format",
+          "oci:%s:x" % (directory / "to")]
+
+
+places = pytest.mark.parametrize("place", ["dir", "oci", "docker-archive"])
+
+
+@places
+@pytest.mark.parametrize("kind", list(TOO_MUCH))
+def test_layer_that_becomes_too_much(cost, tmp_path, kind, place):
+  image = image_of(tmp_path / "image", TOO_MUCH[kind]())
+  *flags, to = to_place(place, kind, tmp_path)
+  usage = cost.copy(*flags, image, to)
+  assert usage.code == 1
+  assert "decompress " + kind.split()[0] in usage.stderr
+  # The measure sees what a worker does.
+  assert "window" in kind or usage.cpu_seconds > 0.1
+
+
+@places
+@pytest.mark.parametrize("kind", list(NOTHING))
+def test_layer_that_is_nothing_many_times(cost, tmp_path, kind, place):
+  image = image_of(tmp_path / "image", NOTHING[kind]())
+  *flags, to = to_place(place, kind, tmp_path)
+  assert cost.copy(*flags, image, to).code == 0
+
+
+@places
+@pytest.mark.parametrize("kind", list(CUT))
+def test_layer_that_ends_too_early(cost, tmp_path, kind, place):
+  image = image_of(tmp_path / "image", CUT[kind]())
+  *flags, to = to_place(place, kind, tmp_path)
+  usage = cost.copy(*flags, image, to)
+  assert usage.code == 1
+  assert "decompress " + kind.split()[0] in usage.stderr
+
+
+@places
+def test_zeros_that_gzip_makes_smallest(cost, tmp_path, place):
+  """A gibibyte: Skopeo takes it, and so does Holkas."""
+  image = image_of(tmp_path / "image", gzipped(big_file(1010)))
+  *flags, to = to_place(place, "gzip", tmp_path)
+  assert cost.copy(*flags, image, to).code == 0
+
+
+@pytest.mark.parametrize("kind", [*TOO_MUCH, *NOTHING])
+@pytest.mark.parametrize("transport", ["docker-archive", "oci-archive"])
+def test_archive(cost, tmp_path, kind, transport):
+  (tmp_path / "bomb.tar").write_bytes({**NOTHING, **TOO_MUCH}[kind]())
+  usage = cost.copy("%s:%s" % (transport, tmp_path / "bomb.tar"), "dir:%s" % (tmp_path / "to"))
+  assert usage.code == 1
+  assert "decompress %s: " % kind.split()[0] in usage.stderr or ".json" in usage.stderr
+
+
+DRIVERS = ["overlay", "vfs"]
+
+
+@pytest.fixture(params=DRIVERS)
+def store(request):
+  if os.geteuid() != 0:
+    pytest.skip("layers have owners: this takes root")
+  made = StorageRoot(request.param)
+  yield made
+  made.remove()
+
+
+class StoreCost:
+  """Copies into a store: what it has of names and blocks is limited, too."""
+
+  def __init__(self, cost, store, directory):
+    self.cost, self.store, self.directory = cost, store, directory
+
+  def copy(self, *layers):
+    usage = self.cost.copy(image_of(self.directory / "image", *layers),
+                           self.store.name("localhost/bomb:1"))
+    if usage.code != 0:
+      assert self.store.list("images") == [] and self.store.leftovers() == []
+    return usage
+
+  def blocks(self):
+    return sum(os.lstat(path).st_blocks * 512 for path in self.store.graph.rglob("*"))
+
+
+@pytest.fixture
+def into_store(cost, store, tmp_path):
+  return StoreCost(cost, store, tmp_path)
+
+
+def sparse(size):
+  return (pax((b"GNU.sparse.size", b"%d" % size), (b"GNU.sparse.map", b"4096,3"))
+          + member(b"holes", b"abc") + END)
+
+
+class TestStore:
+
+  @pytest.mark.parametrize("kind", list(TOO_MUCH))
+  def test_layer_that_becomes_too_much(self, into_store, kind):
+    usage = into_store.copy(TOO_MUCH[kind]())
+    assert usage.code == 1
+    assert "decompress " + kind.split()[0] in usage.stderr or "read tar" in usage.stderr
+
+  @pytest.mark.parametrize("kind", list(NOTHING))
+  def test_layer_that_is_nothing_many_times(self, into_store, kind):
+    assert into_store.copy(NOTHING[kind]()).code == 0
+
+  def test_file_of_zeros(self, into_store):
+    assert into_store.copy(gzipped(big_file(1010))).code == 0
+
+  def test_zeros_behind_the_end(self, into_store):
+    usage = into_store.copy(gzipped(itertools.chain([member(b"file", b"x"), END], zeros(1010))))
+    assert usage.code == 1
+    assert "LIMIT" in usage.stderr or "more than" in usage.stderr
+
+  @pytest.mark.parametrize("size", [1 << 40, 1 << 59], ids=["1 TiB", "2^59"])
+  def test_holes(self, into_store, size):
+    """Two layers: vfs copies the first."""
+    usage = into_store.copy(gzipped([sparse(size)]), gzipped([member(b"other", b"x") + END]))
+    assert (usage.code == 0) == (size == 1 << 40)
+    assert into_store.blocks() < 4 * MIB
+
+  HEADERS = {
+      "one file, many times": lambda n: header(b"file"),
+      "files": lambda n: header(b"%d" % n),
+      "directories": lambda n: header(b"d%d" % n, kind=b"5"),
+      "links": lambda n: header(b"l%d" % n, kind=b"2", link=b"/x"),
+      "whiteouts": lambda n: header(b".wh.%d" % n),
+      "directories that are not there": lambda n: (
+          pax((b"path", b"%d/" % n + b"d/" * 2000 + b"f")) + header(b"f")),
+      "names that are long": lambda n: pax((b"path", b"n/" * 2000 + b"%d" % n)) + header(b"f"),
+      "records": lambda n: pax(*((b"k%d" % i, b"v") for i in range(4000))) + header(b"%d" % n),
+  }
+
+  @pytest.mark.parametrize("kind", list(HEADERS))
+  def test_headers(self, into_store, kind):
+    make, packer, parts, size = self.HEADERS[kind], zlib.compressobj(9, zlib.DEFLATED, 31), [], 0
+    for n in range(2_000_000):
+      parts.append(packer.compress(make(n)))
+      size += len(parts[-1])
+      if size > MIB - 60_000:
+        break
+    parts.append(packer.compress(END) + packer.flush())
+    usage = into_store.copy(b"".join(parts))
+    assert usage.code == 1
+    assert "more than" in usage.stderr
