@@ -96,6 +96,9 @@ void FillOpen(Frame& f) {
 }
 void FillUnwrap(Frame& f) { f.mutable_unwrap_key()->add_jwe("{}"); }
 void FillHash(Frame& f) { f.mutable_hash_file()->set_file_id(1); }
+void FillFindTwins(Frame& f) { f.mutable_find_twins()->set_digest(kDigest); }
+void FillMountBlob(Frame& f) { f.mutable_mount_blob()->set_digest(kDigest); }
+void FillRemember(Frame& f) { f.mutable_remember()->mutable_blob()->set_digest(kDigest); }
 void FillHasBlob(Frame& f) { f.mutable_has_blob()->set_digest(kDigest); }
 void FillSpool(Frame& f) { f.mutable_create_spool(); }
 void FillCreate(Frame& f) { f.mutable_create_file()->set_size_bytes(1); }
@@ -120,6 +123,9 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Values(
         Misdeed{"Connect", kCopy, false, Calls(FillConnect), "Connect is not permitted now"},
         Misdeed{"UnwrapKey", kCopy, false, Calls(FillUnwrap), "UnwrapKey is not permitted now"},
+        Misdeed{"FindTwins", kCopy, false, Calls(FillFindTwins), "FindTwins is not permitted now"},
+        Misdeed{"MountBlob", kCopy, false, Calls(FillMountBlob), "MountBlob is not permitted now"},
+        Misdeed{"Remember", kCopy, false, Notes(FillRemember), "Remember is not permitted now"},
         Misdeed{"OpenFile", kCopy, false, Calls(FillOpen), "OpenFile is not permitted now"},
         Misdeed{"HasBlob", kCopy, false, Calls(FillHasBlob), "HasBlob is not permitted now"},
         Misdeed{"CreateSpool", kArchive, false, Calls(FillSpool), "CreateSpool is not permitted"},
@@ -149,6 +155,9 @@ INSTANTIATE_TEST_SUITE_P(
                 }),
                 "Connect is not granted"},
         Misdeed{"UnwrapKey", kCopy, true, Calls(FillUnwrap), "UnwrapKey is not granted"},
+        Misdeed{"FindTwins", kCopy, true, Calls(FillFindTwins), "FindTwins is not granted"},
+        Misdeed{"MountBlob", kCopy, true, Calls(FillMountBlob), "MountBlob is not granted"},
+        Misdeed{"Remember", kCopy, true, Notes(FillRemember), "Remember is not granted"},
         Misdeed{"ConnectNowhere", kCopy, true, Calls([](Frame& f) { f.mutable_connect(); }),
                 "Connect is not granted"},
         Misdeed{"ConnectUnknownPlace", kCopy, true, Calls([](Frame& f) {
@@ -242,7 +251,7 @@ INSTANTIATE_TEST_SUITE_P(
         Misdeed{"ReadyTwice", kCopy, true, Notes(FillReady), "Ready is not permitted now"},
         Misdeed{"EmptyBody", kCopy, true, Calls([](Frame&) {}), "an unknown call"},
         Misdeed{"UnknownCall", kCopy, true,
-                [](TestSession& s) { s.SendRaw(std::string("\x08\x01\xfa\x01\x00", 5), 0); },
+                [](TestSession& s) { s.SendRaw(std::string("\x08\x01\xc2\x0c\x00", 5), 0); },
                 "an unknown call"},
         Misdeed{"Garbage", kCopy, true, [](TestSession& s) { s.SendRaw("\xff\xff\xff", 0); },
                 "malformed"},

@@ -3,8 +3,12 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <cstdlib>
+#include <filesystem>
+#include <optional>
 #include <string>
 #include <thread>
+#include <utility>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -12,9 +16,12 @@
 #include "absl/time/clock.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "proto/wire/digest.h"
 #include "proto/wire/error.h"
 #include "proto/wire/status_matchers.h"
+#include "service/blobs/blob_info_cache.h"
 #include "service/jobs/testing/fake_launcher.h"
+#include "service/policy/grants.h"
 
 namespace holkas {
 namespace {
@@ -387,6 +394,137 @@ TEST_F(JobRunnerTest, CredentialsThatAWorkerRepeatsAreNotLogged) {
   const std::string log = log_.Take();
   EXPECT_FALSE(absl::StrContains(log, "hunter22")) << log;
   EXPECT_THAT(log, HasSubstr("my token is Bearer ***"));
+}
+
+// What is remembered of blobs.
+class RememberedBlobsTest : public JobRunnerTest {
+ protected:
+  ~RememberedBlobsTest() override { std::filesystem::remove_all(directory_); }
+
+  static std::string MakeDirectory() {
+    std::string directory = absl::StrCat(testing::TempDir(), "/blobs-XXXXXX");
+    return mkdtemp(directory.data());
+  }
+  // A copy to r.example/app.
+  static JobRunner::Call CopyCall(std::optional<uid_t> user) {
+    JobRunner::Call call = InspectCall();
+    call.user = user;
+    call.job.mutable_copy();
+    broker::RegistryImage& image = *call.job.mutable_destination()->mutable_registry();
+    image.set_host("r.example");
+    image.set_api_host("r.example");
+    image.set_repository("app");
+    call.identity.destination.emplace_back().scopes = {"repository:app:pull,push"};
+    call.grants.destination_registry = RegistryGrant{"r.example", {443}};
+    return call;
+  }
+  // Runs `worker` as the only one.
+  absl::Status Run(std::optional<uid_t> user, FakeLauncher::Script worker) {
+    FakeLauncher launcher(std::move(worker));
+    JobRunner runner(launcher, logger_, authorization_, {.concurrent = 1, .queued = 0}, {},
+                     &cache_);
+    return runner.Run(CopyCall(user)).status();
+  }
+  static void SayTwin(FakeWorkerSide& worker) {
+    broker::Remember told;
+    told.mutable_blob()->set_digest(Digest::Sha256Of("p").ToString());
+    told.mutable_blob()->set_compression(broker::BLOB_COMPRESSION_NONE);
+    told.mutable_twin()->set_digest(Digest::Sha256Of("c").ToString());
+    told.mutable_twin()->set_compression(broker::BLOB_COMPRESSION_GZIP);
+    worker.Remember(told);
+  }
+  size_t Twins(uid_t user) { return cache_.FindTwins(user, Digest::Sha256Of("p")).forms.size(); }
+
+  const std::string directory_ = MakeDirectory();
+  BlobInfoCache cache_{directory_ + "/cache", [](const std::string& why) { ADD_FAILURE() << why; }};
+};
+
+TEST_F(RememberedBlobsTest, WhatAJobFoundOutIsForTheSameUsersNext) {
+  EXPECT_OK(Run(1000, [](FakeWorkerSide& worker) {
+    EXPECT_TRUE(worker.Begin().remembers_blobs());
+    SayTwin(worker);
+    worker.Finish();
+    return CleanExit();
+  }));
+  const auto ask = [](int expected) {
+    return [expected](FakeWorkerSide& worker) {
+      worker.Begin();
+      const broker::Reply reply = worker.FindTwins(Digest::Sha256Of("p").ToString());
+      EXPECT_EQ(reply.code(), 0);
+      EXPECT_EQ(reply.twins().forms_size(), expected);
+      worker.Finish();
+      return CleanExit();
+    };
+  };
+  EXPECT_OK(Run(1000, ask(1)));
+  EXPECT_OK(Run(1001, ask(0)));
+}
+
+TEST_F(RememberedBlobsTest, NothingIsKeptOfAJobThatFails) {
+  EXPECT_THAT(Run(1000,
+                  [](FakeWorkerSide& worker) {
+                    worker.Begin();
+                    SayTwin(worker);
+                    worker.Finish(absl::DataLossError("broken"));
+                    return CleanExit();
+                  }),
+              StatusIs(StatusCode::kDataLoss));
+  EXPECT_EQ(Twins(1000), 0U);
+}
+
+TEST_F(RememberedBlobsTest, NothingIsKeptOfAWorkerThatEndsBadly) {
+  Run(1000, [](FakeWorkerSide& worker) {
+    worker.Begin();
+    SayTwin(worker);
+    worker.Finish();
+    return WorkerExit{WorkerExit::How::kSignaled, 11};
+  }).IgnoreError();
+  EXPECT_EQ(Twins(1000), 0U);
+}
+
+TEST_F(RememberedBlobsTest, CallersWhomNobodyKnowsHaveNoMemory) {
+  const absl::Status status = Run(std::nullopt, [](FakeWorkerSide& worker) {
+    EXPECT_FALSE(worker.Begin().remembers_blobs());
+    SayTwin(worker);
+    worker.AwaitEnd();
+    return CleanExit();
+  });
+  EXPECT_EQ(ErrorReason(status), "WORKER_VIOLATION");
+}
+
+TEST_F(RememberedBlobsTest, AnotherWorkerMountsAndTheFirstLearnsNoRepository) {
+  cache_.Keep(1000, {{}, {{"r.example", "secret-base", Digest::Sha256Of("c")}}});
+  EXPECT_OK(Run(1000, [](FakeWorkerSide& worker) {
+    const broker::JobSpec job = worker.Begin();
+    if (job.has_mount()) {
+      EXPECT_EQ(job.mount().repositories(0), "secret-base");
+      EXPECT_EQ(job.destination().registry().repository(), "app");
+      EXPECT_FALSE(job.remembers_blobs());
+      worker.Finish();
+      return CleanExit();
+    }
+    EXPECT_THAT(job.SerializeAsString(), testing::Not(HasSubstr("secret-base")));
+    const broker::Reply reply = worker.MountBlob(Digest::Sha256Of("c").ToString(), 7);
+    EXPECT_TRUE(reply.present());
+    EXPECT_THAT(reply.SerializeAsString(), testing::Not(HasSubstr("secret-base")));
+    worker.Finish();
+    return CleanExit();
+  }));
+  EXPECT_THAT(log_.Take(), HasSubstr("\"repositories\":\"secret-base\",\"code\":\"OK\""));
+}
+
+TEST_F(RememberedBlobsTest, AMountThatFailsIsNoErrorOfTheJob) {
+  cache_.Keep(1000, {{}, {{"r.example", "base", Digest::Sha256Of("c")}}});
+  EXPECT_OK(Run(1000, [](FakeWorkerSide& worker) {
+    if (worker.Begin().has_mount()) {
+      return WorkerExit{WorkerExit::How::kSignaled, 31};
+    }
+    const broker::Reply reply = worker.MountBlob(Digest::Sha256Of("c").ToString(), 7);
+    EXPECT_EQ(reply.code(), 0);
+    EXPECT_FALSE(reply.present());
+    worker.Finish();
+    return CleanExit();
+  }));
 }
 
 }  // namespace

@@ -313,9 +313,9 @@ def test_refusals_are_skopeos(programs, rootfs, tmp_path, case, command):
     assert result.code == 1
     return result.stderr.partition("level=")[2]
 
-  assert words(programs.holkas(*arguments, cwd=tmp_path)) == \
-      words(skopeo(*arguments, cwd=tmp_path))
+  ours = words(programs.holkas(*arguments, cwd=tmp_path))
   assert not (tmp_path / "to").exists()
+  assert ours == words(skopeo(*arguments, cwd=tmp_path))
 
 
 @pytest.mark.parametrize("arguments", [
@@ -389,7 +389,7 @@ def test_mutations_are_copied_or_refused(programs, tmp_path_factory, own_server,
               range(12288, 12288 + 96), range(12288, len(data)), range(len(data) - 2000, len(data))]
     for _ in range(source.randint(1, 4)):
       place = source.choice(places)
-      at = place[source.randrange(len(place))]
+      at = min(place[source.randrange(len(place))], len(data) - 1)
       kind = source.randrange(4)
       if kind == 0:
         data[at] ^= 1 << source.randrange(8)

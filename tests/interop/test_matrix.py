@@ -30,7 +30,6 @@ LEFT = "the same but for what nothing names"
 ORDER = "the same but for the order"
 COMPRESSED = "the same but for compression"
 TYPES = "the same but for layers' types"
-ORIGINAL = "the same but for the original"
 REFUSED, REWORDED = "both refuse, in the same words", "both refuse, each in its words"
 OURS_REFUSES, THEIRS_REFUSES = "Holkas alone refuses", "Skopeo alone refuses"
 OTHER = "something else"
@@ -116,10 +115,6 @@ DIFFERENCES = [
                "Skopeo leaves the layer behind that schema 1 has for steps without one"),
     Difference(OTHER, lambda c: is_copied(c) and c.form == "v2s1" and c.destination in STORES,
                "what Skopeo makes of schema 1 in a store lacks the image's last layer"),
-    Difference(ORIGINAL, lambda c: is_copied(c) and c.source not in STORES and c.form != "v2s1" and
-               c.destination in STORES and
-               (c.form in ("index", "list") or format_of(c) != kept_format(c)),
-               "Skopeo keeps the index, or what it converted, beside the image"),
 ]
 
 
@@ -246,7 +241,7 @@ def outcome(ours, theirs):
   if ours.contents.exact == theirs.contents.exact:
     return SAME
   for kind, what in ((LEFT, "named"), (ORDER, "unordered"), (COMPRESSED, "but_for_compression"),
-                     (TYPES, "but_for_types"), (ORIGINAL, "but_for_original")):
+                     (TYPES, "but_for_types")):
     found = [getattr(copied.contents, what, None) for copied in (ours, theirs)]
     if found[0] is not None and found[0] == found[1]:
       return kind

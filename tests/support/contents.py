@@ -22,11 +22,10 @@ def payload(manifest):
 
 
 class Description:
-  """What a place itself says of an image. `exact` is the same for the same image,
-  `but_for_original` also where the place remembers of which manifest it was made."""
+  """What a place itself says of an image. `exact` is the same for the same image."""
 
-  def __init__(self, exact, diff_ids, but_for_original=None):
-    self.exact, self.diff_ids, self.but_for_original = exact, [diff_ids], but_for_original
+  def __init__(self, exact, diff_ids):
+    self.exact, self.diff_ids = exact, [diff_ids]
 
 
 class Contents:

@@ -228,11 +228,8 @@ class Store(Place):
     described = {key: image[key] for key in ("id", "names", "layer")}
     described["layers"] = [_kept(layer) for layer in layers]
     data = self._data(store, image["id"])
-    own = {"manifest", "manifest-" + sha256(data["manifest"])}
-    chosen = {key: data[key] for key in data if key in own or not key.startswith("manifest")}
     return Description({**described, "data": data, "others": sorted(by_id)},
-                       [layer["diff-digest"] for layer in layers],
-                       {**described, "data": chosen, "others": sorted(by_id)})
+                       [layer["diff-digest"] for layer in layers])
 
   def _data(self, store, image):
     data = {}

@@ -25,6 +25,7 @@
 #include "worker/image/media_types.h"
 #include "worker/jobs/copy_fakes.h"
 #include "worker/jobs/copy_image.h"
+#include "worker/jobs/known_blobs.h"
 #include "worker/jobs/thread_pool.h"
 #include "worker/storage/tar_builder.h"
 
@@ -115,7 +116,27 @@ class ChangeLayersTest : public testing::Test {
 
   absl::Status Copy() {
     ASSIGN_OR_RETURN(const std::unique_ptr<ThreadPool> pool, NewThreadPool(3));
-    return CopyImage(from_, to_, options_, platform_, broker_, *pool);
+    broker::JobSpec job;
+    job.mutable_source()->mutable_registry();
+    job.mutable_destination()->mutable_registry();
+    const KnownBlobs known(broker_, job);
+    return CopyImage(from_, to_, options_, platform_, broker_, *pool, /*decrypts=*/false,
+                     remembers_ ? &known : nullptr);
+  }
+
+  // What holkasd says of a blob.
+  void Know(const Digest& digest, broker::BlobCompression compression,
+            const std::vector<std::pair<Digest, broker::BlobCompression>>& forms) {
+    remembers_ = true;
+    broker::Twins twins;
+    twins.set_compression(compression);
+    for (const auto& [other, its_compression] : forms) {
+      broker::BlobForm& form = *twins.add_forms();
+      form.set_digest(other.ToString());
+      form.set_size_bytes(4321);
+      form.set_compression(its_compression);
+    }
+    broker_.set_twins({{digest, twins}});
   }
 
   const Descriptor& Layer() const { return to_.published().image().layers.front(); }
@@ -133,6 +154,7 @@ class ChangeLayersTest : public testing::Test {
     return {};
   }
 
+  bool remembers_ = false;
   FakeSource from_;
   FakeDestination to_;
   EventBroker broker_;
@@ -483,6 +505,140 @@ TEST_F(ChangeLayersTest, LayerThatIsNoTarCannotBeChunked) {
                                HasSubstr(Digest::Sha256Of(content_).ToString())));
   EXPECT_EQ(ErrorReason(status), "INVALID_LAYER");
   EXPECT_THAT(to_.log(), Not(testing::Contains(testing::StartsWith("publish"))));
+}
+
+constexpr auto kNone = broker::BLOB_COMPRESSION_NONE;
+constexpr auto kGzip = broker::BLOB_COMPRESSION_GZIP;
+constexpr auto kZstd = broker::BLOB_COMPRESSION_ZSTD;
+
+TEST_F(ChangeLayersTest, AKnownFormThatTheDestinationHasIsNotMadeAgain) {
+  from_.SetTop(AddImage(kOciLayerType, content_));
+  const Digest twin = Digest::Sha256Of("made earlier");
+  Know(Digest::Sha256Of(content_), kNone, {{Digest::Sha256Of("zstd"), kZstd}, {twin, kGzip}});
+  to_.present = {twin, Digest::Sha256Of("zstd")};
+  ASSERT_OK(Copy());
+  EXPECT_THAT(from_.opened(), Not(testing::Contains(Digest::Sha256Of(content_))));
+  EXPECT_EQ(Layer().digest, twin);
+  EXPECT_EQ(Layer().size_bytes, 4321);
+  EXPECT_EQ(Layer().media_type, kOciLayerGzipType);
+  EXPECT_EQ(LayerEvent().outcome(), v1::BLOB_OUTCOME_ALREADY_PRESENT);
+  EXPECT_EQ(LayerEvent().change(), v1::LAYER_CHANGE_COMPRESSED);
+}
+
+TEST_F(ChangeLayersTest, AKnownFormThatTheDestinationHasNotIsMade) {
+  from_.SetTop(AddImage(kOciLayerType, content_));
+  const Digest twin = Digest::Sha256Of("made earlier");
+  Know(Digest::Sha256Of(content_), kNone, {{twin, kGzip}});
+  ASSERT_OK(Copy());
+  EXPECT_NE(Layer().digest, twin);
+  EXPECT_EQ(Decompress(LayerBytes()), content_);
+}
+
+TEST_F(ChangeLayersTest, AKnownFormIsMountedFromAnotherRepository) {
+  from_.SetTop(AddImage(kOciLayerType, content_));
+  const Digest twin = Digest::Sha256Of("made earlier");
+  Know(Digest::Sha256Of(content_), kNone, {{twin, kGzip}});
+  broker_.set_mountable({twin});
+  ASSERT_OK(Copy());
+  EXPECT_EQ(Layer().digest, twin);
+  EXPECT_EQ(LayerEvent().outcome(), v1::BLOB_OUTCOME_MOUNTED);
+}
+
+TEST_F(ChangeLayersTest, AKnownFormInAnotherCompressionIsNotTaken) {
+  from_.SetTop(AddImage(kOciLayerType, content_));
+  const Digest twin = Digest::Sha256Of("made earlier");
+  Know(Digest::Sha256Of(content_), kNone, {{twin, kGzip}});
+  to_.present = {twin};
+  options_.set_compression_format(v1::COMPRESSION_FORMAT_ZSTD);
+  ASSERT_OK(Copy());
+  EXPECT_EQ(Layer().media_type, kOciLayerZstdType);
+  EXPECT_EQ(Decompress(LayerBytes()), content_);
+}
+
+TEST_F(ChangeLayersTest, ABrokerThatFailsKnowsNothing) {
+  from_.SetTop(AddImage(kOciLayerType, content_));
+  Know(Digest::Sha256Of(content_), kNone, {});
+  broker_.set_fault([](absl::string_view call) {
+    return call == "FindTwins" || call == "MountBlob" || call == "Remember"
+               ? absl::ResourceExhaustedError("too often")
+               : absl::OkStatus();
+  });
+  ASSERT_OK(Copy());
+  EXPECT_EQ(Decompress(LayerBytes()), content_);
+}
+
+TEST_F(ChangeLayersTest, AnotherFormTakesThePlaceOfOneThatIsNotThere) {
+  const std::string gzip = CompressWhole(Compression::kGzip, content_);
+  from_.SetTop(AddImage(kOciLayerGzipType, gzip));
+  const Digest twin = Digest::Sha256Of("made earlier");
+  Know(Digest::Sha256Of(gzip), kGzip, {{twin, kGzip}});
+  to_.present = {twin};
+  ASSERT_OK(Copy());
+  EXPECT_EQ(Layer().digest, twin);
+  EXPECT_EQ(LayerEvent().outcome(), v1::BLOB_OUTCOME_ALREADY_PRESENT);
+}
+
+TEST_F(ChangeLayersTest, NoOtherFormTakesThePlaceOfOneThatIsThere) {
+  const std::string gzip = CompressWhole(Compression::kGzip, content_);
+  from_.SetTop(AddImage(kOciLayerGzipType, gzip));
+  const Digest twin = Digest::Sha256Of("made earlier");
+  Know(Digest::Sha256Of(gzip), kGzip, {{twin, kGzip}});
+  to_.present = {twin, Digest::Sha256Of(gzip)};
+  ASSERT_OK(Copy());
+  EXPECT_EQ(Layer().digest, Digest::Sha256Of(gzip));
+}
+
+TEST_F(ChangeLayersTest, NoOtherFormTakesThePlaceOfOneWhoseDigestMustStay) {
+  const std::string gzip = CompressWhole(Compression::kGzip, content_);
+  from_.SetTop(AddImage(kOciLayerGzipType, gzip));
+  const Digest twin = Digest::Sha256Of("made earlier");
+  Know(Digest::Sha256Of(gzip), kGzip, {{twin, kGzip}});
+  to_.present = {twin};
+  options_.set_preserve_digests(true);
+  ASSERT_OK(Copy());
+  EXPECT_EQ(Layer().digest, Digest::Sha256Of(gzip));
+}
+
+TEST_F(ChangeLayersTest, WhatBothEndsWereReadOfIsRemembered) {
+  from_.SetTop(AddImage(kOciLayerType, content_));
+  Know(Digest::Sha256Of(content_), kNone, {});
+  ASSERT_OK(Copy());
+  std::vector<broker::Remember> twins;
+  for (const broker::Remember& told : broker_.remembered()) {
+    if (told.has_twin()) {
+      twins.push_back(told);
+    }
+  }
+  ASSERT_THAT(twins, SizeIs(1));
+  EXPECT_EQ(twins[0].blob().digest(), Digest::Sha256Of(content_).ToString());
+  EXPECT_EQ(twins[0].blob().size_bytes(), static_cast<int64_t>(content_.size()));
+  EXPECT_EQ(twins[0].blob().compression(), kNone);
+  EXPECT_EQ(twins[0].twin().digest(), Layer().digest.ToString());
+  EXPECT_EQ(twins[0].twin().size_bytes(), Layer().size_bytes);
+  EXPECT_EQ(twins[0].twin().compression(), kGzip);
+}
+
+TEST_F(ChangeLayersTest, WhatWasNotReadIsNotRememberedAsATwin) {
+  from_.SetTop(AddImage(kOciLayerType, content_));
+  const Digest twin = Digest::Sha256Of("made earlier");
+  Know(Digest::Sha256Of(content_), kNone, {{twin, kGzip}});
+  to_.present = {twin};
+  ASSERT_OK(Copy());
+  for (const broker::Remember& told : broker_.remembered()) {
+    EXPECT_FALSE(told.has_twin());
+    EXPECT_FALSE(told.at_source() && told.blob().digest() == Layer().digest.ToString());
+  }
+}
+
+TEST_F(ChangeLayersTest, ALayerThatIsNotWhatItsDigestSaysIsNotRemembered) {
+  from_.SetTop(AddImage(kOciLayerType, content_));
+  from_.Replace(Digest::Sha256Of(content_), std::string(content_.size(), 'x'));
+  Know(Digest::Sha256Of(content_), kNone, {});
+  EXPECT_THAT(Copy(), StatusIs(absl::StatusCode::kDataLoss));
+  for (const broker::Remember& told : broker_.remembered()) {
+    EXPECT_FALSE(told.has_twin());
+    EXPECT_NE(told.blob().digest(), Digest::Sha256Of(content_).ToString());
+  }
 }
 
 }  // namespace

@@ -54,6 +54,25 @@ broker::Reply FakeWorkerSide::Authorize(const broker::Authorize& question) {
   return Call(std::move(frame));
 }
 
+broker::Reply FakeWorkerSide::FindTwins(const std::string& digest) {
+  broker::WorkerFrame frame;
+  frame.mutable_find_twins()->set_digest(digest);
+  return Call(std::move(frame));
+}
+
+broker::Reply FakeWorkerSide::MountBlob(const std::string& digest, int64_t size_bytes) {
+  broker::WorkerFrame frame;
+  frame.mutable_mount_blob()->set_digest(digest);
+  frame.mutable_mount_blob()->set_size_bytes(size_bytes);
+  return Call(std::move(frame));
+}
+
+void FakeWorkerSide::Remember(const broker::Remember& told) {
+  broker::WorkerFrame frame;
+  *frame.mutable_remember() = told;
+  Send(frame);
+}
+
 broker::Reply FakeWorkerSide::UnwrapKey(const broker::WrappedKeys& wrapped) {
   broker::WorkerFrame frame;
   *frame.mutable_unwrap_key() = wrapped;

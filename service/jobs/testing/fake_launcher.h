@@ -30,6 +30,9 @@ class FakeWorkerSide {
   // Asks and waits for the reply.
   broker::Reply Authorize(const broker::Authorize& question);
   broker::Reply UnwrapKey(const broker::WrappedKeys& wrapped);
+  broker::Reply FindTwins(const std::string& digest);
+  broker::Reply MountBlob(const std::string& digest, int64_t size_bytes);
+  void Remember(const broker::Remember& told);
   void Finish(const absl::Status& status = absl::OkStatus());
   // Waits until the service closes its end, or the worker is killed.
   void AwaitEnd();
