@@ -82,6 +82,8 @@ class UserTables {
 
   // Forgets what is too old or too much.
   absl::Status Prune();
+  // Forgets the older half of what is known of every user.
+  absl::Status PruneAll();
 
  private:
   int64_t Oldest() const { return now_ - absl::ToInt64Seconds(BlobInfoCache::kMaxAge); }
@@ -227,6 +229,17 @@ absl::Status UserTables::Forget(const BlobInfoCache::Place& place) {
                                      "digest = ?3 AND repository = ?4"));
   forget.Bind(1, user_).Bind(2, place.registry).Bind(3, place.digest.ToString());
   return forget.Bind(4, place.repository).Run();
+}
+
+absl::Status UserTables::PruneAll() {
+  for (const char* sql :
+       {"DELETE FROM blobs WHERE time <= (SELECT time FROM blobs ORDER BY time LIMIT 1 "
+        "OFFSET (SELECT COUNT(*) / 2 FROM blobs))",
+        "DELETE FROM places WHERE time <= (SELECT time FROM places ORDER BY time LIMIT 1 "
+        "OFFSET (SELECT COUNT(*) / 2 FROM places))"}) {
+    RETURN_IF_ERROR(database_.Run(sql));
+  }
+  return absl::OkStatus();
 }
 
 absl::Status UserTables::Prune() {
@@ -376,15 +389,25 @@ void BlobInfoCache::Keep(uid_t user, const Findings& findings) {
     return;
   }
   With([&](SqliteDatabase& database) -> absl::Status {
-    ASSIGN_OR_RETURN(SqliteTransaction transaction, SqliteTransaction::Begin(database));
     UserTables tables(database, user, now_());
-    for (const auto& [one, other] : findings.twins) {
-      RETURN_IF_ERROR(tables.Join(one, other));
+    const auto keep = [&]() -> absl::Status {
+      ASSIGN_OR_RETURN(SqliteTransaction transaction, SqliteTransaction::Begin(database));
+      for (const auto& [one, other] : findings.twins) {
+        RETURN_IF_ERROR(tables.Join(one, other));
+      }
+      for (const Place& place : findings.places) {
+        RETURN_IF_ERROR(tables.Put(place));
+      }
+      RETURN_IF_ERROR(tables.Prune());
+      return transaction.Commit();
+    };
+    const absl::Status kept = keep();
+    if (!absl::IsResourceExhausted(kept)) {
+      return kept;
     }
-    for (const Place& place : findings.places) {
-      RETURN_IF_ERROR(tables.Put(place));
-    }
-    RETURN_IF_ERROR(tables.Prune());
+    // A full file is still one to read, and has room again for what is left of it.
+    ASSIGN_OR_RETURN(SqliteTransaction transaction, SqliteTransaction::Begin(database));
+    RETURN_IF_ERROR(tables.PruneAll());
     return transaction.Commit();
   });
 }

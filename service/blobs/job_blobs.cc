@@ -101,7 +101,9 @@ absl::StatusOr<bool> JobBlobs::MountBlob(const broker::MountBlob& question,
   request.set_size_bytes(question.size_bytes());
   request.mutable_repositories()->Assign(sources.begin(), sources.end());
   const absl::Status mounted = mount_(request, cancellation);
-  if (absl::IsNotFound(mounted)) {
+  // Of several that a token was asked for, nobody knows which was refused.
+  if (absl::IsNotFound(mounted) || absl::IsPermissionDenied(mounted) ||
+      absl::IsUnauthenticated(mounted)) {
     std::vector<BlobInfoCache::Place> gone;
     for (const std::string& repository : sources) {
       gone.push_back({RegistryOf(job_.destination().registry()), repository, digest});

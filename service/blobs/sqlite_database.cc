@@ -14,7 +14,12 @@
 namespace holkas {
 namespace {
 
-absl::Status Failure(sqlite3* database) { return absl::UnavailableError(sqlite3_errmsg(database)); }
+absl::Status Failure(sqlite3* database) {
+  const absl::StatusCode code = sqlite3_errcode(database) == SQLITE_FULL
+                                    ? absl::StatusCode::kResourceExhausted
+                                    : absl::StatusCode::kUnavailable;
+  return absl::Status(code, sqlite3_errmsg(database));
+}
 
 }  // namespace
 

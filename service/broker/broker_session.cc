@@ -184,7 +184,7 @@ void BrokerSession::State::CheckTime() {
   }
   if (!ended_ && absl::Now() >= lock_until_) {
     lock_until_ = absl::InfiniteFuture();
-    if (calls_.has_lock() && outstanding_.empty()) {
+    if (calls_.has_lock()) {
       calls_.GiveUpLock();  // Publish will be answered with ABORTED
       phase_ = kRunning;
     }

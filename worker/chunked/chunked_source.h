@@ -35,7 +35,7 @@ namespace holkas {
 //   offset, size and plain size of the tar-split; "GNUlInUx"
 //
 // A layer that no table can describe (TableOfContents::CanHave; a global pax header) becomes the
-// frames alone, which are ordinary zstd. Nothing of the layer is held but a block of at most 1 MiB,
+// frames alone, which are ordinary zstd. Nothing of the layer is held but a block of zstd's format,
 // and of table and tar-split what their limits say. Not thread-safe.
 class ChunkedSource : public ByteSource, private TarHandler, private ChunkHandler {
  public:

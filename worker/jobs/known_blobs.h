@@ -37,6 +37,8 @@ class KnownBlobs {
   };
   Twins FindTwins(const Digest& digest) const;
 
+  bool to_registry() const { return to_registry_; }
+
   // Whether the destination has the blob now, from another repository of its registry. Blocks.
   bool Mount(const Descriptor& blob) const;
 

@@ -206,7 +206,8 @@ absl::StatusOr<std::optional<MovedBlob>> Mover::ReuseAny() {
       return MovedBlob{outcome};
     }
   }
-  if (!is_changed && twins.compression.has_value()) {
+  // A layout gets what the source has, whatever else is known.
+  if (!is_changed && twins.compression.has_value() && context_.known->to_registry()) {
     return ReuseKnown(twins);
   }
   return ReuseUnpacked();
@@ -242,6 +243,10 @@ absl::StatusOr<v1::BlobOutcome> Mover::Reuse(const Descriptor& descriptor) {
 }
 
 absl::StatusOr<std::optional<MovedBlob>> Mover::ReuseKnown(const KnownBlobs::Twins& twins) {
+  // ReuseUnpacked is their way.
+  if (context_.to.unpacks_layers()) {
+    return std::nullopt;
+  }
   const Compression wanted = context_.policy.Wanted(*twins.compression);
   // Nobody remembers a table of contents.
   if (context_.policy.with_contents || LayerTypeWith(blob_.descriptor.media_type, wanted).empty()) {

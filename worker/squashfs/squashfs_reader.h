@@ -82,7 +82,7 @@ class SquashfsReader {
   static constexpr int64_t kMaxListBytes = 16 << 20;
 
   // The file system in a range of `file`, which outlives the reader.
-  // Errors: INVALID_ARCHIVE with the message kNoSuperblock where there is none; UNIMPLEMENTED
+  // Errors: INVALID_ARCHIVE with the message kNoSquashfs where there is none; UNIMPLEMENTED
   // (OPTION_UNIMPLEMENTED) for a compression that is not known.
   static absl::StatusOr<std::unique_ptr<SquashfsReader>> Open(const RandomFile& file,
                                                               int64_t offset, int64_t size_bytes);

@@ -221,6 +221,32 @@ absl::StatusOr<Digest> StoredImageDestination::DiffDigestOf(const Descriptor& bl
   return NotCopied(blob);
 }
 
+absl::Status StoredImageDestination::CheckDiffDigests(const Manifest& image) {
+  std::string bytes;
+  {
+    absl::MutexLock lock(&mutex_);
+    const auto found = data_.find(image.image().config.digest);
+    if (found == data_.end()) {
+      return NotCopied(image.image().config);
+    }
+    bytes = found->second;
+  }
+  const absl::StatusOr<ImageConfig> config = ImageConfig::Parse(bytes);
+  const std::vector<Descriptor>& layers = image.image().layers;
+  if (!config.ok() || !config->diff_ids.has_value() || config->diff_ids->size() != layers.size()) {
+    return absl::OkStatus();
+  }
+  for (size_t i = 0; i < layers.size(); ++i) {
+    ASSIGN_OR_RETURN(const Digest diff_digest, DiffDigestOf(layers[i]));
+    if ((*config->diff_ids)[i] != diff_digest.ToString()) {
+      return MakeError(absl::StatusCode::kDataLoss, "CONTENT_MISMATCH",
+                       absl::StrCat("layer ", layers[i].digest.ToString(), " has the content ",
+                                    diff_digest.ToString(), ", and its image says another"));
+    }
+  }
+  return absl::OkStatus();
+}
+
 absl::StatusOr<std::unique_ptr<ByteSource>> StoredImageDestination::OpenStagedTar(
     const StagedLayer& staged) const {
   ASSIGN_OR_RETURN(const Directory stage, staging_->directory().OpenDirectory(staged.directory));
@@ -339,6 +365,7 @@ StoredImageDestination::StageLayers(const Manifest& image) {
 }
 
 absl::Status StoredImageDestination::Publish(const Manifest& top) {
+  RETURN_IF_ERROR(CheckDiffDigests(top));
   ASSIGN_OR_RETURN(const std::vector<PlannedLayer> layers, StageLayers(top));
   // Durable before any list names it. The driver's directory can be on a disk of its own.
   if (syncfs(staging_->directory().fd()) != 0) {

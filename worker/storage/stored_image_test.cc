@@ -387,6 +387,26 @@ TEST_P(StoredImageTest, LayersThatGoRoundAreRefused) {
               StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("more than 1000")));
 }
 
+TEST_P(StoredImageTest, LayersThatTheConfigurationContradictsAreNotStored) {
+  const TestStore::Image named{.tars = {base_}};
+  const TestStore::Image sent{.tars = {upper_}};
+  const Manifest honest = TestStore::ManifestOf(sent);
+  const std::string text = absl::StrReplaceAll(
+      honest.bytes(), {{honest.image().config.digest.ToString(),
+                        TestStore::ManifestOf(named).image().config.digest.ToString()}});
+  ASSERT_OK_AND_ASSIGN(const Manifest mixed,
+                       Manifest::Parse({text, Digest::Sha256Of(text), honest.media_type()}));
+  ASSERT_OK_AND_ASSIGN(const auto destination,
+                       store_.OpenDestination({"localhost/a:1", std::nullopt, ""}));
+  ASSERT_OK(TestStore::SendBlobs(named, *destination).status());
+  ASSERT_OK(TestStore::SendBlobs(sent, *destination).status());
+  ASSERT_OK(destination->WriteManifest(mixed, true));
+  EXPECT_THAT(
+      destination->Publish(mixed),
+      StatusIs(absl::StatusCode::kDataLoss, HasSubstr(mixed.image().layers[0].digest.ToString())));
+  EXPECT_THAT(ImageRecords(), IsEmpty());
+}
+
 TEST_P(StoredImageTest, WhatTheSourcesNameStoodForIsKeptBesideTheImage) {
   const TestStore::Image image{.tars = {base_}};
   const Manifest manifest = TestStore::ManifestOf(image);
