@@ -1,6 +1,5 @@
 // ChunkedSource: whatever the tar is, the layer is that tar for any reader of zstd, or there is an
-// error with a reason. The input is text of which each line becomes an entry with a right checksum:
-// `type|name|link|size in octal|content`, where `~` stands for a NUL byte.
+// error with a reason. The input is text as TarOf takes it.
 
 #include <functional>
 #include <map>
@@ -12,13 +11,12 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_replace.h"
-#include "absl/strings/str_split.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 #include "proto/wire/error.h"
 #include "proto/wire/status_macros.h"
 #include "tests/fuzz/fuzz_target.h"
+#include "tests/fuzz/tar_text.h"
 #include "worker/blob/block_encoder.h"
 #include "worker/blob/byte_source.h"
 #include "worker/blob/compressing_source.h"
@@ -26,7 +24,6 @@
 #include "worker/blob/decompressing_source.h"
 #include "worker/blob/string_source.h"
 #include "worker/chunked/chunked_source.h"
-#include "worker/storage/tar_builder.h"
 
 namespace holkas {
 
@@ -45,23 +42,6 @@ const char* const kFuzzWords[] = {
 };
 
 namespace {
-
-std::string TarOf(absl::string_view text) {
-  std::string tar;
-  for (const absl::string_view line : absl::StrSplit(text, '\n')) {
-    std::vector<std::string> fields = absl::StrSplit(
-        absl::StrReplaceAll(line, {{"~", absl::string_view("\0", 1)}}), absl::MaxSplits('|', 4));
-    fields.resize(5);
-    TarBuilder::Header header;
-    header.type = fields[0].empty() ? '0' : fields[0][0];
-    header.name = fields[1];
-    header.link_name = fields[2];
-    header.patches = {{124, fields[3].substr(0, 12)}};
-    fields[4].resize((fields[4].size() + 511) / 512 * 512, '\0');
-    absl::StrAppend(&tar, TarBuilder::Block(header), fields[4]);
-  }
-  return tar;
-}
 
 absl::StatusOr<std::string> ReadAll(ByteSource& source) {
   std::string all;

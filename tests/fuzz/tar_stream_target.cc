@@ -1,6 +1,5 @@
 // TarStream: whatever the headers say, every byte comes out once, in order, and content stays in
-// its file. The input is text of which each line becomes an entry with a right checksum:
-// `type|name|link|size in octal|content`, where `~` stands for a NUL byte.
+// its file. The input is text as TarOf takes it.
 
 #include <algorithm>
 #include <string>
@@ -9,12 +8,10 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_replace.h"
-#include "absl/strings/str_split.h"
 #include "absl/strings/string_view.h"
 #include "proto/wire/error.h"
 #include "tests/fuzz/fuzz_target.h"
-#include "worker/storage/tar_builder.h"
+#include "tests/fuzz/tar_text.h"
 #include "worker/storage/tar_stream.h"
 
 namespace holkas {
@@ -88,23 +85,6 @@ class Checker : public TarHandler {
   bool open_ = false;
   int64_t end_ = 0;
 };
-
-std::string TarOf(absl::string_view text) {
-  std::string tar;
-  for (const absl::string_view line : absl::StrSplit(text, '\n')) {
-    std::vector<std::string> fields = absl::StrSplit(
-        absl::StrReplaceAll(line, {{"~", absl::string_view("\0", 1)}}), absl::MaxSplits('|', 4));
-    fields.resize(5);
-    TarBuilder::Header header;
-    header.type = fields[0].empty() ? '0' : fields[0][0];
-    header.name = fields[1];
-    header.link_name = fields[2];
-    header.patches = {{124, fields[3].substr(0, 12)}};
-    fields[4].resize((fields[4].size() + 511) / 512 * 512, '\0');
-    absl::StrAppend(&tar, TarBuilder::Block(header), fields[4]);
-  }
-  return tar;
-}
 
 std::pair<absl::StatusCode, int> Read(const std::string& tar, size_t piece_bytes) {
   Checker checker;
