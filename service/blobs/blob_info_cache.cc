@@ -82,8 +82,6 @@ class UserTables {
 
   // Forgets what is too old or too much.
   absl::Status Prune();
-  // Forgets the older half of what is known of every user.
-  absl::Status PruneAll();
 
  private:
   int64_t Oldest() const { return now_ - absl::ToInt64Seconds(BlobInfoCache::kMaxAge); }
@@ -231,17 +229,6 @@ absl::Status UserTables::Forget(const BlobInfoCache::Place& place) {
   return forget.Bind(4, place.repository).Run();
 }
 
-absl::Status UserTables::PruneAll() {
-  for (const char* sql :
-       {"DELETE FROM blobs WHERE time <= (SELECT time FROM blobs ORDER BY time LIMIT 1 "
-        "OFFSET (SELECT COUNT(*) / 2 FROM blobs))",
-        "DELETE FROM places WHERE time <= (SELECT time FROM places ORDER BY time LIMIT 1 "
-        "OFFSET (SELECT COUNT(*) / 2 FROM places))"}) {
-    RETURN_IF_ERROR(database_.Run(sql));
-  }
-  return absl::OkStatus();
-}
-
 absl::Status UserTables::Prune() {
   const struct {
     const char* too_old;
@@ -263,6 +250,18 @@ absl::Status UserTables::Prune() {
     RETURN_IF_ERROR(too_old.Bind(1, user_).Bind(2, Oldest()).Run());
     ASSIGN_OR_RETURN(SqliteStatement too_much, database_.Prepare(table.too_much));
     RETURN_IF_ERROR(too_much.Bind(1, user_).Bind(2, table.most).Run());
+  }
+  return absl::OkStatus();
+}
+
+// Forgets the older half of what is known of every user.
+absl::Status MakeRoom(SqliteDatabase& database) {
+  for (const char* sql :
+       {"DELETE FROM blobs WHERE time <= (SELECT time FROM blobs ORDER BY time LIMIT 1 "
+        "OFFSET (SELECT COUNT(*) / 2 FROM blobs))",
+        "DELETE FROM places WHERE time <= (SELECT time FROM places ORDER BY time LIMIT 1 "
+        "OFFSET (SELECT COUNT(*) / 2 FROM places))"}) {
+    RETURN_IF_ERROR(database.Run(sql));
   }
   return absl::OkStatus();
 }
@@ -407,7 +406,7 @@ void BlobInfoCache::Keep(uid_t user, const Findings& findings) {
     }
     // A full file is still one to read, and has room again for what is left of it.
     ASSIGN_OR_RETURN(SqliteTransaction transaction, SqliteTransaction::Begin(database));
-    RETURN_IF_ERROR(tables.PruneAll());
+    RETURN_IF_ERROR(MakeRoom(database));
     return transaction.Commit();
   });
 }

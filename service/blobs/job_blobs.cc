@@ -8,15 +8,12 @@
 #include "proto/wire/error.h"
 #include "proto/wire/host_port.h"
 #include "proto/wire/status_macros.h"
+#include "service/broker/frame_digest.h"
+#include "service/broker/limit_exceeded.h"
 #include "service/broker/violation.h"
 
 namespace holkas {
 namespace {
-
-absl::StatusOr<Digest> ParseDigest(const std::string& text) {
-  absl::StatusOr<Digest> digest = Digest::Parse(text);
-  return digest.ok() ? digest : Violation("a malformed digest");
-}
 
 absl::StatusOr<BlobInfoCache::Form> ParseForm(const broker::BlobForm& form) {
   ASSIGN_OR_RETURN(Digest digest, ParseDigest(form.digest()));
@@ -29,11 +26,6 @@ absl::StatusOr<BlobInfoCache::Form> ParseForm(const broker::BlobForm& form) {
 
 std::string RegistryOf(const broker::RegistryImage& image) {
   return JoinHostPort(image.api_host().empty() ? image.host() : image.api_host(), image.port());
-}
-
-absl::Status LimitExceeded(absl::string_view what, int limit) {
-  return MakeError(absl::StatusCode::kResourceExhausted, "LIMIT_EXCEEDED",
-                   absl::StrCat(what, ": more than ", limit));
 }
 
 }  // namespace

@@ -17,7 +17,9 @@
 #include "service/broker/connect_first.h"
 #include "service/broker/connect_through_proxy.h"
 #include "service/broker/connect_unix.h"
+#include "service/broker/frame_digest.h"
 #include "service/broker/image_directory.h"
+#include "service/broker/limit_exceeded.h"
 #include "service/broker/mark_opaque.h"
 #include "service/broker/printable_strings.h"
 #include "service/broker/violation.h"
@@ -42,18 +44,6 @@ absl::Status AddressDenied(const broker::Connect& connect, absl::string_view why
   return MakeError(absl::StatusCode::kPermissionDenied, "ADDRESS_DENIED",
                    absl::StrCat("connect to ", Printable(connect.host(), kMaxMetadataBytes), ":",
                                 connect.port(), ": ", why));
-}
-
-absl::Status LimitExceeded(absl::string_view what, int64_t limit) {
-  return MakeError(absl::StatusCode::kResourceExhausted, "LIMIT_EXCEEDED",
-                   absl::StrCat(what, ": more than ", limit));
-}
-
-// The digest of a frame. One that is malformed is no mistake of a worker that was not tampered
-// with: it has parsed it, too.
-absl::StatusOr<Digest> ParseDigest(const std::string& text) {
-  absl::StatusOr<Digest> digest = Digest::Parse(text);
-  return digest.ok() ? digest : Violation("a malformed digest");
 }
 
 bool IsReason(absl::string_view text) {

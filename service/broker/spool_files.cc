@@ -11,17 +11,13 @@
 #include "absl/strings/string_view.h"
 #include "proto/wire/error.h"
 #include "service/broker/image_directory.h"
+#include "service/broker/limit_exceeded.h"
 #include "service/broker/staging_directory.h"
 
 namespace holkas {
 namespace {
 
 constexpr int64_t kStatBlockBytes = 512;
-
-absl::Status LimitExceeded(absl::string_view what, int64_t limit) {
-  return MakeError(absl::StatusCode::kResourceExhausted, "LIMIT_EXCEEDED",
-                   absl::StrCat(what, ": more than ", limit));
-}
 
 UniqueFd OpenUnnamed(const std::string& directory) {
   UniqueFd file(open(directory.c_str(), O_TMPFILE | O_EXCL | O_RDWR | O_CLOEXEC, 0600));

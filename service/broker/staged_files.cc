@@ -11,6 +11,7 @@
 #include "proto/wire/error.h"
 #include "proto/wire/status_macros.h"
 #include "service/broker/image_directory.h"
+#include "service/broker/limit_exceeded.h"
 #include "service/broker/violation.h"
 
 namespace holkas {
@@ -18,11 +19,6 @@ namespace {
 
 // More than the manifests and blobs of the largest index that a worker reads.
 constexpr size_t kMaxNames = 100'000;
-
-absl::Status LimitExceeded(absl::string_view what, int64_t limit) {
-  return MakeError(absl::StatusCode::kResourceExhausted, "LIMIT_EXCEEDED",
-                   absl::StrCat(what, ": more than ", limit));
-}
 
 absl::StatusOr<int64_t> SizeOf(int fd) {
   struct stat status = {};

@@ -274,7 +274,8 @@ absl::StatusOr<std::optional<MovedBlob>> Mover::ReuseUnpacked() {
     return std::nullopt;
   }
   for (const KnownBlobs::Form& form : context_.known->FindTwins(blob_.descriptor.digest).forms) {
-    // Nobody compares what a store has with what the image says, later: it is done now.
+    // A store compares that at the end, too; what is remembered wrongly is to cost no more than
+    // this.
     if (form.compression != Compression::kNone ||
         context_.diff_digests.Find(blob_.descriptor.digest) != form.digest) {
       continue;
