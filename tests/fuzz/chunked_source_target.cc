@@ -22,6 +22,7 @@
 #include "worker/blob/compressing_source.h"
 #include "worker/blob/compression.h"
 #include "worker/blob/decompressing_source.h"
+#include "worker/blob/read_to_end.h"
 #include "worker/blob/string_source.h"
 #include "worker/chunked/chunked_source.h"
 
@@ -43,18 +44,6 @@ const char* const kFuzzWords[] = {
 
 namespace {
 
-absl::StatusOr<std::string> ReadAll(ByteSource& source) {
-  std::string all;
-  std::string buffer(1 << 16, '\0');
-  while (true) {
-    ASSIGN_OR_RETURN(const size_t count, source.Read(absl::MakeSpan(buffer)));
-    if (count == 0) {
-      return all;
-    }
-    all.append(buffer, 0, count);
-  }
-}
-
 absl::StatusOr<std::string> Chunk(const std::string& tar) {
   Compressor compressor(
       NewZstdFormat(std::nullopt), [](std::function<void()>) {}, 1);
@@ -62,7 +51,7 @@ absl::StatusOr<std::string> Chunk(const std::string& tar) {
   ASSIGN_OR_RETURN(
       const std::unique_ptr<ChunkedSource> source,
       ChunkedSource::New(std::make_unique<StringSource>(tar, 509), compressor, annotations));
-  return ReadAll(*source);
+  return ReadToEnd(*source);
 }
 
 }  // namespace
@@ -79,7 +68,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   auto source = holkas::DecompressingSource::New(
       std::make_unique<holkas::StringSource>(*std::move(blob)), holkas::Compression::kZstd);
   HOLKAS_FUZZ_CHECK(source.ok());
-  const absl::StatusOr<std::string> plain = holkas::ReadAll(**source);
+  const absl::StatusOr<std::string> plain = holkas::ReadToEnd(**source);
   HOLKAS_FUZZ_CHECK(plain.ok() && *plain == tar);
   return 0;
 }

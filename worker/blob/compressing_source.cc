@@ -9,6 +9,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 #include "proto/wire/status_macros.h"
+#include "worker/blob/made_source.h"
 
 namespace holkas {
 namespace {
@@ -62,20 +63,19 @@ void Encode(Compressor& compressor, Block& block) {
   block.state = Block::State::kDone;
 }
 
-class CompressingSource : public ByteSource {
+class CompressingSource : public MadeSource {
  public:
   CompressingSource(Compressor& compressor, std::unique_ptr<ByteSource> source)
-      : compressor_(compressor), source_(std::move(source)), ready_(compressor.format().Header()) {}
+      : MadeSource(compressor.format().Header()),
+        compressor_(compressor),
+        source_(std::move(source)) {}
   ~CompressingSource() override;
 
-  absl::StatusOr<size_t> Read(absl::Span<char> buffer) override;
-
  private:
+  absl::Status Advance() override;
   // Reads ahead as far as there are blocks.
   absl::Status ReadAhead();
   absl::Status ReadBlock();
-  // Makes what follows ready.
-  absl::Status Advance();
   // Encodes blocks until the first one is done.
   void AwaitFirst();
   void DropFirst();
@@ -91,11 +91,6 @@ class CompressingSource : public ByteSource {
   std::string before_;
   uint32_t crc32_ = 0;
   int64_t size_ = 0;
-
-  // Compressed bytes to hand out.
-  std::string ready_;
-  size_t position_ = 0;
-  bool ended_ = false;
 };
 
 CompressingSource::~CompressingSource() {
@@ -107,25 +102,11 @@ CompressingSource::~CompressingSource() {
   }
 }
 
-absl::StatusOr<size_t> CompressingSource::Read(absl::Span<char> buffer) {
-  while (position_ == ready_.size()) {
-    if (ended_) {
-      return 0;
-    }
-    RETURN_IF_ERROR(Advance());
-  }
-  const size_t count = std::min(buffer.size(), ready_.size() - position_);
-  std::memcpy(buffer.data(), ready_.data() + position_, count);
-  position_ += count;
-  return count;
-}
-
 absl::Status CompressingSource::Advance() {
   RETURN_IF_ERROR(ReadAhead());
-  position_ = 0;
   if (blocks_.empty()) {
-    ready_ = compressor_.format().Trailer(crc32_, size_);
-    ended_ = true;
+    ready() = compressor_.format().Trailer(crc32_, size_);
+    End();
     return absl::OkStatus();
   }
   AwaitFirst();
@@ -138,7 +119,7 @@ absl::Status CompressingSource::Advance() {
       const auto size = static_cast<int64_t>(block.content().size());
       crc32_ = compressor_.format().CombineCrc32(crc32_, block.encoded->crc32, size);
       size_ += size;
-      ready_ = std::move(block.encoded->bytes);
+      ready() = std::move(block.encoded->bytes);
     }
   }
   DropFirst();

@@ -1,7 +1,5 @@
 #include "worker/chunked/chunked_source.h"
 
-#include <algorithm>
-#include <cstring>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -75,29 +73,14 @@ ChunkedSource::ChunkedSource(std::unique_ptr<ByteSource> tar, Compressor& compre
 
 ChunkedSource::~ChunkedSource() { compressor_.KeepEncoder(std::move(encoder_)); }
 
-absl::StatusOr<size_t> ChunkedSource::Read(absl::Span<char> buffer) {
-  while (position_ == ready_.size()) {
-    if (ended_) {
-      return 0;
-    }
-    RETURN_IF_ERROR(Advance());
-  }
-  const size_t count = std::min(buffer.size(), ready_.size() - position_);
-  std::memcpy(buffer.data(), ready_.data() + position_, count);
-  position_ += count;
-  return count;
-}
-
 absl::Status ChunkedSource::Advance() {
-  ready_.clear();
-  position_ = 0;
   ASSIGN_OR_RETURN(const size_t count, tar_->Read({buffer_.get(), kReadBytes}));
   return count == 0 ? Finish() : stream_.Append({buffer_.get(), count});
 }
 
 absl::Status ChunkedSource::Finish() {
   RETURN_IF_ERROR(stream_.Finish());
-  ended_ = true;
+  End();
   // zstd has no stream without frames.
   RETURN_IF_ERROR(blob_bytes_ == 0 ? Encode() : EndFrame());
   if (stream_.has_global_header()) {
@@ -124,9 +107,9 @@ absl::Status ChunkedSource::AddContents() {
 }
 
 void ChunkedSource::AddSkippable(absl::string_view content) {
-  AddLittleEndian(ready_, kSkippableMagic);
-  AddLittleEndian(ready_, static_cast<uint32_t>(content.size()));
-  ready_.append(content.data(), content.size());
+  AddLittleEndian(ready(), kSkippableMagic);
+  AddLittleEndian(ready(), static_cast<uint32_t>(content.size()));
+  ready().append(content.data(), content.size());
 }
 
 void ChunkedSource::GiveUpContents() {
@@ -255,7 +238,7 @@ absl::Status ChunkedSource::Encode() {
                    encoder_->Encode(/*number=*/0, /*before=*/{}, block_));
   block_.clear();
   blob_bytes_ += static_cast<int64_t>(encoded.bytes.size());
-  ready_.append(encoded.bytes);
+  ready().append(encoded.bytes);
   return absl::OkStatus();
 }
 

@@ -16,6 +16,7 @@
 #include "worker/blob/block_encoder.h"
 #include "worker/blob/byte_source.h"
 #include "worker/blob/compressing_source.h"
+#include "worker/blob/made_source.h"
 #include "worker/chunked/chunk_cutter.h"
 #include "worker/chunked/table_of_contents.h"
 #include "worker/chunked/zstd_text.h"
@@ -37,7 +38,7 @@ namespace holkas {
 // A layer that no table can describe (TableOfContents::CanHave; a global pax header) becomes the
 // frames alone, which are ordinary zstd. Nothing of the layer is held but a block of zstd's format,
 // and of table and tar-split what their limits say. Not thread-safe.
-class ChunkedSource : public ByteSource, private TarHandler, private ChunkHandler {
+class ChunkedSource : public MadeSource, private TarHandler, private ChunkHandler {
  public:
   // Compressed, table and tar-split of one layer never have more bytes: they are held until its
   // end.
@@ -56,7 +57,6 @@ class ChunkedSource : public ByteSource, private TarHandler, private ChunkHandle
 
   // Errors: those of the tar's source; FAILED_PRECONDITION (INVALID_LAYER) for what is no tar;
   // RESOURCE_EXHAUSTED (LIMIT_EXCEEDED).
-  absl::StatusOr<size_t> Read(absl::Span<char> buffer) override;
 
  private:
   ChunkedSource(std::unique_ptr<ByteSource> tar, Compressor& compressor,
@@ -71,8 +71,7 @@ class ChunkedSource : public ByteSource, private TarHandler, private ChunkHandle
   absl::Status OnChunkBytes(absl::string_view bytes) override;
   absl::Status OnChunkEnd(bool is_zeros) override;
 
-  // Makes what follows ready.
-  absl::Status Advance();
+  absl::Status Advance() override;
   absl::Status Finish();
   absl::Status AddContents();
   void AddSkippable(absl::string_view content);
@@ -113,11 +112,6 @@ class ChunkedSource : public ByteSource, private TarHandler, private ChunkHandle
   ContentChunk chunk_;
   // Of a chunk with more than one frame.
   std::optional<Digester> chunk_digester_;
-
-  // Compressed bytes to hand out.
-  std::string ready_;
-  size_t position_ = 0;
-  bool ended_ = false;
 };
 
 }  // namespace holkas

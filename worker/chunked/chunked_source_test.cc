@@ -29,6 +29,7 @@
 #include "worker/blob/compressing_source.h"
 #include "worker/blob/compression.h"
 #include "worker/blob/decompressing_source.h"
+#include "worker/blob/read_to_end.h"
 #include "worker/blob/string_source.h"
 #include "worker/image/json_value.h"
 #include "worker/image/strict_json.h"
@@ -46,22 +47,10 @@ using Annotations = std::map<std::string, std::string>;
 
 constexpr char kPrefix[] = "io.github.containers.zstd-chunked.";
 
-absl::StatusOr<std::string> ReadAll(ByteSource& source) {
-  std::string all;
-  std::string buffer(1 << 16, '\0');
-  while (true) {
-    ASSIGN_OR_RETURN(const size_t count, source.Read(absl::MakeSpan(buffer)));
-    if (count == 0) {
-      return all;
-    }
-    all.append(buffer, 0, count);
-  }
-}
-
 std::string Decompress(absl::string_view bytes) {
   auto source = DecompressingSource::New(std::make_unique<StringSource>(std::string(bytes)),
                                          Compression::kZstd);
-  absl::StatusOr<std::string> plain = ReadAll(**source);
+  absl::StatusOr<std::string> plain = ReadToEnd(**source);
   return plain.ok() ? *plain : std::string(plain.status().message());
 }
 
@@ -120,7 +109,7 @@ absl::StatusOr<Layer> Make(const std::string& tar, size_t read_bytes = std::stri
   ASSIGN_OR_RETURN(
       const std::unique_ptr<ChunkedSource> source,
       ChunkedSource::New(std::make_unique<StringSource>(tar, read_bytes), compressor, annotations));
-  ASSIGN_OR_RETURN(std::string blob, ReadAll(*source));
+  ASSIGN_OR_RETURN(std::string blob, ReadToEnd(*source));
   return Layer(std::move(blob), std::move(annotations));
 }
 

@@ -17,6 +17,7 @@
 #include "proto/wire/status_macros.h"
 #include "proto/wire/status_matchers.h"
 #include "worker/blob/byte_source.h"
+#include "worker/blob/read_to_end.h"
 #include "worker/blob/string_source.h"
 #include "worker/crypt/encrypting_source.h"
 #include "worker/crypt/layer_secret.h"
@@ -39,18 +40,6 @@ const std::string kNistEncrypted = absl::HexStringToBytes(
     "601ec313775789a5b7a7f504bbf3d228f443e3ca4d62b59aca84e990cacaf5c5"
     "2b0930daa23de94ce87017ba2d84988ddfc9c58db67aada613c2dd08457941a6");
 
-absl::StatusOr<std::string> ReadAll(ByteSource& source, size_t step) {
-  std::string all;
-  std::vector<char> buffer(step);
-  while (true) {
-    ASSIGN_OR_RETURN(const size_t count, source.Read(absl::MakeSpan(buffer)));
-    if (count == 0) {
-      return all;
-    }
-    all.append(buffer.data(), count);
-  }
-}
-
 struct Encrypted {
   std::string bytes;
   std::string hmac;
@@ -58,7 +47,7 @@ struct Encrypted {
 
 Encrypted Encrypt(const std::string& plain, const LayerKey& key, size_t chunk, size_t step) {
   auto source = EncryptingSource::New(std::make_unique<StringSource>(plain, chunk), key);
-  const absl::StatusOr<std::string> bytes = ReadAll(**source, step);
+  const absl::StatusOr<std::string> bytes = ReadToEnd(**source, step);
   return {*bytes, (*source)->hmac()};
 }
 
@@ -67,7 +56,7 @@ absl::StatusOr<std::string> Decrypt(const Encrypted& encrypted, const LayerKey& 
   ASSIGN_OR_RETURN(auto source,
                    DecryptingSource::New(std::make_unique<StringSource>(encrypted.bytes, chunk),
                                          key, encrypted.hmac, size_bytes));
-  return ReadAll(*source, step);
+  return ReadToEnd(*source, step);
 }
 
 std::string SomeBytes(size_t size) {
