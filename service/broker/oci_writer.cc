@@ -21,6 +21,7 @@
 #include "service/broker/file_content.h"
 #include "service/broker/image_directory.h"
 #include "service/broker/image_writer.h"
+#include "service/broker/limit_exceeded.h"
 #include "service/broker/made_directories.h"
 #include "service/broker/violation.h"
 
@@ -414,8 +415,7 @@ void OciWriter::ForgetRemovals() {
 absl::Status OciWriter::RemoveBlob(Digest digest) {
   absl::MutexLock lock(&mutex_);
   if (to_remove_.size() >= kMaxRemovedBlobs) {
-    return MakeError(absl::StatusCode::kResourceExhausted, "LIMIT_EXCEEDED",
-                     absl::StrCat("blobs of a deleted image: more than ", kMaxRemovedBlobs));
+    return LimitExceeded("blobs of a deleted image", kMaxRemovedBlobs);
   }
   to_remove_.push_back(std::move(digest));
   return absl::OkStatus();

@@ -221,16 +221,15 @@ absl::StatusOr<Digest> StoredImageDestination::DiffDigestOf(const Descriptor& bl
   return NotCopied(blob);
 }
 
+absl::StatusOr<std::string> StoredImageDestination::ConfigOf(const Manifest& image) {
+  const Descriptor& config = image.image().config;
+  absl::MutexLock lock(&mutex_);
+  const auto found = data_.find(config.digest);
+  return found == data_.end() ? absl::StatusOr<std::string>(NotCopied(config)) : found->second;
+}
+
 absl::Status StoredImageDestination::CheckDiffDigests(const Manifest& image) {
-  std::string bytes;
-  {
-    absl::MutexLock lock(&mutex_);
-    const auto found = data_.find(image.image().config.digest);
-    if (found == data_.end()) {
-      return NotCopied(image.image().config);
-    }
-    bytes = found->second;
-  }
+  ASSIGN_OR_RETURN(const std::string bytes, ConfigOf(image));
   const absl::StatusOr<ImageConfig> config = ImageConfig::Parse(bytes);
   const std::vector<Descriptor>& layers = image.image().layers;
   if (!config.ok() || !config->diff_ids.has_value() || config->diff_ids->size() != layers.size()) {
@@ -403,15 +402,7 @@ absl::StatusOr<std::string> StoredImageDestination::IdOf(
 
 absl::Status StoredImageDestination::PutImage(const Manifest& image, const std::string& top_layer) {
   const Descriptor& config = image.image().config;
-  std::string config_bytes;
-  {
-    absl::MutexLock lock(&mutex_);
-    const auto found = data_.find(config.digest);
-    if (found == data_.end()) {
-      return NotCopied(config);
-    }
-    config_bytes = found->second;
-  }
+  ASSIGN_OR_RETURN(std::string config_bytes, ConfigOf(image));
   ASSIGN_OR_RETURN(std::string created, CreatedOf(config_bytes));
   ASSIGN_OR_RETURN(ImageTable images, ImageTable::Open(store_));
   ASSIGN_OR_RETURN(std::string id, IdOf(config.digest, images.images()));

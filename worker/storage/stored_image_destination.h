@@ -87,6 +87,8 @@ class StoredImageDestination : public ImageDestination {
                                          const StagedLayer* first);
   absl::StatusOr<std::unique_ptr<ByteSource>> OpenStagedTar(const StagedLayer& staged) const;
   absl::StatusOr<Digest> DiffDigestOf(const Descriptor& blob);
+  // The image's configuration, which has come.
+  absl::StatusOr<std::string> ConfigOf(const Manifest& image);
   // Whether the layers have the content that the image's configuration, where it is one, says.
   absl::Status CheckDiffDigests(const Manifest& image);
   absl::StatusOr<std::string> IdOf(const Digest& config,
