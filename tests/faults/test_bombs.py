@@ -11,6 +11,7 @@ import hashlib
 import itertools
 import lzma
 import os
+import shutil
 import struct
 import zlib
 
@@ -103,7 +104,9 @@ def tree(directory):
 
 @pytest.fixture
 def cost(programs, tmp_path):
-  return Cost(programs, tmp_path)
+  yield Cost(programs, tmp_path)
+  # A gibibyte is not kept for who looks at it later.
+  shutil.rmtree(tmp_path)
 
 
 def image_of(path, *layers):
