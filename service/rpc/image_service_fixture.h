@@ -40,8 +40,8 @@ class ImageServiceTest : public testing::Test {
                                                   {},
                                                   timeouts_,
                                                   MakeServerInfo(v1::SANDBOX_TIER_FULL, 6, 4)});
-    service_ = std::make_unique<ImageService>(*parts_, connections_);
-    server_ = StartGrpcServer(*service_, {}).value();
+    service_ = std::make_unique<ImageService>(*parts_, connections_, authenticator_);
+    server_ = StartGrpcServer(*service_, {}).value().server;
     stub_ = v1::ImageService::NewStub(Connect(kind));
   }
 
@@ -78,6 +78,7 @@ class ImageServiceTest : public testing::Test {
   Logger logger_{LogLevel::kOff, LogFormat::kJson, -1};
   Timeouts timeouts_;
   ConnectionTable connections_{100, 100};
+  Authenticator authenticator_{nullptr, true};
   std::unique_ptr<FakeLauncher> launcher_;
   AuthorizationResources authorization_;
   std::unique_ptr<JobRunner> runner_;
