@@ -63,6 +63,9 @@ class ImageClient::Call {
     if (deadline != absl::InfiniteFuture()) {
       context_.set_deadline(absl::ToChronoTime(deadline));
     }
+    if (!client_.token_.empty()) {
+      context_.AddMetadata("authorization", "Bearer " + client_.token_);
+    }
     absl::MutexLock lock(&client_.mutex_);
     client_.context_ = &context_;
     if (client_.cancelled_) {
@@ -83,8 +86,8 @@ class ImageClient::Call {
   grpc::ClientContext context_;
 };
 
-ImageClient::ImageClient(std::shared_ptr<grpc::Channel> channel)
-    : stub_(ImageService::NewStub(std::move(channel))) {}
+ImageClient::ImageClient(std::shared_ptr<grpc::Channel> channel, std::string token)
+    : stub_(ImageService::NewStub(std::move(channel))), token_(std::move(token)) {}
 
 absl::StatusOr<InspectResponse> ImageClient::Inspect(const InspectRequest& request,
                                                      absl::Time deadline) {

@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 #include <stop_token>
+#include <string>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
@@ -26,7 +27,8 @@ namespace holkas {
 // reason, UNAVAILABLE means that the server was not reached, or lost.
 class ImageClient {
  public:
-  explicit ImageClient(std::shared_ptr<grpc::Channel> channel);
+  // `token`: shown with each call; empty: none.
+  explicit ImageClient(std::shared_ptr<grpc::Channel> channel, std::string token = "");
 
   absl::StatusOr<holkas::v1::InspectResponse> Inspect(const holkas::v1::InspectRequest& request,
                                                       absl::Time deadline);
@@ -72,6 +74,7 @@ class ImageClient {
   class Call;
 
   const std::unique_ptr<holkas::v1::ImageService::Stub> stub_;
+  const std::string token_;
   absl::Mutex mutex_;
   // The call in progress; null between calls.
   grpc::ClientContext* context_ ABSL_GUARDED_BY(mutex_) = nullptr;

@@ -43,8 +43,8 @@ class ImageServiceTest : public testing::Test {
                                                   MakeServerInfo(v1::SANDBOX_TIER_FULL, 6, 4)});
     parts_->spool_quota = &spool_quota_;
     parts_->spool_directory = testing::TempDir();
-    service_ = std::make_unique<ImageService>(*parts_, connections_);
-    server_ = StartGrpcServer(*service_, {}).value();
+    service_ = std::make_unique<ImageService>(*parts_, connections_, authenticator_);
+    server_ = StartGrpcServer(*service_, {}).value().server;
     stub_ = v1::ImageService::NewStub(Connect(kind));
   }
 
@@ -82,6 +82,7 @@ class ImageServiceTest : public testing::Test {
   Timeouts timeouts_;
   SpoolQuota spool_quota_{{.archive_bytes = 4 << 20, .spooled_bytes = 6 << 20}};
   ConnectionTable connections_{100, 100};
+  Authenticator authenticator_{nullptr, true};
   std::unique_ptr<FakeLauncher> launcher_;
   AuthorizationResources authorization_;
   std::unique_ptr<JobRunner> runner_;
