@@ -69,9 +69,11 @@ class ImageWriter {
   // Errors: RESOURCE_EXHAUSTED (LIMIT_EXCEEDED).
   virtual absl::Status RemoveBlob(Digest digest) = 0;
 
-  // Makes what was committed the destination's image, durably. `file_id`: as broker.Publish.
+  // Makes what was committed the destination's image, durably. `file_id` and `size_bytes`: as
+  // broker.Publish.
   // Errors: ABORTED; INTERNAL (WORKER_VIOLATION); RESOURCE_EXHAUSTED (DISK_FULL)...
-  virtual absl::Status Publish(uint32_t file_id, const Cancellation& cancellation) = 0;
+  virtual absl::Status Publish(uint32_t file_id, int64_t size_bytes,
+                               const Cancellation& cancellation) = 0;
 };
 
 // The writer for `grant`. `locks` must outlive it.
@@ -86,6 +88,9 @@ std::unique_ptr<ImageWriter> NewDirWriter(const std::string& path, int max_open_
 // Of one file at a time, which takes the place of `path` as a whole. It has no other files, and no
 // blobs: its content is the worker's alone. `must_be_new`: as in WritePathGrant.
 std::unique_ptr<ImageWriter> NewFileWriter(const std::string& path, bool must_be_new);
+// The same for an archive without a name, which outlives the writer. Who sends it to the caller
+// waits until the worker is gone, so that Publish has nothing to prove.
+std::unique_ptr<ImageWriter> NewSpoolWriter(SpooledArchive& archive);
 
 }  // namespace holkas
 

@@ -13,7 +13,9 @@ export HOLKAS_ROOT HOLKAS_CACHE
 
 # Debian's python3, whose modules tools/setup installs; another one may come first in PATH.
 PYTHON=/usr/bin/python3
-export PYTHON
+# Debian's Go, for the same reason.
+GO=/usr/bin/go
+export PYTHON GO
 
 say() { printf '%s: %s\n' "${0##*/}" "$*" >&2; }
 

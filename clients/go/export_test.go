@@ -1,0 +1,139 @@
+package holkas_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"google.golang.org/grpc/codes"
+
+	holkas "holkas.dev/clients/go"
+	"holkas.dev/clients/go/holkaspb"
+)
+
+// exportServer sends the events of a copy, then these chunks, then fails with the error, if any.
+func exportServer(failure error, chunks ...string) *fakeService {
+	return &fakeService{export: func(_ *holkaspb.ExportRequest, stream holkaspb.ImageService_ExportServer) error {
+		for _, event := range []*holkaspb.CopyResponse{copyEvent("sha256:1"), copyResult("sha256:exported")} {
+			_ = stream.Send(&holkaspb.ExportResponse{Event: &holkaspb.ExportResponse_Copy{Copy: event}})
+		}
+		for _, chunk := range chunks {
+			_ = stream.Send(&holkaspb.ExportResponse{Event: &holkaspb.ExportResponse_Chunk{Chunk: []byte(chunk)}})
+		}
+		return failure
+	}}
+}
+
+func something() *holkaspb.ExportRequest {
+	return &holkaspb.ExportRequest{Copy: &holkaspb.CopyRequest{Source: "oci:/srv/layout:app"}}
+}
+
+// files is the names and contents of the files in a directory.
+func files(t *testing.T, directory string) map[string]string {
+	t.Helper()
+	entries, err := os.ReadDir(directory)
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := map[string]string{}
+	for _, entry := range entries {
+		content, err := os.ReadFile(filepath.Join(directory, entry.Name()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		found[entry.Name()] = string(content)
+	}
+	return found
+}
+
+func TestExportWritesTheArchive(t *testing.T) {
+	var archive bytes.Buffer
+	events := 0
+	result, err := connect(t, exportServer(nil, "first ", "second")).
+		Export(context.Background(), something(), &archive).
+		Wait(func(*holkaspb.CopyResponse) { events++ })
+	if err != nil || result.GetManifestDigest() != "sha256:exported" || events != 2 {
+		t.Errorf("got %v, %v after %d events", result, err, events)
+	}
+	if archive.String() != "first second" {
+		t.Errorf("the archive is %q", archive.String())
+	}
+}
+
+func TestExportedFileTakesItsPlaceAtTheEnd(t *testing.T) {
+	directory := t.TempDir()
+	path := filepath.Join(directory, "archive.tar")
+	if err := os.WriteFile(path, []byte("old"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	events := connect(t, exportServer(nil, "first ", "second")).ExportFile(context.Background(), something(), path)
+	for events.Next() {
+		if found := files(t, directory); found["archive.tar"] != "old" || len(found) != 2 {
+			t.Errorf("before the end there is %q", found)
+		}
+	}
+	if found := files(t, directory); events.Err() != nil || len(found) != 1 || found["archive.tar"] != "first second" {
+		t.Errorf("got %v, at the end there is %q", events.Err(), found)
+	}
+}
+
+func TestFailedExportLeavesTheOldFile(t *testing.T) {
+	lost := fail(codes.Unavailable, "REGISTRY_UNAVAILABLE", "gone", nil)
+	for name, failure := range map[string]error{"new": lost, "old": lost} {
+		directory := t.TempDir()
+		path := filepath.Join(directory, "archive.tar")
+		want := map[string]string{}
+		if name == "old" {
+			want["archive.tar"] = "old"
+			if err := os.WriteFile(path, []byte("old"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		result, err := connect(t, exportServer(failure, "first ")).ExportFile(context.Background(), something(), path).Wait(nil)
+		if !errors.Is(err, holkas.ErrUnavailable) || result != nil {
+			t.Errorf("got %v, %v, want UNAVAILABLE", result, err)
+		}
+		if found := files(t, directory); len(found) != len(want) || found["archive.tar"] != want["archive.tar"] {
+			t.Errorf("there is %q, want %q", found, want)
+		}
+	}
+}
+
+func TestClosedExportLeavesNoFile(t *testing.T) {
+	directory := t.TempDir()
+	events := connect(t, exportServer(nil, "first ")).ExportFile(context.Background(), something(), filepath.Join(directory, "archive.tar"))
+	if !events.Next() {
+		t.Fatal(events.Err())
+	}
+	events.Close()
+	if found := files(t, directory); len(found) != 0 {
+		t.Errorf("there is %q", found)
+	}
+}
+
+func TestExportIntoNoDirectoryCallsNobody(t *testing.T) {
+	called := false
+	client := connect(t, &fakeService{onCall: func(context.Context, string) error {
+		called = true
+		return nil
+	}})
+	_, err := client.ExportFile(context.Background(), something(), "/nonexistent/archive.tar").Wait(nil)
+	if !errors.Is(err, os.ErrNotExist) || called {
+		t.Errorf("got %v, called: %v", err, called)
+	}
+}
+
+// full is a writer without room.
+type full struct{}
+
+func (full) Write([]byte) (int, error) { return 0, errDisk }
+
+func TestWriterThatFailsEndsTheCall(t *testing.T) {
+	_, err := connect(t, exportServer(nil, "first ")).Export(context.Background(), something(), full{}).Wait(nil)
+	if !errors.Is(err, errDisk) {
+		t.Errorf("got %v, want the writer's error", err)
+	}
+}
