@@ -203,10 +203,11 @@ class TestExport:
       raise ZeroDivisionError
 
     server.on("Export", exported(b"a"))
-    # The error keeps what it passed through.
-    with pytest.raises(ZeroDivisionError):
+    with pytest.raises(ZeroDivisionError) as kept:
       client.result("export_archive", holkas.ExportRequest(), tmp_path / "to", on_event=refuse)
     assert os.listdir(tmp_path) == []
+    # Until here it keeps what it passed through.
+    assert kept.value is not None
 
   def test_a_directory_that_is_not_there(self, server: FakeServer, client: Either,
                                          tmp_path: pathlib.Path) -> None:
