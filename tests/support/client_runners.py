@@ -8,10 +8,11 @@ import os
 import pathlib
 import re
 import select
+import shutil
 import subprocess
 import threading
 
-from support import grpcurl as find_grpcurl
+from support import go
 from support.programs import run
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
@@ -32,9 +33,9 @@ def _python_asyncio(directory):
 
 
 def _go(directory):
-  program = directory / "go_conformance"
-  run(["/usr/bin/go", "build", "-o", program, "./internal/conformance"], cwd=CLIENTS / "go", timeout=600,
-      env={**os.environ, "GOTOOLCHAIN": "local", "CGO_ENABLED": "0", "GOFLAGS": "-mod=readonly"}).ok()
+  program = directory / "conformance"
+  run([go.GO, "build", "-o", program, "./internal/conformance"], cwd=go.CLIENT, env=go.environment(),
+      timeout=600).ok()
   return [program]
 
 
@@ -120,6 +121,8 @@ class Grpcurl:
   """The same calls by grpcurl, one process each: what the service does without a client of ours."""
 
   def __init__(self, server, *flags):
+    self._program = os.environ.get("GRPCURL") or shutil.which("grpcurl")
+    assert self._program, "tools/setup installs grpcurl"
     self._options = []
     flags = list(flags)
     while flags:
@@ -140,7 +143,7 @@ class Grpcurl:
     if "timeout_seconds" in call:
       options += ["-max-time", str(call["timeout_seconds"])]
     process = subprocess.Popen(
-        [find_grpcurl.program(), *options, self._address, SERVICE + call["rpc"]],
+        [self._program, *options, self._address, SERVICE + call["rpc"]],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     timer = threading.Timer(ANSWER_SECONDS, process.kill)
     timer.start()
