@@ -72,7 +72,8 @@ class DirWriter : public ImageWriter {
   absl::Status RemoveBlob(Digest) override {
     return Violation("an image directory has no list of images");
   }
-  absl::Status Publish(uint32_t file_id, const Cancellation& cancellation) override;
+  absl::Status Publish(uint32_t file_id, int64_t size_bytes,
+                       const Cancellation& cancellation) override;
 
  private:
   // The staging directory, made when it is first needed.
@@ -184,7 +185,8 @@ absl::Status DirWriter::DropFile(uint32_t id) {
   return staged->Drop(id);
 }
 
-absl::Status DirWriter::Publish(uint32_t file_id, const Cancellation& cancellation) {
+absl::Status DirWriter::Publish(uint32_t file_id, int64_t /*size_bytes*/,
+                                const Cancellation& cancellation) {
   absl::MutexLock lock(&mutex_);
   if (file_id != 0 || staged_ == nullptr || !staged_->Has(kManifest)) {
     return Violation("an image directory is published without a manifest");

@@ -56,7 +56,7 @@ TEST_F(DirWriterTest, PublishMakesAnImageDirectory) {
   ASSERT_OK(PutFile(*writer, broker::FILE_KIND_MANIFEST, "child"));
   ASSERT_OK(PutFile(*writer, kRoot, "manifest"));
   EXPECT_FALSE(fs::exists(image_));
-  ASSERT_OK(writer->Publish(0, never_));
+  ASSERT_OK(writer->Publish(0, 0, never_));
   writer.reset();
   EXPECT_THAT(directory_.Tree(),
               UnorderedElementsAre(Pair("image", "<dir>"), Pair("image/version", kVersionText),
@@ -77,7 +77,7 @@ TEST_F(DirWriterTest, OldImageIsWholeUntilPublishAndGoneAfterIt) {
   EXPECT_EQ(directory_.Tree(), before);
   std::unique_ptr<ImageWriter> writer = NewWriter();
   ASSERT_OK(PutFile(*writer, kRoot, "new"));
-  ASSERT_OK(writer->Publish(0, never_));
+  ASSERT_OK(writer->Publish(0, 0, never_));
   writer.reset();
   EXPECT_THAT(directory_.Tree(),
               UnorderedElementsAre(Pair("image", "<dir>"), Pair("image/version", kVersionText),
@@ -89,7 +89,7 @@ TEST_F(DirWriterTest, ModeOfTheOldDirectoryIsKept) {
   ASSERT_EQ(chmod(image_.c_str(), 0750), 0);
   std::unique_ptr<ImageWriter> writer = NewWriter();
   ASSERT_OK(PutFile(*writer, kRoot, "new"));
-  ASSERT_OK(writer->Publish(0, never_));
+  ASSERT_OK(writer->Publish(0, 0, never_));
   struct stat status = {};
   ASSERT_EQ(stat(image_.c_str(), &status), 0);
   EXPECT_EQ(status.st_mode & 07777, 0750u);
@@ -112,7 +112,7 @@ TEST_F(DirWriterTest, ImportantDataThatAppearsMeanwhileIsNotOverwritten) {
   ASSERT_OK(PutFile(*writer, kRoot, "new"));
   fs::create_directory(image_);
   WriteTestFile(image_ + "/thesis.tex", "important");
-  EXPECT_THAT(writer->Publish(0, never_), StatusIs(absl::StatusCode::kFailedPrecondition));
+  EXPECT_THAT(writer->Publish(0, 0, never_), StatusIs(absl::StatusCode::kFailedPrecondition));
   writer.reset();
   EXPECT_THAT(directory_.Tree(),
               UnorderedElementsAre(Pair("image", "<dir>"), Pair("image/thesis.tex", "important")));
@@ -124,7 +124,7 @@ TEST_F(DirWriterTest, EmptyDirectoryIsFilledAndLinkIsFollowed) {
   std::unique_ptr<ImageWriter> writer = NewDirWriter(directory_ / "link", 32);
   ASSERT_OK(writer->Check());
   ASSERT_OK(PutFile(*writer, kRoot, "new"));
-  ASSERT_OK(writer->Publish(0, never_));
+  ASSERT_OK(writer->Publish(0, 0, never_));
   EXPECT_EQ(ReadTestFile(image_ + "/manifest.json"), "new");
   EXPECT_TRUE(fs::is_symlink(directory_ / "link"));
 }
@@ -138,7 +138,7 @@ TEST_F(DirWriterTest, BlobOfTheOldImageIsTakenOverWhereItIsIntact) {
   EXPECT_THAT(writer->HasBlob(Digest::Sha256Of("other"), 5, never_), IsOkAndHolds(false));
   EXPECT_THAT(writer->HasBlob(Digest::Sha256Of("layer"), 4, never_), IsOkAndHolds(true));
   ASSERT_OK(PutFile(*writer, kRoot, "new"));
-  ASSERT_OK(writer->Publish(0, never_));
+  ASSERT_OK(writer->Publish(0, 0, never_));
   writer.reset();
   EXPECT_EQ(ReadTestFile(image_ + "/" + Hex("layer")), "layer");
   EXPECT_EQ(ReadTestFile(image_ + "/" + Hex("other")), "<missing>");
@@ -146,9 +146,9 @@ TEST_F(DirWriterTest, BlobOfTheOldImageIsTakenOverWhereItIsIntact) {
 
 TEST_F(DirWriterTest, PublishWithoutAManifestIsAViolation) {
   std::unique_ptr<ImageWriter> writer = NewWriter();
-  EXPECT_TRUE(IsViolation(writer->Publish(0, never_)));
+  EXPECT_TRUE(IsViolation(writer->Publish(0, 0, never_)));
   ASSERT_OK(PutFile(*writer, kBlob, "layer"));
-  EXPECT_TRUE(IsViolation(writer->Publish(0, never_)));
+  EXPECT_TRUE(IsViolation(writer->Publish(0, 0, never_)));
   EXPECT_TRUE(IsViolation(writer->BeginPublish([] {})));
 }
 
@@ -161,7 +161,7 @@ TEST_F(DirWriterTest, OtherAlgorithmsGiveNewNamesAndANewVersion) {
       "47d0d13c5d85f2b0ff8318d2877eec2f63b931bd47417a81a538327af927da3e";
   ASSERT_OK(writer->CommitFile(file.id, kBlob, *Digest::Parse("sha512:" + hex), 0, never_));
   ASSERT_OK(PutFile(*writer, kRoot, "new"));
-  ASSERT_OK(writer->Publish(0, never_));
+  ASSERT_OK(writer->Publish(0, 0, never_));
   EXPECT_EQ(ReadTestFile(image_ + "/sha512-" + hex), "");
   EXPECT_EQ(ReadTestFile(image_ + "/version"), "Directory Transport Version: 1.2\n");
 }
@@ -173,7 +173,7 @@ TEST_F(DirWriterTest, WrongContentIsDataLossAndTheOldImageStays) {
   WriteAndClose(std::move(file.fd), "bad");
   EXPECT_THAT(writer->CommitFile(file.id, kRoot, Digest::Sha256Of("new"), 3, never_),
               StatusIs(absl::StatusCode::kDataLoss));
-  EXPECT_TRUE(IsViolation(writer->Publish(0, never_)));
+  EXPECT_TRUE(IsViolation(writer->Publish(0, 0, never_)));
   EXPECT_EQ(ReadTestFile(image_ + "/manifest.json"), "old");
 }
 
@@ -181,7 +181,7 @@ TEST_F(DirWriterTest, FilesThatAreStillBeingWrittenAreNotPublished) {
   std::unique_ptr<ImageWriter> writer = NewWriter();
   ASSERT_OK(writer->CreateFile(3).status());
   ASSERT_OK(PutFile(*writer, kRoot, "new"));
-  ASSERT_OK(writer->Publish(0, never_));
+  ASSERT_OK(writer->Publish(0, 0, never_));
   writer.reset();
   EXPECT_EQ(directory_.Tree().size(), 3u);
 }
@@ -194,7 +194,7 @@ TEST_F(DirWriterTest, ConcurrentCopiesLeaveOneWholeImageAndNothingElse) {
       ASSERT_OK(writer->Check());
       ASSERT_OK(PutFile(*writer, kBlob, absl::StrCat("layer ", i)));
       ASSERT_OK(PutFile(*writer, kRoot, absl::StrCat(i)));
-      ASSERT_OK(writer->Publish(0, never_));
+      ASSERT_OK(writer->Publish(0, 0, never_));
     });
   }
   for (std::thread& thread : threads) {
@@ -221,7 +221,7 @@ TEST_F(DirWriterTest, WhatAKilledProcessLeftIsGoneAfterTheNextCopy) {
   EXPECT_EQ(ReadTestFile(image_ + "/manifest.json"), "old");
   std::unique_ptr<ImageWriter> writer = NewWriter();
   ASSERT_OK(PutFile(*writer, kRoot, "new"));
-  ASSERT_OK(writer->Publish(0, never_));
+  ASSERT_OK(writer->Publish(0, 0, never_));
   writer.reset();
   EXPECT_EQ(directory_.Tree().size(), 3u);
 }
@@ -230,7 +230,7 @@ TEST_F(DirWriterTest, LongNamesFit) {
   image_ = directory_ / std::string(255, 'n');
   std::unique_ptr<ImageWriter> writer = NewWriter();
   ASSERT_OK(PutFile(*writer, kRoot, "new"));
-  ASSERT_OK(writer->Publish(0, never_));
+  ASSERT_OK(writer->Publish(0, 0, never_));
   EXPECT_EQ(ReadTestFile(image_ + "/manifest.json"), "new");
 }
 

@@ -57,7 +57,8 @@ class StagedFile {
 };
 
 absl::StatusOr<StagedFile> StagedFile::Create(int parent, const std::string& prefix) {
-  constexpr int kFlags = O_WRONLY | O_CLOEXEC;
+  // A worker moves members that it has written.
+  constexpr int kFlags = O_RDWR | O_CLOEXEC;
   UniqueFd write(openat(parent, ".", O_TMPFILE | kFlags, 0644));
   std::string name;
   if (!write.valid() && (errno == EOPNOTSUPP || errno == EISDIR || errno == ENOENT)) {
@@ -132,7 +133,8 @@ class FileWriter : public ImageWriter {
   void GiveUpLock() override {}
   bool has_lock() const override { return false; }
   absl::Status RemoveBlob(Digest) override { return Violation("an archive has no list of images"); }
-  absl::Status Publish(uint32_t file_id, const Cancellation& cancellation) override;
+  absl::Status Publish(uint32_t file_id, int64_t size_bytes,
+                       const Cancellation& cancellation) override;
 
  private:
   // Whether what is at the destination, if anything, may be replaced. Result: whether there is
@@ -140,6 +142,8 @@ class FileWriter : public ImageWriter {
   absl::StatusOr<bool> CheckOld(const Destination& destination, mode_t& mode) const;
   // Makes sure that nobody can write to the file any more, by a copy where it must be.
   absl::Status Seal(const Cancellation& cancellation) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Cuts off what is behind the archive's end.
+  absl::Status CutTo(int64_t size_bytes) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status Name() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const std::string path_;
@@ -245,12 +249,31 @@ absl::Status FileWriter::Name() {
   return error == 0 ? absl::OkStatus() : FileError(error, "rename", destination_.name);
 }
 
-absl::Status FileWriter::Publish(uint32_t file_id, const Cancellation& cancellation) {
+absl::Status FileWriter::CutTo(int64_t size_bytes) {
+  struct stat status = {};
+  if (fstat(file_->read_fd(), &status) != 0) {
+    return FileError(errno, "stat", "a file");
+  }
+  if (size_bytes < 0 || size_bytes > status.st_size) {
+    return Violation("an archive is cut off where it does not reach");
+  }
+  const std::string path = absl::StrCat("/proc/self/fd/", file_->read_fd());
+  if (size_bytes < status.st_size && truncate(path.c_str(), size_bytes) != 0) {
+    return FileError(errno, "truncate", "a file");
+  }
+  return absl::OkStatus();
+}
+
+absl::Status FileWriter::Publish(uint32_t file_id, int64_t size_bytes,
+                                 const Cancellation& cancellation) {
   absl::MutexLock lock(&mutex_);
   if (!file_.has_value() || file_id != last_id_) {
     return Violation("a file is published that is not being written");
   }
   RETURN_IF_ERROR(Seal(cancellation));
+  if (size_bytes != 0) {
+    RETURN_IF_ERROR(CutTo(size_bytes));
+  }
   if (fsync(file_->read_fd()) != 0) {
     return FileError(errno, "fsync", "a file");
   }

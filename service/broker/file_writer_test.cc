@@ -51,7 +51,7 @@ TEST_F(FileWriterTest, NothingIsThereBeforePublish) {
   ASSERT_OK(writer->Check());
   const uint32_t id = Write(*writer, "new");
   EXPECT_THAT(directory_.Tree(), IsEmpty());
-  ASSERT_OK(writer->Publish(id, never_));
+  ASSERT_OK(writer->Publish(id, 0, never_));
   EXPECT_THAT(directory_.Tree(), UnorderedElementsAre(Pair("archive.tar", "new")));
 }
 
@@ -62,7 +62,7 @@ TEST_F(FileWriterTest, OldFileIsWholeUntilPublishAndItsModeStays) {
   ASSERT_OK(writer->Check());
   const uint32_t id = Write(*writer, "new");
   EXPECT_THAT(directory_.Tree(), UnorderedElementsAre(Pair("archive.tar", "old")));
-  ASSERT_OK(writer->Publish(id, never_));
+  ASSERT_OK(writer->Publish(id, 0, never_));
   EXPECT_THAT(directory_.Tree(), UnorderedElementsAre(Pair("archive.tar", "new")));
   EXPECT_EQ(fs::status(archive_).permissions(), fs::perms::owner_read | fs::perms::owner_write);
 }
@@ -82,10 +82,10 @@ TEST_F(FileWriterTest, ADroppedFileMakesRoomForAnother) {
   ASSERT_OK(writer->DropFile(first));
   ASSERT_OK(writer->DropFile(first));
   const uint32_t second = Write(*writer, "second");
-  EXPECT_TRUE(IsViolation(writer->Publish(first, never_)));
-  ASSERT_OK(writer->Publish(second, never_));
+  EXPECT_TRUE(IsViolation(writer->Publish(first, 0, never_)));
+  ASSERT_OK(writer->Publish(second, 0, never_));
   EXPECT_EQ(ReadTestFile(archive_), "second");
-  EXPECT_TRUE(IsViolation(writer->Publish(second, never_)));
+  EXPECT_TRUE(IsViolation(writer->Publish(second, 0, never_)));
   EXPECT_TRUE(IsViolation(writer->DropFile(3)));
 }
 
@@ -99,8 +99,17 @@ TEST_F(FileWriterTest, NewArchiveTakesThePlaceOfAnEmptyFileAlone) {
   std::unique_ptr<ImageWriter> writer = NewWriter(/*must_be_new=*/true);
   ASSERT_OK(writer->Check());
   const uint32_t id = Write(*writer, "new");
-  ASSERT_OK(writer->Publish(id, never_));
+  ASSERT_OK(writer->Publish(id, 0, never_));
   EXPECT_EQ(ReadTestFile(archive_), "new");
+}
+
+TEST_F(FileWriterTest, AnArchiveIsNotMadeLonger) {
+  std::unique_ptr<ImageWriter> writer = NewWriter(/*must_be_new=*/true);
+  const uint32_t id = Write(*writer, "new");
+  EXPECT_TRUE(IsViolation(writer->Publish(id, 4, never_)));
+  EXPECT_TRUE(IsViolation(writer->Publish(id, -1, never_)));
+  ASSERT_OK(writer->Publish(id, 2, never_));
+  EXPECT_EQ(ReadTestFile(archive_), "ne");
 }
 
 TEST_F(FileWriterTest, WhatCameMeanwhileIsNotReplacedByANewArchive) {
@@ -108,7 +117,7 @@ TEST_F(FileWriterTest, WhatCameMeanwhileIsNotReplacedByANewArchive) {
   ASSERT_OK(writer->Check());
   const uint32_t id = Write(*writer, "new");
   WriteTestFile(archive_, "another's");
-  EXPECT_THAT(writer->Publish(id, never_), StatusIs(absl::StatusCode::kFailedPrecondition));
+  EXPECT_THAT(writer->Publish(id, 0, never_), StatusIs(absl::StatusCode::kFailedPrecondition));
   writer.reset();
   EXPECT_THAT(directory_.Tree(), UnorderedElementsAre(Pair("archive.tar", "another's")));
 }
@@ -130,7 +139,7 @@ TEST_F(FileWriterTest, SymbolicLinkStaysAndItsFileIsReplaced) {
   fs::create_symlink("real", archive_);
   std::unique_ptr<ImageWriter> writer = NewWriter();
   const uint32_t id = Write(*writer, "new");
-  ASSERT_OK(writer->Publish(id, never_));
+  ASSERT_OK(writer->Publish(id, 0, never_));
   EXPECT_TRUE(fs::is_symlink(archive_));
   EXPECT_EQ(ReadTestFile(directory_ / "real"), "new");
 }
@@ -138,7 +147,7 @@ TEST_F(FileWriterTest, SymbolicLinkStaysAndItsFileIsReplaced) {
 TEST_F(FileWriterTest, AFileThatIsOpenForWritingIsAViolation) {
   std::unique_ptr<ImageWriter> writer = NewWriter();
   ASSERT_OK_AND_ASSIGN(const CreatedFile file, writer->CreateFile(-1));
-  EXPECT_TRUE(IsViolation(writer->Publish(file.id, never_)));
+  EXPECT_TRUE(IsViolation(writer->Publish(file.id, 0, never_)));
   EXPECT_THAT(directory_.Tree(), IsEmpty());
 }
 
@@ -148,7 +157,7 @@ TEST_F(FileWriterTest, CancelledPublishChangesNothing) {
   const uint32_t id = Write(*writer, "new");
   Cancellation cancelled;
   cancelled.Cancel();
-  EXPECT_THAT(writer->Publish(id, cancelled), StatusIs(absl::StatusCode::kCancelled));
+  EXPECT_THAT(writer->Publish(id, 0, cancelled), StatusIs(absl::StatusCode::kCancelled));
   writer.reset();
   EXPECT_THAT(directory_.Tree(), UnorderedElementsAre(Pair("archive.tar", "old")));
 }

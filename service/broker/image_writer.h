@@ -69,9 +69,11 @@ class ImageWriter {
   // Errors: RESOURCE_EXHAUSTED (LIMIT_EXCEEDED).
   virtual absl::Status RemoveBlob(Digest digest) = 0;
 
-  // Makes what was committed the destination's image, durably. `file_id`: as broker.Publish.
+  // Makes what was committed the destination's image, durably. `file_id` and `size_bytes`: as
+  // broker.Publish.
   // Errors: ABORTED; INTERNAL (WORKER_VIOLATION); RESOURCE_EXHAUSTED (DISK_FULL)...
-  virtual absl::Status Publish(uint32_t file_id, const Cancellation& cancellation) = 0;
+  virtual absl::Status Publish(uint32_t file_id, int64_t size_bytes,
+                               const Cancellation& cancellation) = 0;
 };
 
 // The writer for `grant`. `locks` must outlive it.

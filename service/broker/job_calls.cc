@@ -444,7 +444,8 @@ absl::StatusOr<Answer> JobCalls::CommitFile(const broker::WorkerFrame& frame) {
 }
 
 absl::StatusOr<Answer> JobCalls::Publish(const broker::WorkerFrame& frame) {
-  RETURN_IF_ERROR(writer_->Publish(frame.publish().file_id(), cancellation_));
+  RETURN_IF_ERROR(
+      writer_->Publish(frame.publish().file_id(), frame.publish().size_bytes(), cancellation_));
   return Answer();
 }
 

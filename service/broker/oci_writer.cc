@@ -146,7 +146,8 @@ class OciWriter : public ImageWriter {
   void GiveUpLock() override;
   bool has_lock() const override { return has_lock_; }
   absl::Status RemoveBlob(Digest digest) override;
-  absl::Status Publish(uint32_t file_id, const Cancellation& cancellation) override;
+  absl::Status Publish(uint32_t file_id, int64_t size_bytes,
+                       const Cancellation& cancellation) override;
 
  private:
   bool shares_blobs() const { return !shared_blobs_.empty(); }
@@ -421,7 +422,8 @@ absl::Status OciWriter::RemoveBlob(Digest digest) {
   return absl::OkStatus();
 }
 
-absl::Status OciWriter::Publish(uint32_t file_id, const Cancellation& cancellation) {
+absl::Status OciWriter::Publish(uint32_t file_id, int64_t /*size_bytes*/,
+                                const Cancellation& cancellation) {
   if (file_id == 0 || file_id != index_file_) {
     return Violation("a layout is published without BeginPublish");
   }

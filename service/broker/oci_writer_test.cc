@@ -76,7 +76,7 @@ class OciWriterTest : public testing::Test {
       EXPECT_OK(writer.RemoveBlob(Digest::Sha256Of(blob)));
     }
     WriteAndClose(std::move(start->next.fd), list);
-    return writer.Publish(start->next.id, never_);
+    return writer.Publish(start->next.id, 0, never_);
   }
   std::string SharedPath(absl::string_view content) const {
     return absl::StrCat(shared_, "/sha256/", Digest::Sha256Of(content).hex());
@@ -106,7 +106,7 @@ class OciWriterTest : public testing::Test {
     }
     std::string list = start->current.has_value() ? ReadTestFd(*start->current) : "";
     WriteAndClose(std::move(start->next.fd), list + line + "\n");
-    return writer.Publish(start->next.id, never_);
+    return writer.Publish(start->next.id, 0, never_);
   }
 
   TestDirectory directory_;
@@ -356,7 +356,7 @@ TEST_F(OciWriterTest, ForeignWriterThatComesBetweenIsNotOverwritten) {
   ASSERT_OK_AND_ASSIGN(ImageWriter::PublishStart start, Lock(*writer));
   WriteAndClose(std::move(start.next.fd), "old\nours\n");
   WriteTestFile(layout_ + "/index.json", "old\ntheirs\n");
-  EXPECT_THAT(writer->Publish(start.next.id, never_), StatusIs(absl::StatusCode::kAborted));
+  EXPECT_THAT(writer->Publish(start.next.id, 0, never_), StatusIs(absl::StatusCode::kAborted));
   EXPECT_EQ(ReadTestFile(layout_ + "/index.json"), "old\ntheirs\n");
   ASSERT_OK(PublishLine(*writer, "ours"));
   EXPECT_EQ(ReadTestFile(layout_ + "/index.json"), "old\ntheirs\nours\n");
@@ -367,21 +367,21 @@ TEST_F(OciWriterTest, PublishAfterTheLockWasLostIsAborted) {
   ASSERT_OK_AND_ASSIGN(ImageWriter::PublishStart start, Lock(*writer));
   writer->GiveUpLock();
   WriteAndClose(std::move(start.next.fd), "ours\n");
-  EXPECT_THAT(writer->Publish(start.next.id, never_), StatusIs(absl::StatusCode::kAborted));
+  EXPECT_THAT(writer->Publish(start.next.id, 0, never_), StatusIs(absl::StatusCode::kAborted));
   EXPECT_OK(PublishLine(*writer, "ours"));
 }
 
 TEST_F(OciWriterTest, PublishWithoutBeginPublishIsAViolation) {
   std::unique_ptr<ImageWriter> writer = NewWriter();
-  EXPECT_TRUE(IsViolation(writer->Publish(0, never_)));
+  EXPECT_TRUE(IsViolation(writer->Publish(0, 0, never_)));
   ASSERT_OK_AND_ASSIGN(CreatedFile file, writer->CreateFile(4));
-  EXPECT_TRUE(IsViolation(writer->Publish(file.id, never_)));
+  EXPECT_TRUE(IsViolation(writer->Publish(file.id, 0, never_)));
 }
 
 TEST_F(OciWriterTest, ListThatIsStillOpenForWritingIsAViolation) {
   std::unique_ptr<ImageWriter> writer = NewWriter();
   ASSERT_OK_AND_ASSIGN(ImageWriter::PublishStart start, Lock(*writer));
-  EXPECT_TRUE(IsViolation(writer->Publish(start.next.id, never_)));
+  EXPECT_TRUE(IsViolation(writer->Publish(start.next.id, 0, never_)));
   EXPECT_FALSE(fs::exists(layout_ + "/index.json"));
 }
 
@@ -503,7 +503,7 @@ TEST_F(OciWriterTest, NoBlobIsRemovedWithoutTheNewList) {
   ASSERT_OK(writer->RemoveBlob(Digest::Sha256Of("layer")));
   WriteAndClose(std::move(start.next.fd), "new\n");
   WriteTestFile(layout_ + "/index.json", "theirs\n");
-  EXPECT_THAT(writer->Publish(start.next.id, never_), StatusIs(absl::StatusCode::kAborted));
+  EXPECT_THAT(writer->Publish(start.next.id, 0, never_), StatusIs(absl::StatusCode::kAborted));
   EXPECT_EQ(ReadTestFile(InLayout("layer")), "layer");
   // Nor with the next list, which the blob was not named for.
   ASSERT_OK(Remove(*writer, {}, "new\n"));
@@ -535,7 +535,7 @@ TEST_F(OciWriterTest, OnlyRegularFilesOfTheLayoutAreRemoved) {
   ASSERT_OK(writer->RemoveBlob(Digest::Sha256Of("link")));
   ASSERT_OK(writer->RemoveBlob(Digest::Sha256Of("directory")));
   WriteAndClose(std::move(start.next.fd), "new\n");
-  ASSERT_OK(writer->Publish(start.next.id, never_));
+  ASSERT_OK(writer->Publish(start.next.id, 0, never_));
   EXPECT_EQ(ReadTestFile(directory_ / "outside"), "layer");
   EXPECT_TRUE(fs::is_symlink(InLayout("link")));
   EXPECT_TRUE(fs::is_directory(InLayout("directory")));

@@ -174,7 +174,7 @@ TEST(FullDisk, IsToldAndChangesNothing) {
       return 2;
     }
     (*start)->next.fd.reset();
-    absl::Status full = writer->Publish((*start)->next.id, never);
+    absl::Status full = writer->Publish((*start)->next.id, 0, never);
     if (!absl::IsResourceExhausted(full) || ErrorReason(full) != "DISK_FULL") {
       return 3;
     }
@@ -194,7 +194,7 @@ TEST(MountPoint, IsFilledInPlace) {
           !PutFile(*writer, broker::FILE_KIND_ROOT, manifest).ok()) {
         return 1;
       }
-      if (!writer->Publish(0, never).ok()) {
+      if (!writer->Publish(0, 0, never).ok()) {
         return 2;
       }
     }

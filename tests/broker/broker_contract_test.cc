@@ -129,7 +129,7 @@ class BrokerContract : public testing::TestWithParam<std::tuple<Which, Layout>> 
   absl::Status PublishImage(absl::string_view root) {
     if (!is_oci()) {
       absl::Status put = Put(broker::FILE_KIND_ROOT, root);
-      return put.ok() ? broker().Publish(0) : put;
+      return put.ok() ? broker().Publish(0, 0) : put;
     }
     absl::StatusOr<Broker::PublishLock> lock = broker().BeginPublish();
     if (!lock.ok()) {
@@ -138,7 +138,7 @@ class BrokerContract : public testing::TestWithParam<std::tuple<Which, Layout>> 
     EXPECT_EQ(write(lock->next.fd.get(), root.data(), root.size()),
               static_cast<ssize_t>(root.size()));
     lock->next.fd.reset();
-    return broker().Publish(lock->next.id);
+    return broker().Publish(lock->next.id, 0);
   }
   std::string RootName() const {
     return is_oci() ? "destination/index.json" : "destination/manifest.json";
@@ -222,7 +222,7 @@ TEST_P(BrokerContract, RemovedBlobsGoWithThePublishThatFollows) {
   EXPECT_EQ(Read("destination/" + NameOf("gone")), "gone");
   ASSERT_EQ(write(lock.next.fd.get(), "new", 3), 3);
   lock.next.fd.reset();
-  ASSERT_OK(broker().Publish(lock.next.id));
+  ASSERT_OK(broker().Publish(lock.next.id, 0));
   EXPECT_EQ(Read(RootName()), "new");
   EXPECT_EQ(Read("destination/" + NameOf("gone")), "<missing>");
   EXPECT_EQ(Read("destination/" + NameOf("kept")), "kept");
@@ -408,11 +408,19 @@ TEST_P(ArchiveBrokerContract, ArchiveIsThereAfterPublish) {
   ASSERT_EQ(write(file.fd.get(), "new", 3), 3);
   file.fd.reset();
   EXPECT_FALSE(fs::exists(root_ + "/destination"));
-  ASSERT_OK(broker().Publish(file.id));
+  ASSERT_OK(broker().Publish(file.id, 0));
   std::ifstream published(root_ + "/destination", std::ios::binary);
   EXPECT_EQ(
       std::string((std::istreambuf_iterator<char>(published)), std::istreambuf_iterator<char>()),
       "new");
+}
+
+TEST_P(ArchiveBrokerContract, WhatIsBehindTheArchivesEndIsCutOff) {
+  ASSERT_OK_AND_ASSIGN(Broker::NewFile file, broker().CreateFile(-1));
+  ASSERT_EQ(write(file.fd.get(), "new and old", 11), 11);
+  file.fd.reset();
+  ASSERT_OK(broker().Publish(file.id, 3));
+  EXPECT_EQ(fs::file_size(root_ + "/destination"), 3u);
 }
 
 TEST_P(ArchiveBrokerContract, WhatIsNotPublishedIsGone) {

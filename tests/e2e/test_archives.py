@@ -228,6 +228,29 @@ class TestWritingDocker:
       digests.add(hashlib.sha256(path.read_bytes()).hexdigest())
     assert len(digests) == 1
 
+  def test_layers_that_end_in_a_wrong_size_give_the_same_bytes(self, programs, shared_server,
+                                                               scripted, tmp_path):
+    """The last of a layer's gzip members says its own size alone."""
+    def in_two_members(tar):
+      half = len(tar) // 2
+      return gzip.compress(tar[:half] + bytes(3_000_000), 1) + gzip.compress(bytes(5_000_000), 1)
+
+    def diff_id(layer):
+      return sha256(gzip.decompress(layer))
+
+    image = Image(layer_sizes=(2_500_000, 10, 3_000_000, 2_400_000), seed=6, compress=in_two_members)
+    config = json.loads(image.blobs[image.config["digest"]])
+    config["rootfs"]["diff_ids"] = [diff_id(image.blobs[layer["digest"]])
+                                    for layer in image.layers]
+    manifest = json.loads(image.manifest)
+    manifest["config"] = image._add(image.config["mediaType"], json.dumps(config).encode())
+    image.manifest = json.dumps(manifest).encode()
+    source = scripted.add("app", "wrong-sizes", image)
+    programs.copy(source, "docker-archive:%s" % (tmp_path / "ours"), server=shared_server).ok()
+    skopeo("copy", "--src-tls-verify=false", source, "docker-archive:%s" % (tmp_path / "theirs")).ok()
+    assert same_bytes(tmp_path / "ours", tmp_path / "theirs")
+    assert (tmp_path / "ours").stat().st_size == (tmp_path / "theirs").stat().st_size
+
   def test_what_is_there_is_not_changed(self, programs, shared_server, pushed, tmp_path):
     path = tmp_path / "archive"
     path.write_bytes(b"x")

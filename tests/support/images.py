@@ -22,14 +22,14 @@ class Image:
   """The bytes of one image: `manifest`, its `media_type`, and `blobs` by digest."""
 
   def __init__(self, layer_sizes=(1000, 5000), seed=1, docker=False, architecture="amd64",
-               labels=None):
+               labels=None, compress=lambda tar: gzip.compress(tar, 1, mtime=0)):
     self.media_type = DOCKER_MANIFEST if docker else OCI_MANIFEST
     self.blobs = {}
     random_bytes = random.Random(seed)
     layers, diff_ids = [], []
     for size in layer_sizes:
       tar = _tar({"data-%d" % seed: _random_bytes(random_bytes, size)})
-      data = gzip.compress(tar, 1, mtime=0)
+      data = compress(tar)
       layers.append(self._add(DOCKER_LAYER if docker else OCI_LAYER, data))
       diff_ids.append(sha256(tar))
     config = {"created": "2024-01-02T03:04:05.6Z", "architecture": architecture, "os": "linux",

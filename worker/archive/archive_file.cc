@@ -61,6 +61,19 @@ absl::Status ArchiveFile::End(const Digest& digest) {
   return place == nullptr ? absl::OkStatus() : queue_.Skip(place);
 }
 
+absl::Status ArchiveFile::Guess(const Digest& digest, int64_t size_bytes) {
+  TarQueue::Place* place = nullptr;
+  {
+    absl::MutexLock lock(&mutex_);
+    const auto found = expected_.find(digest);
+    if (found == expected_.end()) {
+      return absl::OkStatus();
+    }
+    place = found->second;
+  }
+  return queue_.GuessSize(place, size_bytes);
+}
+
 bool ArchiveFile::Has(const Digest& digest) const {
   absl::MutexLock lock(&mutex_);
   return written_.count(digest) > 0;
@@ -91,7 +104,7 @@ absl::Status ArchiveFile::Publish() {
   // holkasd publishes nothing that somebody could still write to.
   file_.fd.reset();
   publishing_ = true;
-  return broker_.Publish(file_.id);
+  return broker_.Publish(file_.id, writer->offset());
 }
 
 }  // namespace holkas

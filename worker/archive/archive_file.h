@@ -21,8 +21,8 @@ namespace holkas {
 
 // An archive on its way to a destination: blobs first, manifests among them, then small members,
 // then Publish. Until then the destination is as it was; destroyed before, the archive is forgotten
-// there. Expect belongs to the copy's thread, End, Has, Write and Cancel are thread-safe, the rest
-// follows when all blobs are there.
+// there. Expect belongs to the copy's thread, End, Guess, Has, Write and Cancel are thread-safe,
+// the rest follows when all blobs are there.
 class ArchiveFile {
  public:
   // `broker` outlives the file.
@@ -33,6 +33,8 @@ class ArchiveFile {
   void Expect(const Descriptor& blob, TarQueue::NameOf name_of);
   // Gives up the place, where nothing was written there.
   absl::Status End(const Digest& digest);
+  // Tells how large the blob is likely to become, before Write.
+  absl::Status Guess(const Digest& digest, int64_t size_bytes);
   // Whether the blob is written.
   bool Has(const Digest& digest) const;
   // Begins to write a blob, at its place, or behind all others where it has none. `blob`: as

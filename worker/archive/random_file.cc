@@ -12,11 +12,11 @@
 
 namespace holkas {
 
-absl::StatusOr<size_t> RandomFile::ReadAt(int64_t offset, absl::Span<char> buffer) const {
+absl::StatusOr<size_t> ReadFileAt(int fd, int64_t offset, absl::Span<char> buffer) {
   size_t done = 0;
   while (done < buffer.size()) {
-    const ssize_t count = pread(fd_.get(), buffer.data() + done, buffer.size() - done,
-                                offset + static_cast<int64_t>(done));
+    const ssize_t count =
+        pread(fd, buffer.data() + done, buffer.size() - done, offset + static_cast<int64_t>(done));
     if (count == 0) {
       break;
     }

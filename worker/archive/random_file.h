@@ -12,13 +12,18 @@
 
 namespace holkas {
 
+// Reads as many bytes as `buffer` has, from `offset` of a regular file on; fewer only at its end.
+absl::StatusOr<size_t> ReadFileAt(int fd, int64_t offset, absl::Span<char> buffer);
+
 // A regular file that holkasd opened, read at any place of it: an archive. Thread-safe.
 class RandomFile {
  public:
   explicit RandomFile(UniqueFd fd) : fd_(std::move(fd)) {}
 
-  // Reads as many bytes as `buffer` has, from `offset` on; fewer only at the file's end.
-  absl::StatusOr<size_t> ReadAt(int64_t offset, absl::Span<char> buffer) const;
+  // As ReadFileAt.
+  absl::StatusOr<size_t> ReadAt(int64_t offset, absl::Span<char> buffer) const {
+    return ReadFileAt(fd_.get(), offset, buffer);
+  }
 
   // The size of the file now.
   absl::StatusOr<int64_t> SizeBytes() const;

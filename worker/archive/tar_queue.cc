@@ -1,5 +1,7 @@
 #include "worker/archive/tar_queue.h"
 
+#include <algorithm>
+#include <limits>
 #include <optional>
 #include <utility>
 
@@ -7,6 +9,7 @@
 #include "absl/types/span.h"
 #include "proto/wire/error.h"
 #include "proto/wire/status_macros.h"
+#include "worker/archive/move_range.h"
 #include "worker/archive/random_file.h"
 #include "worker/archive/tar_header.h"
 #include "worker/archive/tar_writer.h"
@@ -20,6 +23,7 @@ constexpr size_t kMaxHeldBytes = 256 << 10;
 // ...and then in one of so many files, none larger than this. Beyond, its thread waits.
 constexpr int kMaxSpools = 16;
 constexpr int64_t kMaxSpooledBytes = int64_t{2} << 30;
+constexpr int64_t kNoBound = std::numeric_limits<int64_t>::max();
 
 absl::Status Cancelled() { return absl::CancelledError("write archive: another member failed"); }
 
@@ -32,14 +36,26 @@ class TarQueue::Place {
         header_bytes(static_cast<int64_t>(TarFileHeader(this->name_of(digest), 0).size())),
         size_bytes(size_bytes) {}
 
+  // What a member with so much content takes.
+  int64_t Bytes(int64_t content_bytes) const {
+    return header_bytes + content_bytes + TarPadding(content_bytes);
+  }
+
   const NameOf name_of;
   const int64_t header_bytes;
   // All that follows is guarded by the queue's mutex, and after `finished` nobody's but the one who
   // moves what is kept.
   int64_t size_bytes;
+  int64_t guessed_bytes = -1;
   // Of the header.
   std::optional<int64_t> offset;
+  // How much content has room at the offset; set with it or before anything is written.
+  int64_t room_bytes = kNoBound;
+  // The content that has none, in its order. Its writer's until `finished`.
+  std::vector<Piece> spilled;
   bool left_out = false;
+  // Where the header is in the end.
+  int64_t belongs_at = 0;
   // The content is whole, but for what is kept.
   bool finished = false;
   // It is in the archive.
@@ -62,7 +78,7 @@ class TarQueue::Sink : public ByteSink {
     if (!offset_.has_value()) {
       RETURN_IF_ERROR(Keep(data));
     } else {
-      RETURN_IF_ERROR(WriteAllAt(queue_.fd_, *offset_ + written_bytes_, data));
+      RETURN_IF_ERROR(queue_.WriteContent(*place_, *offset_, written_bytes_, data));
     }
     written_bytes_ += static_cast<int64_t>(data.size());
     return absl::OkStatus();
@@ -93,13 +109,12 @@ class TarQueue::Sink : public ByteSink {
       }
       header_offset = place_->offset;
     }
-    return header_offset.has_value() ? HaveOffset(*header_offset + place_->header_bytes)
-                                     : absl::OkStatus();
+    return header_offset.has_value() ? HaveOffset(*header_offset) : absl::OkStatus();
   }
 
   absl::Status HaveOffset(int64_t offset) {
     offset_ = offset;
-    return queue_.Move(std::exchange(kept_, {}), offset);
+    return queue_.Move(*place_, std::exchange(kept_, {}), offset);
   }
 
   absl::Status Keep(absl::string_view data) {
@@ -114,7 +129,7 @@ class TarQueue::Sink : public ByteSink {
     if (!kept_.spool.valid() || kept_.spooled_bytes + more > kMaxSpooledBytes) {
       ASSIGN_OR_RETURN(const int64_t offset, queue_.WaitForOffset(place_));
       RETURN_IF_ERROR(HaveOffset(offset));
-      return WriteAllAt(queue_.fd_, *offset_ + written_bytes_, data);
+      return queue_.WriteContent(*place_, *offset_, written_bytes_, data);
     }
     for (const absl::string_view bytes : {absl::string_view(kept_.bytes), data}) {
       RETURN_IF_ERROR(WriteAllAt(kept_.spool.get(), kept_.spooled_bytes, bytes));
@@ -126,7 +141,7 @@ class TarQueue::Sink : public ByteSink {
 
   TarQueue& queue_;
   Place* const place_;
-  // Of the content, once it is known.
+  // Of the header, once it is known.
   std::optional<int64_t> offset_;
   Kept kept_;
   int64_t written_bytes_ = 0;
@@ -134,7 +149,7 @@ class TarQueue::Sink : public ByteSink {
 };
 
 TarQueue::TarQueue(int fd, int64_t offset, Broker& broker)
-    : fd_(fd), broker_(broker), next_(offset) {}
+    : fd_(fd), begin_(offset), broker_(broker), next_(offset) {}
 
 TarQueue::~TarQueue() = default;
 
@@ -156,30 +171,31 @@ absl::Status TarQueue::SetSize(Place* place, int64_t size_bytes) {
   return Flush(waiting);
 }
 
-absl::Status TarQueue::Skip(Place* place) {
+absl::Status TarQueue::GuessSize(Place* place, int64_t size_bytes) {
   std::vector<Place*> waiting;
   {
     absl::MutexLock lock(&mutex_);
-    RETURN_IF_ERROR(LeaveOut(*place));
+    place->guessed_bytes = size_bytes;
     waiting = Advance();
   }
   return Flush(waiting);
 }
 
-bool TarQueue::CanLeaveOut(const Place& place) {
-  // What follows has an offset already where the size was known.
-  return !place.offset.has_value() || place.size_bytes < 0;
+absl::Status TarQueue::Skip(Place* place) {
+  std::vector<Place*> waiting;
+  {
+    absl::MutexLock lock(&mutex_);
+    LeaveOut(*place);
+    waiting = Advance();
+  }
+  return Flush(waiting);
 }
 
-absl::Status TarQueue::LeaveOut(Place& place) {
-  if (!CanLeaveOut(place)) {
-    return absl::FailedPreconditionError("write archive: a member is given up too late");
-  }
+void TarQueue::LeaveOut(Place& place) {
   place.left_out = true;
   place.size_bytes = 0;
   place.finished = true;
   place.written = true;
-  return absl::OkStatus();
 }
 
 std::unique_ptr<ByteSink> TarQueue::Write(Place* place) {
@@ -201,11 +217,13 @@ std::vector<TarQueue::Place*> TarQueue::Advance() {
         waiting.push_back(&place);
       }
     }
-    if (place.size_bytes < 0) {
+    const int64_t room_bytes = place.size_bytes >= 0 ? place.size_bytes : place.guessed_bytes;
+    if (room_bytes < 0) {
       break;
     }
     if (!place.left_out) {
-      next_ += place.header_bytes + place.size_bytes + TarPadding(place.size_bytes);
+      place.room_bytes = room_bytes;
+      next_ += place.Bytes(room_bytes);
     }
   }
   return waiting;
@@ -220,7 +238,7 @@ absl::StatusOr<int64_t> TarQueue::WaitForOffset(const Place* place) {
   if (broken_) {
     return Cancelled();
   }
-  return *place->offset + place->header_bytes;
+  return *place->offset;
 }
 
 absl::Status TarQueue::Finish(Place* place, const std::string& name, int64_t size_bytes,
@@ -243,9 +261,8 @@ absl::Status TarQueue::Finish(Place* place, const std::string& name, int64_t siz
                        absl::StrCat("write archive: member ", name,
                                     " has a digest of another algorithm than it came with"));
     }
-    const bool is_there = !names_.insert(name).second;
-    if (is_there && CanLeaveOut(*place)) {
-      RETURN_IF_ERROR(LeaveOut(*place));
+    if (!names_.insert(name).second) {
+      LeaveOut(*place);
       if (kept.spool.valid()) {
         spools_.push_back(std::move(kept.spool));
       }
@@ -278,35 +295,71 @@ absl::Status TarQueue::Flush(const std::vector<Place*>& waiting) {
   return absl::OkStatus();
 }
 
-absl::Status TarQueue::WriteAround(const Place& place, int64_t offset, int64_t size_bytes,
-                                   Kept kept) {
-  const int64_t content = offset + place.header_bytes;
-  RETURN_IF_ERROR(Move(std::move(kept), content));
+absl::Status TarQueue::WriteAround(Place& place, int64_t offset, int64_t size_bytes, Kept kept) {
+  RETURN_IF_ERROR(Move(place, std::move(kept), offset));
   RETURN_IF_ERROR(WriteAllAt(fd_, offset, place.header));
-  return WriteAllAt(fd_, content + size_bytes,
+  if (size_bytes > place.room_bytes) {
+    return absl::OkStatus();  // End completes it
+  }
+  return WriteAllAt(fd_, offset + place.header_bytes + size_bytes,
                     std::string(static_cast<size_t>(TarPadding(size_bytes)), '\0'));
 }
 
-absl::Status TarQueue::Move(Kept kept, int64_t offset) {
+absl::Status TarQueue::Move(Place& place, Kept kept, int64_t offset) {
   if (!kept.spool.valid()) {
-    return WriteAllAt(fd_, offset, kept.bytes);
+    return WriteContent(place, offset, 0, kept.bytes);
   }
   const auto buffer = std::make_unique_for_overwrite<char[]>(kCopyBufferBytes);
   RandomFile spool(std::move(kept.spool));
   RangeSource source(spool, 0, kept.spooled_bytes);
-  while (true) {
+  for (int64_t at = 0; at < kept.spooled_bytes;) {
     ASSIGN_OR_RETURN(const size_t count,
                      source.Read(absl::MakeSpan(buffer.get(), kCopyBufferBytes)));
-    if (count == 0) {
-      break;
-    }
-    RETURN_IF_ERROR(WriteAllAt(fd_, offset, absl::string_view(buffer.get(), count)));
-    offset += static_cast<int64_t>(count);
+    RETURN_IF_ERROR(WriteContent(place, offset, at, absl::string_view(buffer.get(), count)));
+    at += static_cast<int64_t>(count);
   }
   // The next one writes over it: the disk that it takes is taken once.
   absl::MutexLock lock(&mutex_);
   spools_.push_back(spool.Release());
   return absl::OkStatus();
+}
+
+absl::Status TarQueue::WriteContent(Place& place, int64_t offset, int64_t at,
+                                    absl::string_view data) {
+  const size_t fits = static_cast<size_t>(
+      std::clamp<int64_t>(place.room_bytes - at, 0, static_cast<int64_t>(data.size())));
+  RETURN_IF_ERROR(WriteAllAt(fd_, offset + place.header_bytes + at, data.substr(0, fits)));
+  data.remove_prefix(fits);
+  return data.empty() ? absl::OkStatus() : Spill(place, data);
+}
+
+bool TarQueue::HasOverflow() {
+  absl::MutexLock lock(&mutex_);
+  return overflow_.valid();
+}
+
+absl::Status TarQueue::Spill(Place& place, absl::string_view data) {
+  Piece piece{0, static_cast<int64_t>(data.size())};
+  UniqueFd made;
+  if (!HasOverflow()) {
+    ASSIGN_OR_RETURN(made, broker_.CreateSpool());
+  }
+  int fd = -1;
+  {
+    absl::MutexLock lock(&mutex_);
+    if (!overflow_.valid()) {
+      overflow_ = std::move(made);
+    }
+    fd = overflow_.get();
+    piece.offset = std::exchange(overflow_bytes_, overflow_bytes_ + piece.size_bytes);
+  }
+  if (!place.spilled.empty() &&
+      place.spilled.back().offset + place.spilled.back().size_bytes == piece.offset) {
+    place.spilled.back().size_bytes += piece.size_bytes;
+  } else {
+    place.spilled.push_back(piece);
+  }
+  return WriteAllAt(fd, piece.offset, data);
 }
 
 absl::StatusOr<UniqueFd> TarQueue::TakeSpool() {
@@ -327,12 +380,69 @@ absl::StatusOr<UniqueFd> TarQueue::TakeSpool() {
 
 absl::StatusOr<int64_t> TarQueue::End() {
   absl::MutexLock lock(&mutex_);
+  int64_t end = begin_;
   for (const auto& place : places_) {
     if (!place->written) {
       return absl::FailedPreconditionError("write archive: a member is not finished");
     }
+    place->belongs_at = end;
+    if (!place->left_out) {
+      end += place->Bytes(place->size_bytes);
+    }
   }
-  return next_;
+  RETURN_IF_ERROR(Settle());
+  return end;
+}
+
+absl::Status TarQueue::Settle() {
+  // Those that move up, from the last one on, end before all that was not moved yet; then those
+  // that move down, from the first one on, begin behind all that was.
+  for (auto place = places_.rbegin(); place != places_.rend(); ++place) {
+    if (!(*place)->left_out && (*place)->belongs_at > *(*place)->offset) {
+      RETURN_IF_ERROR(MoveTo(**place));
+    }
+  }
+  for (const auto& place : places_) {
+    if (!place->left_out && place->belongs_at < *place->offset) {
+      RETURN_IF_ERROR(MoveTo(*place));
+    }
+  }
+  for (const auto& place : places_) {
+    if (!place->spilled.empty() && !place->left_out) {
+      RETURN_IF_ERROR(Complete(*place));
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status TarQueue::MoveTo(Place& place) {
+  const int64_t from = *std::exchange(place.offset, place.belongs_at);
+  const int64_t in_place = place.size_bytes > place.room_bytes
+                               ? place.header_bytes + place.room_bytes
+                               : place.Bytes(place.size_bytes);
+  return MoveRange(fd_, from, place.belongs_at, in_place);
+}
+
+absl::Status TarQueue::Complete(const Place& place) {
+  int64_t offset = place.belongs_at + place.header_bytes + place.room_bytes;
+  const auto buffer = std::make_unique_for_overwrite<char[]>(kCopyBufferBytes);
+  for (Piece piece : place.spilled) {
+    while (piece.size_bytes > 0) {
+      const size_t wanted = static_cast<size_t>(
+          std::min<int64_t>(piece.size_bytes, static_cast<int64_t>(kCopyBufferBytes)));
+      ASSIGN_OR_RETURN(const size_t count,
+                       ReadFileAt(overflow_.get(), piece.offset, {buffer.get(), wanted}));
+      if (count < wanted) {
+        return absl::DataLossError("write archive: what did not fit is cut off");
+      }
+      RETURN_IF_ERROR(WriteAllAt(fd_, offset, absl::string_view(buffer.get(), count)));
+      offset += static_cast<int64_t>(count);
+      piece.offset += static_cast<int64_t>(count);
+      piece.size_bytes -= static_cast<int64_t>(count);
+    }
+  }
+  return WriteAllAt(fd_, offset,
+                    std::string(static_cast<size_t>(TarPadding(place.size_bytes)), '\0'));
 }
 
 }  // namespace holkas

@@ -96,9 +96,10 @@ class Broker {
   // Errors: RESOURCE_EXHAUSTED (LIMIT_EXCEEDED).
   virtual absl::Status RemoveBlobs(absl::Span<const Digest> blobs) = 0;
 
-  // Makes what was committed the destination's image. `file_id`: as in broker.Publish.
+  // Makes what was committed the destination's image. `file_id` and `size_bytes`: as in
+  // broker.Publish.
   // Errors: ABORTED where somebody else changed the layout meanwhile.
-  virtual absl::Status Publish(uint32_t file_id) = 0;
+  virtual absl::Status Publish(uint32_t file_id, int64_t size_bytes) = 0;
 
   // The directories of a store of containers/storage. Nothing is above them, and their mounts
   // follow no symbolic link and open no device.

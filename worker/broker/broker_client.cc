@@ -49,7 +49,7 @@ class BrokerClient : public Broker {
   absl::Status DropFile(uint32_t file_id) override;
   absl::StatusOr<PublishLock> BeginPublish() override;
   absl::Status RemoveBlobs(absl::Span<const Digest> blobs) override;
-  absl::Status Publish(uint32_t file_id) override;
+  absl::Status Publish(uint32_t file_id, int64_t size_bytes) override;
   absl::StatusOr<Storage> OpenStorage(broker::Place place) override;
   absl::Status MarkOpaque(broker::Place place, absl::string_view path) override;
   absl::Status SendEvent(const v1::CopyResponse& event) override;
@@ -291,9 +291,10 @@ absl::Status BrokerClient::RemoveBlobs(absl::Span<const Digest> blobs) {
   return absl::OkStatus();
 }
 
-absl::Status BrokerClient::Publish(uint32_t file_id) {
+absl::Status BrokerClient::Publish(uint32_t file_id, int64_t size_bytes) {
   broker::WorkerFrame frame;
   frame.mutable_publish()->set_file_id(file_id);
+  frame.mutable_publish()->set_size_bytes(size_bytes);
   return Call(std::move(frame), 0, 0).status();
 }
 

@@ -125,7 +125,7 @@ TEST_F(BrokerClientTest, LostServiceFailsAllCallsThatWaitAndAllLaterOnes) {
   for (std::thread& thread : threads) {
     thread.join();
   }
-  EXPECT_THAT(broker_->Publish(0), StatusIs(absl::StatusCode::kUnavailable));
+  EXPECT_THAT(broker_->Publish(0, 0), StatusIs(absl::StatusCode::kUnavailable));
 }
 
 TEST_F(BrokerClientTest, ReplyToNoCallBreaksTheClient) {

@@ -448,12 +448,12 @@ absl::StatusOr<Broker::PublishLock> FakeBroker::BeginPublish() {
   return result;
 }
 
-absl::Status FakeBroker::Publish(uint32_t file_id) {
+absl::Status FakeBroker::Publish(uint32_t file_id, int64_t size_bytes) {
   absl::MutexLock lock(&mutex_);
   RETURN_IF_ERROR(Enter("Publish"));
   publishing_ = false;
   RETURN_IF_ERROR(destination_.kind == Kind::kOci    ? PublishOci(file_id)
-                  : destination_.kind == Kind::kFile ? PublishFile(file_id)
+                  : destination_.kind == Kind::kFile ? PublishFile(file_id, size_bytes)
                                                      : PublishDir());
   published_ = true;
   return absl::OkStatus();
@@ -485,12 +485,16 @@ absl::Status FakeBroker::PublishOci(uint32_t file_id) {
   return absl::OkStatus();
 }
 
-absl::Status FakeBroker::PublishFile(uint32_t file_id) {
+absl::Status FakeBroker::PublishFile(uint32_t file_id, int64_t size_bytes) {
   auto found = writing_.find(file_id);
   if (found == writing_.end()) {
     return Violation("Publish of a file that is not being written");
   }
   std::error_code code;
+  if (size_bytes != 0) {
+    fs::resize_file(found->second, static_cast<uintmax_t>(size_bytes), code);
+    RETURN_IF_ERROR(FromCode(code, found->second));
+  }
   fs::rename(found->second, destination_.path, code);
   return FromCode(code, destination_.path);
 }

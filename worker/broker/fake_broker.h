@@ -92,7 +92,7 @@ class FakeBroker : public Broker {
   absl::Status DropFile(uint32_t file_id) override;
   absl::StatusOr<PublishLock> BeginPublish() override;
   absl::Status RemoveBlobs(absl::Span<const Digest> blobs) override;
-  absl::Status Publish(uint32_t file_id) override;
+  absl::Status Publish(uint32_t file_id, int64_t size_bytes) override;
   absl::StatusOr<Storage> OpenStorage(broker::Place place) override;
   absl::Status MarkOpaque(broker::Place place, absl::string_view path) override;
   absl::Status SendEvent(const v1::CopyResponse& event) override;
@@ -108,7 +108,8 @@ class FakeBroker : public Broker {
   absl::Status Stage() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::StatusOr<NewFile> NewStagedFile() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status PublishOci(uint32_t file_id) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  absl::Status PublishFile(uint32_t file_id) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::Status PublishFile(uint32_t file_id, int64_t size_bytes)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status PublishDir() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const Directory source_;

@@ -18,6 +18,7 @@
 #include "worker/blob/copy_bytes.h"
 #include "worker/blob/decompressing_source.h"
 #include "worker/blob/digesting_source.h"
+#include "worker/blob/gzip_content_size.h"
 #include "worker/blob/size_checked_source.h"
 #include "worker/blob/string_source.h"
 #include "worker/blob/verifying_source.h"
@@ -34,6 +35,9 @@ namespace {
 
 // How often a blob is read again since its destination lost what it had of it.
 constexpr int kMaxRewinds = 3;
+
+// Where a layer is smaller, its size is not worth a request.
+constexpr int64_t kMinGuessedBytes = 1 << 20;
 
 // Counts what is read of a blob. What is read a second time is no progress.
 class CountedSource : public ByteSource {
@@ -133,6 +137,8 @@ class Mover {
   void RememberUnpacked() const;
 
   absl::StatusOr<MovedBlob> MoveAsItIs();
+  // Tells the destination how large a layer that is decompressed will be, where that helps.
+  absl::Status GuessSize();
   absl::StatusOr<MovedBlob> MoveChangeable();
   absl::StatusOr<MovedBlob> MoveChanged(const Form& form);
   absl::StatusOr<MovedBlob> MoveEncrypted(Form form);
@@ -344,7 +350,21 @@ absl::StatusOr<MovedBlob> Mover::MoveAsItIs() {
                    MadeLayer{known.digest, known.size_bytes}};
 }
 
+absl::Status Mover::GuessSize() {
+  const Descriptor& blob = blob_.descriptor;
+  if (!context_.to.uses_guessed_sizes() || blob.size_bytes < kMinGuessedBytes ||
+      blob_.encrypted.has_value() || blob_.content.has_value() ||
+      CompressionOfLayerType(blob.media_type) != Compression::kGzip ||
+      context_.policy.Wanted(Compression::kGzip) != Compression::kNone) {
+    return absl::OkStatus();
+  }
+  const std::optional<int64_t> size_bytes =
+      GuessGzipContentSize(context_.from.ReadBlobEnd(blob, kGzipSizeBytes), blob.size_bytes);
+  return size_bytes.has_value() ? context_.to.GuessBlobSize(blob, *size_bytes) : absl::OkStatus();
+}
+
 absl::StatusOr<MovedBlob> Mover::MoveChangeable() {
+  RETURN_IF_ERROR(GuessSize());
   ASSIGN_OR_RETURN(const Compression is, Detect());
   const Form form = {is, context_.policy.Wanted(is),
                      context_.policy.WantsContents(is, blob_.descriptor.annotations)};

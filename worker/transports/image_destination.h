@@ -88,6 +88,15 @@ class ImageDestination {
     return std::nullopt;
   }
 
+  // Whether it helps to know how large a blob will be that changes on its way; and told so, where
+  // that can be guessed, before CreateBlob.
+  virtual bool uses_guessed_sizes() const { return false; }
+  virtual absl::Status GuessBlobSize(const Descriptor& blob, int64_t size_bytes) {
+    (void)blob;
+    (void)size_bytes;
+    return absl::OkStatus();
+  }
+
   // Begins to write a blob. `blob.digest` and `blob.size_bytes` are what it is expected to have.
   // Where the size is -1, both are known at the sink's Finish alone, and the digest is the one that
   // ExpectBlob was told.

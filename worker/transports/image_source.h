@@ -1,6 +1,7 @@
 #ifndef HOLKAS_WORKER_TRANSPORTS_IMAGE_SOURCE_H_
 #define HOLKAS_WORKER_TRANSPORTS_IMAGE_SOURCE_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -29,6 +30,14 @@ class ImageSource {
   // The bytes of a blob, from the first on. A negative size is one that nobody knows.
   // Errors: NOT_FOUND (BLOB_UNKNOWN).
   virtual absl::StatusOr<std::unique_ptr<ByteSource>> OpenBlob(const Descriptor& blob) = 0;
+
+  // The last `count` bytes of a blob, where they are to be had before the rest; empty otherwise.
+  // Not verified. Thread-safe.
+  virtual std::string ReadBlobEnd(const Descriptor& blob, size_t count) {
+    (void)blob;
+    (void)count;
+    return "";
+  }
 
   // A compressed blob that has a layer of the image as its content.
   struct CompressedTwin {

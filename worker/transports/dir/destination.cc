@@ -43,7 +43,7 @@ class DirDestination : public ImageDestination {
   }
 
   absl::Status Publish(const Manifest& /*top*/) override {
-    return WithContext(broker_.Publish(/*file_id=*/0), "replace directory");
+    return WithContext(broker_.Publish(/*file_id=*/0, /*size_bytes=*/0), "replace directory");
   }
 
  private:

@@ -50,6 +50,12 @@ class DockerArchiveDestination : public ImageDestination {
     return file_->Has(blob.digest) ? Reuse::kPresent : Reuse::kAbsent;
   }
 
+  bool uses_guessed_sizes() const override { return true; }
+
+  absl::Status GuessBlobSize(const Descriptor& blob, int64_t size_bytes) override {
+    return file_->Guess(blob.digest, size_bytes);
+  }
+
   absl::StatusOr<std::unique_ptr<ByteSink>> CreateBlob(const Descriptor& blob) override {
     ASSIGN_OR_RETURN(std::unique_ptr<ByteSink> sink, file_->Write(blob, NameOf(blob)));
     if (blob.media_type != kDockerConfigType) {

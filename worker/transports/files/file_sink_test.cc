@@ -38,7 +38,7 @@ class FileSinkTest : public testing::Test {
   }
   absl::Status Publish() {
     RETURN_IF_ERROR(WriteWholeFile(*broker_, broker::FILE_KIND_ROOT, "{}", Digest::Sha256Of("{}")));
-    return broker_->Publish(0);
+    return broker_->Publish(0, 0);
   }
   std::string ReadFile(absl::string_view name) {
     std::ifstream file(absl::StrCat(path_, "/", name), std::ios::binary);

@@ -55,7 +55,7 @@ absl::Status TryChange(Broker& broker, Change change) {
     (void)broker.DropFile(lock.next.id);
     return written;
   }
-  return broker.Publish(lock.next.id);
+  return broker.Publish(lock.next.id, /*size_bytes=*/0);
 }
 
 }  // namespace

@@ -40,9 +40,9 @@ class ChangingBroker : public FakeBroker {
     }
     return FakeBroker::BeginPublish();
   }
-  absl::Status Publish(uint32_t file_id) override {
+  absl::Status Publish(uint32_t file_id, int64_t size_bytes) override {
     if (!at_publish || times-- <= 0) {
-      return FakeBroker::Publish(file_id);
+      return FakeBroker::Publish(file_id, size_bytes);
     }
     RETURN_IF_ERROR(DropFile(file_id));
     change();

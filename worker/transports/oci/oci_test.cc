@@ -34,9 +34,9 @@ class ChangingBroker : public FakeBroker {
   ChangingBroker(const Directory& directory, std::function<void()> change)
       : FakeBroker(directory, directory), change_(std::move(change)) {}
 
-  absl::Status Publish(uint32_t file_id) override {
+  absl::Status Publish(uint32_t file_id, int64_t size_bytes) override {
     if (times-- <= 0) {
-      return FakeBroker::Publish(file_id);
+      return FakeBroker::Publish(file_id, size_bytes);
     }
     RETURN_IF_ERROR(DropFile(file_id));
     change_();

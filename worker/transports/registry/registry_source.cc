@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "proto/wire/status_macros.h"
+#include "worker/transports/registry/registry_blob_end.h"
 #include "worker/transports/registry/registry_blob_source.h"
 #include "worker/transports/registry/registry_manifest.h"
 #include "worker/transports/registry/tag_list.h"
@@ -36,6 +37,15 @@ absl::StatusOr<RawManifest> RegistrySource::ReadManifestFrom(
 
 absl::StatusOr<std::unique_ptr<ByteSource>> RegistrySource::OpenBlob(const Descriptor& blob) {
   return RegistryBlobSource::Open(client(), blob);
+}
+
+std::string RegistrySource::ReadBlobEnd(const Descriptor& blob, size_t count) {
+  if (lacks_ends_) {
+    return "";
+  }
+  std::string end = ReadRegistryBlobEnd(client(), blob, count);
+  lacks_ends_ = end.empty();
+  return end;
 }
 
 absl::StatusOr<std::vector<std::string>> RegistrySource::ListTags(

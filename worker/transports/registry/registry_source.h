@@ -1,6 +1,7 @@
 #ifndef HOLKAS_WORKER_TRANSPORTS_REGISTRY_REGISTRY_SOURCE_H_
 #define HOLKAS_WORKER_TRANSPORTS_REGISTRY_REGISTRY_SOURCE_H_
 
+#include <atomic>
 #include <memory>
 #include <string>
 #include <vector>
@@ -37,6 +38,7 @@ class RegistrySource : public ImageSource {
   // Errors, beside the interface's: DATA_LOSS (CONTENT_MISMATCH) where the registry announces
   // another size.
   absl::StatusOr<std::unique_ptr<ByteSource>> OpenBlob(const Descriptor& blob) override;
+  std::string ReadBlobEnd(const Descriptor& blob, size_t count) override;
   absl::StatusOr<std::vector<std::string>> ListTags(std::vector<std::string>& warnings) override;
 
  private:
@@ -48,6 +50,8 @@ class RegistrySource : public ImageSource {
   RegistryClients clients_;
   size_t chosen_ = 0;
   bool settled_ = false;
+  // Whether the registry did not give a blob's end.
+  std::atomic<bool> lacks_ends_ = false;
 };
 
 }  // namespace holkas

@@ -194,6 +194,31 @@ ScriptedReply ServeInPieces(const ScriptedRequest& request, const std::string& b
   return reply;
 }
 
+TEST_F(RegistrySourceTest, ABlobsEndIsAskedForAlone) {
+  ServeInTurn({{.status = 206, .headers = {{"Content-Range", "bytes 6-9/10"}}, .body = "6789"}});
+  RegistrySource source = Open();
+  EXPECT_EQ(source.ReadBlobEnd(BlobOf("0123456789"), 4), "6789");
+  EXPECT_EQ(server_->requests().back().headers.at("range"), "bytes=6-9");
+  EXPECT_EQ(source.ReadBlobEnd(BlobOf("012"), 4), "");
+}
+
+TEST_F(RegistrySourceTest, ARegistryThatDoesNotGiveABlobsEndIsAskedOnce) {
+  for (const ScriptedReply& reply : std::vector<ScriptedReply>{
+           {.body = "0123456789"},
+           {.status = 404},
+           {.status = 206, .headers = {{"Content-Range", "bytes 0-9/10"}}, .body = "0123456789"},
+           {.status = 206,
+           .headers = {{"Content-Range", "bytes 6-9/10"}, {"Content-Length", "4"}},
+           .body = "67",
+           .then = ScriptedReply::Then::kClose}}) {
+    ServeInTurn({reply});
+    RegistrySource source = Open();
+    EXPECT_EQ(source.ReadBlobEnd(BlobOf("0123456789"), 4), "");
+    EXPECT_EQ(source.ReadBlobEnd(BlobOf("0123456789"), 4), "");
+    EXPECT_EQ(server_->requests().size(), 1u);
+  }
+}
+
 TEST_F(RegistrySourceTest, BrokenConnectionIsContinued) {
   std::string blob;
   while (blob.size() < 5500) {

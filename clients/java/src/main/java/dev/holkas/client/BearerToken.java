@@ -1,0 +1,45 @@
+package dev.holkas.client;
+
+import io.grpc.CallCredentials;
+import io.grpc.Metadata;
+import io.grpc.Status;
+import java.util.concurrent.Executor;
+import java.util.function.Supplier;
+
+/** Sends a token with every call: {@code authorization: Bearer TOKEN}. */
+final class BearerToken extends CallCredentials {
+  private static final Metadata.Key<String> AUTHORIZATION =
+      Metadata.Key.of("authorization", Metadata.ASCII_STRING_MARSHALLER);
+
+  private final Supplier<String> token;
+
+  /** With a token that is asked for anew for each call, on the channel's executor. */
+  BearerToken(Supplier<String> token) {
+    this.token = token;
+  }
+
+  @Override
+  public void applyRequestMetadata(RequestInfo call, Executor executor, MetadataApplier applier) {
+    executor.execute(() -> apply(applier));
+  }
+
+  private void apply(MetadataApplier applier) {
+    Metadata headers = new Metadata();
+    try {
+      headers.put(AUTHORIZATION, "Bearer " + checked(token.get()));
+    } catch (RuntimeException e) {
+      // Neither message nor cause: they might show the token.
+      applier.fail(Status.UNAUTHENTICATED.withDescription("the bearer token could not be had, or is malformed"));
+      return;
+    }
+    applier.apply(headers);
+  }
+
+  /** The token, if it can stand in a header (RFC 6750, section 2.1: b64token). */
+  static String checked(String token) {
+    if (token == null || !token.matches("[A-Za-z0-9._~+/-]+=*")) {
+      throw new IllegalArgumentException("the bearer token is empty, or has characters that no token has");
+    }
+    return token;
+  }
+}

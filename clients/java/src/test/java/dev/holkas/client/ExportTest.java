@@ -1,0 +1,145 @@
+package dev.holkas.client;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertSame;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.google.protobuf.ByteString;
+import dev.holkas.v1.CopyResponse;
+import dev.holkas.v1.ExportRequest;
+import dev.holkas.v1.ExportResponse;
+import io.grpc.stub.StreamObserver;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.OutputStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Random;
+import java.util.concurrent.ExecutionException;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+
+@Timeout(30)
+class ExportTest {
+  private static final ExportRequest EXPORT = ExportRequest.getDefaultInstance();
+
+  @TempDir Path directory;
+  @TempDir Path output;
+  private FakeServer server;
+  private HolkasClient client;
+  private final byte[] archive = new byte[5 << 20];
+
+  @BeforeEach
+  void start() throws Exception {
+    new Random(1).nextBytes(archive);
+    server = FakeServer.unix(directory);
+    server.export =
+        (request, answer) -> {
+          send(answer);
+          answer.onCompleted();
+        };
+    client = server.client();
+  }
+
+  @AfterEach
+  void stop() throws Exception {
+    client.close();
+    server.close();
+  }
+
+  private void send(StreamObserver<ExportResponse> answer) {
+    answer.onNext(ExportResponse.newBuilder().setCopy(FakeServer.started()).build());
+    answer.onNext(ExportResponse.newBuilder().setCopy(FakeServer.result("sha256:1")).build());
+    for (int at = 0; at < archive.length; at += 1 << 20) {
+      answer.onNext(ExportResponse.newBuilder().setChunk(ByteString.copyFrom(archive, at, 1 << 20)).build());
+    }
+  }
+
+  private List<String> files() throws IOException {
+    try (Stream<Path> files = Files.list(output)) {
+      return files.map(file -> file.getFileName().toString()).collect(Collectors.toList());
+    }
+  }
+
+  @Test
+  void aFileIsWrittenAndEventsComeWithoutBytes() throws Exception {
+    Path file = Files.writeString(output.resolve("image.tar"), "old");
+    List<CopyResponse> events = new ArrayList<>();
+    assertEquals("sha256:1", client.exportArchive(EXPORT, file, events::add).getManifestDigest());
+    assertArrayEquals(archive, Files.readAllBytes(file));
+    assertEquals(2, events.size());
+    assertEquals(List.of("image.tar"), files());
+  }
+
+  @Test
+  void aFailureLeavesTheOldFileAlone() throws Exception {
+    server.export =
+        (request, answer) -> {
+          send(answer);
+          answer.onError(FakeServer.error(15, "CONTENT_MISMATCH", Map.of(), "bytes"));
+        };
+    Path file = Files.writeString(output.resolve("image.tar"), "old");
+    assertThrows(HolkasException.DataLoss.class, () -> client.exportArchive(EXPORT, file, event -> {}));
+    ExecutionException e =
+        assertThrows(ExecutionException.class, () -> client.async().exportArchive(EXPORT, file, event -> {}).get());
+    assertEquals(HolkasException.DataLoss.class, e.getCause().getClass());
+    assertEquals("old", Files.readString(file));
+    assertEquals(List.of("image.tar"), files());
+  }
+
+  @Test
+  void aStreamGetsTheBytesAndStaysOpen() throws Exception {
+    ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+    OutputStream stream =
+        new OutputStream() {
+          @Override
+          public void write(int b) {
+            bytes.write(b);
+          }
+
+          @Override
+          public void write(byte[] b, int offset, int length) {
+            bytes.write(b, offset, length);
+          }
+
+          @Override
+          public void close() {
+            throw new AssertionError("closed");
+          }
+        };
+    client.exportArchive(EXPORT, stream, event -> {});
+    assertArrayEquals(archive, bytes.toByteArray());
+    bytes.reset();
+    assertEquals(
+        "sha256:1", client.async().exportArchive(EXPORT, stream, event -> {}).get().getManifestDigest());
+    assertArrayEquals(archive, bytes.toByteArray());
+  }
+
+  @Test
+  void aStreamThatFailsCancelsTheCall() throws Exception {
+    server.export = (request, answer) -> send(answer);
+    IOException full = new IOException("full");
+    OutputStream stream =
+        new OutputStream() {
+          @Override
+          public void write(int b) throws IOException {
+            throw full;
+          }
+        };
+    assertSame(full, assertThrows(IOException.class, () -> client.exportArchive(EXPORT, stream, event -> {})));
+    assertTrue(server.sawCancellation());
+    ExecutionException e =
+        assertThrows(ExecutionException.class, () -> client.async().exportArchive(EXPORT, stream, event -> {}).get());
+    assertSame(full, e.getCause().getCause());
+  }
+}

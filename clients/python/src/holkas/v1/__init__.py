@@ -1,0 +1,1 @@
+"""The code that `clients/python/generate` makes of proto/holkas/v1. `holkas` has the messages' names."""

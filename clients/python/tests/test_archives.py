@@ -1,0 +1,227 @@
+"""Import and Export: what is sent of an archive, and what is left of one that was received."""
+
+import io
+import os
+import pathlib
+import threading
+from typing import Any, Iterator, List
+
+import grpc
+import pytest
+
+import holkas
+from conftest import Either
+from fake_server import FakeServer, fail
+
+RESULT = holkas.CopyResponse(result=holkas.CopyResult(manifest_digest="sha256:12"))
+ARCHIVE = bytes(range(256)) * 6000  # 1.5 MB
+
+
+class Receiver:
+  """The server's side of an Import."""
+
+  def __init__(self) -> None:
+    self.options: List[holkas.ImportOptions] = []
+    self.chunks: List[bytes] = []
+    # Whether the caller said that the archive is whole.
+    self.ended = threading.Event()
+    self.broken = threading.Event()
+
+  def take_all(self, requests: Iterator[holkas.ImportRequest],
+               context: grpc.ServicerContext) -> Iterator[holkas.ImportResponse]:
+    self.options.append(next(requests).options)
+    try:
+      for request in requests:
+        self.chunks.append(request.chunk)
+        yield holkas.ImportResponse(received_bytes=sum(map(len, self.chunks)))
+    except grpc.RpcError:
+      self.broken.set()
+      raise
+    except Exception:
+      self.broken.set()
+      raise
+    self.ended.set()
+    yield holkas.ImportResponse(copy=RESULT)
+
+
+@pytest.fixture
+def receiver(server: FakeServer) -> Receiver:
+  receiver = Receiver()
+  server.on("Import", receiver.take_all)
+  return receiver
+
+
+class TestImport:
+
+  def test_a_file_is_sent_with_its_size(self, receiver: Receiver, client: Either,
+                                        tmp_path: pathlib.Path) -> None:
+    (tmp_path / "archive").write_bytes(ARCHIVE)
+    options = holkas.ImportOptions(image="a")
+    result = client.result("import_archive", options, tmp_path / "archive")
+    assert result.manifest_digest == "sha256:12"
+    assert b"".join(receiver.chunks) == ARCHIVE
+    assert max(map(len, receiver.chunks)) == 512 << 10
+    assert receiver.options == [holkas.ImportOptions(image="a", size_bytes=len(ARCHIVE))]
+    assert options == holkas.ImportOptions(image="a")
+
+  def test_a_stream_is_sent_and_stays_open(self, receiver: Receiver, client: Either) -> None:
+    stream = io.BytesIO(ARCHIVE)
+    events = client.events("import_archive", holkas.ImportOptions(), stream)
+    assert b"".join(receiver.chunks) == ARCHIVE
+    assert receiver.options[0].size_bytes == 0
+    assert events[-2].received_bytes == len(ARCHIVE)
+    assert events[-1].copy == RESULT
+    assert not stream.closed
+
+  def test_pieces_are_sent_whatever_their_sizes(self, receiver: Receiver, client: Either) -> None:
+    client.result("import_archive", holkas.ImportOptions(),
+                  client.pieces([ARCHIVE[:10], b"", ARCHIVE[10:]]))
+    assert b"".join(receiver.chunks) == ARCHIVE
+    assert max(map(len, receiver.chunks)) == 512 << 10
+    assert min(map(len, receiver.chunks)) == 10
+
+  def test_a_file_that_is_not_there(self, client: Either, tmp_path: pathlib.Path) -> None:
+    with pytest.raises(FileNotFoundError):
+      client.result("import_archive", holkas.ImportOptions(), tmp_path / "nothing")
+
+  def test_what_cannot_be_read_is_not_taken_for_its_end(self, receiver: Receiver,
+                                                        client: Either) -> None:
+    class Broken(io.RawIOBase):
+      left = 3
+
+      def read(self, size: int = -1) -> bytes:
+        self.left -= 1
+        if self.left == 0:
+          raise OSError(5, "broken")
+        return b"a" * 100
+
+    with pytest.raises(OSError, match="broken"):
+      client.result("import_archive", holkas.ImportOptions(), Broken())
+    assert receiver.broken.wait(5)
+    assert not receiver.ended.is_set()
+
+  def test_nothing_is_sent_to_a_server_that_has_it(self, server: FakeServer,
+                                                   client: Either) -> None:
+    taken: List[int] = []
+
+    def attach(requests: Iterator[holkas.ImportRequest], context: grpc.ServicerContext) -> Any:
+      next(requests)
+      yield holkas.ImportResponse(attached=holkas.ImportAttached())
+      taken.extend(len(request.chunk) for request in requests)
+      yield holkas.ImportResponse(copy=RESULT)
+
+    class Endless(io.RawIOBase):
+
+      def read(self, size: int = -1) -> bytes:
+        return bytes(size)
+
+    server.on("Import", attach)
+    events = client.events("import_archive", holkas.ImportOptions(), Endless())
+    assert events[0].HasField("attached")
+    assert events[-1].copy == RESULT
+
+  def test_no_more_is_read_than_is_taken(self, server: FakeServer, client: Either) -> None:
+    refuse = threading.Event()
+
+    def take_little(requests: Iterator[holkas.ImportRequest], context: grpc.ServicerContext) -> Any:
+      next(requests)
+      assert refuse.wait(20)
+      fail(context, grpc.StatusCode.RESOURCE_EXHAUSTED, reason="SPOOL_QUOTA_EXCEEDED")
+      yield holkas.ImportResponse()
+
+    read = [0]
+
+    class Endless(io.RawIOBase):
+
+      def read(self, size: int = -1) -> bytes:
+        read[0] += size
+        return bytes(size)
+
+    server.on("Import", take_little)
+    threading.Timer(1, refuse.set).start()
+    with pytest.raises(holkas.ResourceExhaustedError, match="SPOOL_QUOTA_EXCEEDED"):
+      client.result("import_archive", holkas.ImportOptions(), Endless())
+    assert read[0] < 32 << 20
+
+
+def exported(*chunks: bytes, result: bool = True) -> Any:
+  events = [holkas.ExportResponse(copy=RESULT)] if result else []
+  events += [holkas.ExportResponse(chunk=chunk) for chunk in chunks]
+  return lambda request, context: iter(events)
+
+
+def cut_off(request: Any, context: grpc.ServicerContext) -> Any:
+  yield holkas.ExportResponse(copy=RESULT)
+  yield holkas.ExportResponse(chunk=b"half")
+  fail(context, grpc.StatusCode.DATA_LOSS)
+
+
+class TestExport:
+
+  def test_a_path_has_the_archive(self, server: FakeServer, client: Either,
+                                  tmp_path: pathlib.Path) -> None:
+    server.on("Export", exported(ARCHIVE[:10], ARCHIVE[10:]))
+    result = client.result("export_archive", holkas.ExportRequest(), tmp_path / "to")
+    assert result.manifest_digest == "sha256:12"
+    assert (tmp_path / "to").read_bytes() == ARCHIVE
+    assert os.listdir(tmp_path) == ["to"]
+    assert (tmp_path / "to").stat().st_mode & 0o777 == 0o666 & ~umask()
+
+  def test_the_events_are_those_of_the_copy(self, server: FakeServer, client: Either,
+                                            tmp_path: pathlib.Path) -> None:
+    server.on("Export", exported(b"a"))
+    assert client.events("export_archive", holkas.ExportRequest(), tmp_path / "to") == [RESULT]
+    assert (tmp_path / "to").read_bytes() == b"a"
+
+  def test_a_stream_gets_the_archive_and_stays_open(self, server: FakeServer,
+                                                    client: Either) -> None:
+    server.on("Export", exported(ARCHIVE[:10], ARCHIVE[10:]))
+    stream = io.BytesIO()
+    client.result("export_archive", holkas.ExportRequest(), stream)
+    assert stream.getvalue() == ARCHIVE
+
+  def test_half_an_archive_is_removed(self, server: FakeServer, client: Either,
+                                      tmp_path: pathlib.Path) -> None:
+    (tmp_path / "to").write_bytes(b"before")
+    server.on("Export", cut_off)
+    with pytest.raises(holkas.DataLossError):
+      client.result("export_archive", holkas.ExportRequest(), tmp_path / "to")
+    assert os.listdir(tmp_path) == ["to"]
+    assert (tmp_path / "to").read_bytes() == b"before"
+
+  def test_an_archive_without_a_result_is_removed(self, server: FakeServer, client: Either,
+                                                  tmp_path: pathlib.Path) -> None:
+    server.on("Export", exported(b"a", result=False))
+    with pytest.raises(holkas.InternalError, match="without a result"):
+      client.result("export_archive", holkas.ExportRequest(), tmp_path / "to")
+    assert os.listdir(tmp_path) == []
+
+  def test_a_loop_that_is_left_removes_it(self, server: FakeServer, client: Either,
+                                          tmp_path: pathlib.Path) -> None:
+    server.on("Export", exported(b"a"))
+    client.events("export_archive", holkas.ExportRequest(), tmp_path / "to", leave_after=1)
+    assert os.listdir(tmp_path) == []
+
+  def test_a_directory_that_is_not_there(self, server: FakeServer, client: Either,
+                                         tmp_path: pathlib.Path) -> None:
+    server.on("Export", exported(b"a"))
+    with pytest.raises(FileNotFoundError):
+      client.result("export_archive", holkas.ExportRequest(), tmp_path / "no" / "to")
+    assert server.calls == [] or server.calls[0].over.wait(5)
+
+  def test_what_cannot_be_written_ends_the_call(self, server: FakeServer, client: Either) -> None:
+    class Full(io.RawIOBase):
+
+      def write(self, content: Any) -> int:
+        raise OSError(28, "full")
+
+    server.on("Export", exported(b"a"))
+    with pytest.raises(OSError, match="full"):
+      client.result("export_archive", holkas.ExportRequest(), Full())
+    assert server.calls[0].over.wait(5)
+
+
+def umask() -> int:
+  mask = os.umask(0o22)
+  os.umask(mask)
+  return mask

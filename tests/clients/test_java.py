@@ -1,0 +1,142 @@
+"""The Java client: its own tests and javadoc by Maven, and the client at work with a real holkasd and
+a real registry."""
+
+import hashlib
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+
+import pytest
+
+from conftest import soak
+from support import client_load
+from support.client_load import Runner
+from support.oracle import Layout
+from support.programs import Server, run
+
+CLIENT = pathlib.Path(__file__).resolve().parent.parent.parent / "clients" / "java"
+
+
+class Build:
+  """What Maven made of clients/java, below HOLKAS_CACHE and apart from that of other clones."""
+
+  def __init__(self):
+    cache = pathlib.Path(os.environ.get("HOLKAS_CACHE") or pathlib.Path.home() / ".cache" / "holkas")
+    clone = hashlib.sha256(str(CLIENT).encode()).hexdigest()[:16]
+    self.directory = cache / "java" / clone
+
+  def maven(self, *arguments):
+    if shutil.which("mvn") is None:
+      pytest.skip("maven is not installed")
+    return run(["mvn", "-B", "-q", "-f", CLIENT / "pom.xml", "-DbuildDirectory=%s" % self.directory,
+                *arguments], timeout=1200)
+
+  def classpath(self):
+    return "%s/classes:%s" % (self.directory, (self.directory / "classpath").read_text().strip())
+
+  def runner(self):
+    """The conformance runner, without its options."""
+    return ["java", "-XX:TieredStopAtLevel=1", "-cp",
+            "%s/test-classes:%s" % (self.directory, self.classpath()), "dev.holkas.conformance.Runner"]
+
+
+@pytest.fixture(scope="module")
+def tested():
+  """The build, and how Maven's run of the unit tests ended."""
+  build = Build()
+  result = build.maven("test", "dependency:build-classpath",
+                       "-Dmdep.outputFile=%s" % (build.directory / "classpath"),
+                       "-Dmaven.test.failure.ignore=true")
+  return build, result
+
+
+@pytest.fixture(scope="module")
+def build(tested):
+  build, result = tested
+  result.ok()
+  return build
+
+
+def test_unit_tests(tested):
+  build, result = tested
+  result.ok()
+  reports = list((build.directory / "surefire-reports").glob("TEST-*.xml"))
+  counts = [re.search(r'tests="(\d+)" errors="(\d+)" skipped="\d+" failures="(\d+)"', r.read_text())
+            for r in reports]
+  assert sum(int(c[1]) for c in counts) > 50
+  assert [r.name for r, c in zip(reports, counts) if c[2] != "0" or c[3] != "0"] == [], result.stdout
+
+
+def test_javadoc_is_complete(build):
+  build.maven("javadoc:javadoc").ok()
+  assert (build.directory / "reports/apidocs/dev/holkas/client/HolkasClient.html").exists()
+
+
+@pytest.fixture(scope="module")
+def server(programs, registry, tmp_path_factory):
+  """A holkasd that takes the registry as it is, so that requests need not say it."""
+  with Server(programs, tmp_path_factory.mktemp("java"),
+              registries="insecure: ['%s']" % registry.address) as server:
+    programs.shared_servers.append(server)
+    yield server
+    programs.shared_servers.remove(server)
+
+
+def test_the_readmes_five_lines_work_when_pasted(build, server, pushed, tmp_path):
+  lines = re.search(r"```java\n(.*?)```", (CLIENT / "README.md").read_text(), re.S)[1].splitlines()
+  assert len(lines) == 5
+  layout = tmp_path / "layout"
+  text = "\n".join(lines + ["/exit", ""])
+  for name, here in (("unix:/run/holkas/holkas.sock", server.address),
+                     ("docker://registry.example.com/app:1", pushed),
+                     ("oci:/srv/layout:app", "oci:%s:app" % layout)):
+    assert name in text
+    text = text.replace(name, here)
+  pasted = tmp_path / "pasted"
+  pasted.write_text(text)
+  with open(pasted) as stdin:
+    result = run(["jshell", "-s", "--class-path", build.classpath(), "-"], stdin=stdin).ok()
+  assert result.stdout.split()[-1] == Layout(layout).names()["app"]
+  assert "image_started" in result.stderr + result.stdout
+
+
+def test_calls_on_a_live_server(build, server, registry, pushed, tmp_path):
+  with Runner(build.runner(), server) as runner:
+    image = runner.ask(rpc="Inspect", request={"image": pushed})
+    assert image["error"] is None and image["response"]["digest"].startswith("sha256:")
+    copy = runner.ask(rpc="Copy", request={"source": pushed, "destination": "dir:%s" % (tmp_path / "to")})
+    assert copy["error"] is None and "imageStarted" in copy["events"][0]
+    assert copy["events"][-1]["result"]["copiedBlobs"] > 0
+    tags = runner.ask(rpc="ListTags", request={"repository": pushed.rsplit(":", 1)[0]})
+    assert [page["tags"] for page in tags["events"]] == [["latest"]]
+    check = runner.ask(rpc="CheckCredentials", request={"registry": registry.address})
+    assert check["error"] is None
+    missing = runner.ask(rpc="Inspect", request={"image": pushed + "-not"})
+    assert missing["error"]["code"] == "NOT_FOUND"
+    assert (missing["error"]["reason"], missing["error"]["domain"]) == ("MANIFEST_UNKNOWN", "holkas.dev")
+    wrong = runner.ask(rpc="Inspect", request={"image": "nonsense"})
+    assert (wrong["error"]["code"], wrong["error"]["reason"]) == ("INVALID_ARGUMENT", "INVALID_REFERENCE")
+
+
+def test_cancelling_stops_the_worker(build, server, image_layout, registry):
+  """A slow copy into a registry is left after its first events."""
+  with Runner(build.runner(), server) as runner:
+    answer = runner.ask(rpc="Copy", cancel_after_events=2, request={
+        "source": "oci:%s:latest" % image_layout, "multiArch": "MULTI_ARCH_ALL",
+        "destination": registry.repository("left") + ":x"})
+    assert answer["error"]["code"] == "CANCELLED"
+    assert not any("result" in event for event in answer["events"])
+    runner.wait_until_idle()
+  server.programs.wait_for_workers(0)
+  assert client_load.uploads(registry) == []
+
+
+def test_200_inspects_at_the_same_time(build, server, pushed):
+  client_load.check_inspects(build.runner(), server, pushed)
+
+
+def test_copies_cancelled_at_random_moments_leave_nothing(build, server, registry, image_layout):
+  client_load.check_cancelled_copies(build.runner(), server, registry, "oci:%s:latest" % image_layout,
+                                     soak(20, 1000))

@@ -1,0 +1,109 @@
+"""Many calls at a time through a client's conformance runner, and what must be left of them: nothing.
+
+The runner is a program that reads JSON objects, one in a line, and answers each with one:
+  {"load": "inspect", "count": N, "parallel": P, "request": {...}}
+  {"load": "cancel", "count": N, "parallel": P, "max_delay_seconds": S, "request": {...}}
+with
+  {"ok": N, "completed": M, "errors": [...]}
+A Copy is cancelled after a random delay of at most S seconds; `{n}` in its request is its number.
+"""
+
+import json
+import os
+import pathlib
+import subprocess
+import time
+
+INSECURE = {"tlsVerification": "TLS_VERIFICATION_DISABLED"}
+
+
+class Runner:
+  """A conformance runner that runs while it is entered as a context. `command` lacks --server."""
+
+  def __init__(self, command, server):
+    self._command = [*map(str, command), "--server", server.address]
+
+  def __enter__(self):
+    self._process = subprocess.Popen(self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                     text=True)
+    return self
+
+  def __exit__(self, *unused):
+    self._process.stdin.close()
+    try:
+      self._process.wait(20)
+    except subprocess.TimeoutExpired:
+      self._process.kill()
+      self._process.wait()
+      raise AssertionError("the runner does not end: %s" % self._command) from None
+
+  def ask(self, **task):
+    """The answer to one line."""
+    self._process.stdin.write(json.dumps(task) + "\n")
+    self._process.stdin.flush()
+    answer = self._process.stdout.readline()
+    assert answer, "the runner ended: exit code %s" % self._process.wait()
+    return json.loads(answer)
+
+  def running_requests(self):
+    answer = self.ask(rpc="GetServerInfo", request={})
+    assert answer["error"] is None, answer
+    return answer["response"].get("runningRequests", 0)
+
+  def wait_until_idle(self, timeout=5):
+    """Waits until the server runs no request."""
+    deadline = time.monotonic() + timeout
+    while self.running_requests() != 0:
+      assert time.monotonic() < deadline, "%d requests run still" % self.running_requests()
+      time.sleep(0.01)
+
+
+def uploads(registry):
+  """The upload sessions that a docker-registry has in its directory, open or forgotten."""
+  return sorted(registry.directory.glob("storage/**/_uploads/*"))
+
+
+def check_inspects(command, server, image, count=200):
+  """So many Inspects at the same time all answer."""
+  with Runner(command, server) as runner:
+    answer = runner.ask(load="inspect", count=count, parallel=count,
+                        request={"image": image, "registry": INSECURE})
+    assert answer == {"ok": count, "completed": count, "errors": []}
+    runner.wait_until_idle()
+
+
+def check_cancelled_copies(command, server, registry, image, count, parallel=8):
+  """So many Copies of an image to repositories of a registry, each cancelled at its own moment, leave
+  no request, no worker, no upload session and no temporary file."""
+  request = {"source": image, "destination": registry.repository("cancelled") + "-{n}:x",
+             "sourceRegistry": INSECURE, "destinationRegistry": INSECURE}
+  with Runner(command, server) as runner:
+    files = temporary_files(server)
+    start = time.monotonic()
+    whole = runner.ask(rpc="Copy", request={
+        **request, "destination": registry.repository("whole") + ":x"})
+    assert whole["error"] is None, whole
+    seconds = time.monotonic() - start
+    answer = runner.ask(load="cancel", count=count, parallel=parallel,
+                        max_delay_seconds=seconds * 1.2, request=request)
+    assert (answer["ok"], answer["errors"]) == (count, [])
+    # Most must have been stopped on their way, or this tests nothing.
+    assert answer["completed"] < count * 0.8, answer
+    runner.wait_until_idle()
+  server.programs.wait_for_workers(0)
+  assert uploads(registry) == []
+  assert temporary_files(server) == files
+
+
+def temporary_files(server):
+  """The files that the server has open and that have no name, and those in its directories for what is
+  not done."""
+  found = []
+  for descriptor in pathlib.Path("/proc/%d/fd" % server.process.pid).iterdir():
+    try:
+      target = os.readlink(descriptor)
+    except OSError:
+      continue
+    if target.endswith(" (deleted)"):
+      found.append(target)
+  return sorted(found)
