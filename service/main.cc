@@ -3,7 +3,6 @@
 
 #include <fcntl.h>
 #include <grpcpp/health_check_service_interface.h>
-#include <grpcpp/server_posix.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -14,6 +13,8 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <limits>
+#include <functional>
 #include <memory>
 #include <string>
 #include <thread>
@@ -24,26 +25,34 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/string_view.h"
 #include "absl/time/clock.h"
 #include "proto/credentials/auth_file_search.h"
 #include "proto/registries/registries_conf.h"
 #include "proto/wire/daemon_host.h"
 #include "proto/wire/error.h"
 #include "proto/wire/proto_duration.h"
+#include "proto/wire/read_config_file.h"
 #include "proto/wire/status_macros.h"
 #include "proto/wire/version.h"
 #include "service/auth/acceptor.h"
+#include "service/auth/authenticator.h"
 #include "service/auth/connection_table.h"
 #include "service/auth/listener.h"
+#include "service/auth/tls_credentials.h"
+#include "service/auth/tls_files.h"
+#include "service/auth/token_table.h"
 #include "service/blobs/blob_info_cache.h"
 #include "service/blobs/blob_info_path.h"
 #include "service/broker/egress.h"
+#include "service/config/followed_files.h"
 #include "service/config/server_config.h"
 #include "service/credentials/authorizer.h"
 #include "service/credentials/credential_store.h"
 #include "service/credentials/realm_policy.h"
 #include "service/flags.h"
 #include "service/jobs/job_runner.h"
+#include "service/policy/allow_list.h"
 #include "service/policy/network.h"
 #include "service/policy/registry_rules.h"
 #include "service/rpc/get_server_info.h"
@@ -51,6 +60,7 @@
 #include "service/rpc/image_service.h"
 #include "service/sandbox/spare_launcher.h"
 #include "service/sandbox/zygote_launcher.h"
+#include "service/spool/spool_quota.h"
 #include "service/storage/find_store.h"
 #include "service/telemetry/grpc_log.h"
 #include "service/telemetry/logger.h"
@@ -210,16 +220,47 @@ Timeouts TimeoutsOf(const ServerConfig& config, bool is_private) {
   return timeouts;
 }
 
+SpoolQuota::Limits SpoolLimitsOf(const ServerConfig& config, bool is_private) {
+  if (is_private) {
+    // The disk is its one caller's own.
+    constexpr int64_t kNoLimit = std::numeric_limits<int64_t>::max();
+    return {.archive_bytes = kNoLimit, .spooled_bytes = kNoLimit};
+  }
+  return {.archive_bytes = config.limits().max_archive_bytes(),
+          .spooled_bytes = config.limits().max_spooled_bytes()};
+}
+
+// Why the server may not listen on `address`; OK where it may.
+absl::Status CheckListen(const std::string& text, const ListenAddress& address,
+                         const ServerConfig& config) {
+  if (!address.unix_path.empty() || config.has_tls()) {
+    return absl::OkStatus();
+  }
+  absl::string_view why;
+  if (!address.IsLocal()) {
+    why = "other machines are served with TLS alone (tls)";
+  } else if (!config.access().insecure_tcp()) {
+    why =
+        "everybody on this machine could use the server; --insecure-tcp (access.insecure_tcp) "
+        "allows "
+        "that, and with TLS (tls) the server knows who calls";
+  } else {
+    return absl::OkStatus();
+  }
+  return MakeError(absl::StatusCode::kInvalidArgument, "INVALID_CONFIG",
+                   absl::StrCat("listen on \"", text, "\": ", why));
+}
+
 absl::StatusOr<std::vector<Listener>> OpenListeners(const ServerConfig& config) {
+  if (config.has_tls() && config.access().insecure_tcp()) {
+    return MakeError(
+        absl::StatusCode::kInvalidArgument, "INVALID_CONFIG",
+        "tls and --insecure-tcp (access.insecure_tcp): TCP is either encrypted or not");
+  }
   std::vector<ListenAddress> addresses;
   for (const std::string& text : config.listen()) {
     ASSIGN_OR_RETURN(ListenAddress address, ListenAddress::Parse(text));
-    if (address.unix_path.empty() && !config.access().insecure_tcp()) {
-      return MakeError(absl::StatusCode::kInvalidArgument, "INVALID_CONFIG",
-                       absl::StrCat("listen on \"", text,
-                                    "\": everybody on this machine could use the server; "
-                                    "--insecure-tcp (access.insecure_tcp) allows that"));
-    }
+    RETURN_IF_ERROR(CheckListen(text, address, config));
     addresses.push_back(std::move(address));
   }
   if (addresses.empty()) {
@@ -229,10 +270,87 @@ absl::StatusOr<std::vector<Listener>> OpenListeners(const ServerConfig& config) 
   std::vector<Listener> listeners;
   for (const ListenAddress& address : addresses) {
     ASSIGN_OR_RETURN(Listener listener,
-                     Listener::Open(address, config.access().allowed_user_ids_size() > 0));
+                     Listener::Open(address, config.access().allowed_user_ids_size() > 0,
+                                    config.has_tls() ? Peer::Kind::kTls : Peer::Kind::kTcp));
     listeners.push_back(std::move(listener));
   }
   return listeners;
+}
+
+// What callers are known by, and what they may do: the files of the configuration, followed.
+struct AccessFiles {
+  std::unique_ptr<FollowedFiles<TlsFiles>> tls;          // null without TLS
+  std::unique_ptr<FollowedFiles<TokenTable>> tokens;     // null where none are taken
+  std::unique_ptr<FollowedFiles<AllowList>> allow_list;  // null where there is none
+};
+
+// The value that `parse` finds in the text of the file at `path`.
+template <typename T>
+absl::StatusOr<std::unique_ptr<FollowedFiles<T>>> Follow(
+    const std::string& path,
+    absl::StatusOr<T> (*parse)(absl::string_view text, absl::string_view name),
+    const std::function<void(const absl::Status&)>& on_stale) {
+  return FollowedFiles<T>::Open(
+      {path},
+      [path, parse]() -> absl::StatusOr<T> {
+        ASSIGN_OR_RETURN(const std::string text, ReadConfigFile(path));
+        return parse(text, path);
+      },
+      on_stale);
+}
+
+absl::StatusOr<AccessFiles> OpenAccessFiles(const ServerConfig& config, Logger& logger) {
+  const auto on_stale = [&logger](const absl::Status& why) {
+    logger.Log(LogLevel::kError, "changed files are not used, the old ones stay",
+               {{"why", why.message()}});
+  };
+  AccessFiles files;
+  if (config.has_tls()) {
+    const TlsPaths paths = {config.tls().certificate_file(), config.tls().key_file(),
+                            config.tls().client_ca_file()};
+    ASSIGN_OR_RETURN(files.tls,
+                     FollowedFiles<TlsFiles>::Open(
+                         paths.All(), [paths] { return LoadTlsFiles(paths); }, on_stale));
+  }
+  if (!config.access().token_file().empty()) {
+    ASSIGN_OR_RETURN(files.tokens,
+                     Follow(config.access().token_file(), &TokenTable::Parse, on_stale));
+  }
+  if (!config.access().allow_file().empty()) {
+    ASSIGN_OR_RETURN(files.allow_list,
+                     Follow(config.access().allow_file(), &AllowList::Parse, on_stale));
+  }
+  return files;
+}
+
+// gRPC's credentials for TLS; null without it.
+std::shared_ptr<grpc::ServerCredentials> TlsOf(const ServerConfig& config, const AccessFiles& files,
+                                               const Authenticator& authenticator, Logger& logger) {
+  if (files.tls == nullptr) {
+    return nullptr;
+  }
+  TlsOptions options;
+  switch (config.tls().client_certificates()) {
+    case config::v1::CLIENT_CERTIFICATES_REQUIRED:
+      options.client_certificates = TlsOptions::ClientCertificates::kRequired;
+      break;
+    case config::v1::CLIENT_CERTIFICATES_OPTIONAL:
+      options.client_certificates = TlsOptions::ClientCertificates::kOptional;
+      break;
+    default:
+      break;
+  }
+  options.admit = [&authenticator, &logger](const ShownCredentials& shown) {
+    Peer peer;
+    peer.kind = Peer::Kind::kTls;
+    const absl::Status status = authenticator.Identify(peer, shown).status();
+    if (!status.ok()) {
+      logger.Log(LogLevel::kWarning, "request of health or reflection refused",
+                 {{"reason", ErrorReason(status)}, {"error", status.message()}});
+    }
+    return status;
+  };
+  return MakeTlsCredentials(*files.tls, std::move(options));
 }
 
 // One connection takes two descriptors, one job a few.
@@ -254,14 +372,22 @@ void BecomePrivate(int connection_fd) {
 
 // Ends the server: waits for running requests until `deadline`, then cancels them.
 void Drain(grpc::Server& server, Acceptor& acceptor, const ConnectionTable& connections,
-           JobRunner& runner, WakeUps& wake_ups, absl::Time deadline) {
+           JobRunner& runner, const SpoolQuota& spool_quota, WakeUps& wake_ups,
+           absl::Time deadline) {
   if (grpc::HealthCheckServiceInterface* health = server.GetHealthCheckService()) {
     health->SetServingStatus(false);
   }
   acceptor.StopListening();
   runner.Drain();
+  // An archive is on its way to its caller still when its job is over.
+  const auto is_idle = [&](absl::Time until) {
+    if (runner.WaitUntilIdle(until) && spool_quota.archives() > 0) {
+      absl::SleepFor(absl::Milliseconds(5));
+    }
+    return runner.running() == 0 && spool_quota.archives() == 0;
+  };
   while (absl::Now() < deadline &&
-         !runner.WaitUntilIdle(std::min(deadline, absl::Now() + absl::Milliseconds(50)))) {
+         !is_idle(std::min(deadline, absl::Now() + absl::Milliseconds(50)))) {
     if (wake_ups.Wait(absl::Now()) == WakeUps::Reason::kSignal) {
       deadline = std::min(deadline, absl::Now() + kShortDrain);
     }
@@ -299,13 +425,13 @@ class GrpcStart {
     }
   }
 
-  absl::StatusOr<std::unique_ptr<grpc::Server>> Wait() {
+  absl::StatusOr<GrpcServer> Wait() {
     thread_.join();
     return std::move(server_);
   }
 
  private:
-  absl::StatusOr<std::unique_ptr<grpc::Server>> server_ = absl::UnknownError("not started");
+  absl::StatusOr<GrpcServer> server_ = absl::UnknownError("not started");
   std::thread thread_;
 };
 
@@ -363,11 +489,27 @@ absl::Status Serve(const Flags& flags, const ServerConfig& config, Logger& logge
   parts.registry_rules = RegistryRulesOf(config, is_private);
   parts.docker_daemons = DockerDaemonsOf(config);
   parts.timeouts = TimeoutsOf(config, is_private);
-  ConnectionTable connections(limits.max_connections(), limits.max_connections_per_user());
-  ImageService service(parts, connections);
-  GrpcStart grpc_start(service, {.max_requests = max_concurrent + max_queued,
-                                 .longest_request = parts.timeouts.longest,
-                                 .is_private = is_private});
+  const SpoolQuota::Limits spool_limits = SpoolLimitsOf(config, is_private);
+  SpoolQuota spool_quota(spool_limits);
+  parts.spool_quota = &spool_quota;
+  ASSIGN_OR_RETURN(const AccessFiles access_files, OpenAccessFiles(config, logger));
+  parts.allow_list = access_files.allow_list.get();
+  parts.logger = &logger;
+  const Authenticator authenticator(access_files.tokens.get(), access_files.allow_list == nullptr);
+  ConnectionTable connections(limits.max_connections(), limits.max_connections_per_user(),
+                              limits.max_silent_connections());
+  ImageService service(parts, connections, authenticator);
+  const absl::Duration handshake_timeout = ToDuration(limits.handshake_timeout());
+  GrpcStart grpc_start(
+      service,
+      {.max_requests = max_concurrent + max_queued,
+       .longest_request = parts.timeouts.longest,
+       .is_private = is_private,
+       .tls = TlsOf(config, access_files, authenticator, logger),
+       .handshake_timeout = handshake_timeout,
+       .max_message_bytes = static_cast<int>(limits.max_message_bytes()),
+       .max_metadata_bytes = static_cast<int>(limits.max_metadata_bytes()),
+       .max_streams_per_connection = static_cast<int>(limits.max_streams_per_connection())});
   ASSIGN_OR_RETURN(std::unique_ptr<ZygoteLauncher> launcher,
                    ZygoteLauncher::Start(LauncherOptionsOf(flags, config, logger)));
   const int spares = is_private ? 0 : static_cast<int>(config.sandbox().spare_workers());
@@ -377,16 +519,20 @@ absl::Status Serve(const Flags& flags, const ServerConfig& config, Logger& logge
       spare_launcher, logger, authorization,
       {.concurrent = max_concurrent,
        .queued = max_queued,
+       .per_caller = is_private ? max_concurrent + max_queued
+                                : static_cast<int>(limits.max_requests_per_caller()),
        .connections_per_registry = static_cast<int>(limits.max_connections_per_registry())},
       EgressOf(config), blobs.get());
   parts.runner = &runner;
   parts.info = MakeServerInfo(launcher->tier(), launcher->landlock_abi(), max_concurrent);
-  ASSIGN_OR_RETURN(const std::unique_ptr<grpc::Server> server, grpc_start.Wait());
+  parts.info.set_max_archive_bytes(spool_limits.archive_bytes);
+  ASSIGN_OR_RETURN(GrpcServer grpc, grpc_start.Wait());
 
   Acceptor::Options acceptor_options;
   acceptor_options.allowed_users.insert(config.access().allowed_user_ids().begin(),
                                         config.access().allowed_user_ids().end());
-  acceptor_options.serve = [&server](int fd) { grpc::AddInsecureChannelFromFd(server.get(), fd); };
+  acceptor_options.first_byte_timeout = handshake_timeout;
+  acceptor_options.serve = [&grpc](int fd, Peer::Kind kind) { grpc.Serve(fd, kind); };
   acceptor_options.on_private_end = [&wake_ups] { wake_ups.EndOfConnection(); };
   Acceptor acceptor(connections, logger, std::move(acceptor_options));
   const std::string addresses = is_private ? "private" : AddressesOf(listeners);
@@ -412,7 +558,7 @@ absl::Status Serve(const Flags& flags, const ServerConfig& config, Logger& logge
     // its time to shut down.
     _exit(EXIT_SUCCESS);
   }
-  Drain(*server, acceptor, connections, runner, wake_ups,
+  Drain(*grpc.server, acceptor, connections, runner, spool_quota, wake_ups,
         absl::Now() + ToDuration(config.drain_timeout()));
   acceptor.Stop();
   logger.Log(LogLevel::kInfo, "stopped");

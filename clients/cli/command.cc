@@ -6,6 +6,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "clients/cli/server_flags.h"
 #include "clients/cli/signal_watch.h"
 #include "proto/wire/error.h"
 #include "proto/wire/status_macros.h"
@@ -106,9 +107,11 @@ absl::Status WithClient(const FlagSet& flags, CommandContext& context,
   std::string address = ServerAddress(flags, context);
   ASSIGN_OR_RETURN(const std::vector<std::string> arguments,
                    PrivateServerArguments(flags, address));
+  ASSIGN_OR_RETURN(const ServerAccess access,
+                   ServerAccessOf(flags, context.server_variables, address));
   // The watch calls the client, so it goes first; it holds signals back, so it comes first too.
   SignalWatch signals;
-  ASSIGN_OR_RETURN(context.connection, context.connect(address, arguments));
+  ASSIGN_OR_RETURN(context.connection, context.connect(address, access, arguments));
   Connection& connection = *context.connection;
   signals.Watch([&connection] { connection.client().Cancel(); },
                 [&connection] { connection.Kill(); });

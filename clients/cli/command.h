@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -26,12 +27,15 @@ struct CommandContext {
   std::string working_directory;
   // The value of HOLKAS_SERVER.
   std::string server_variable;
+  // As ServerVariables.
+  std::map<std::string, std::string> server_variables = {};
   // What `holkas --tls-verify` said before the command; deprecated.
   holkas::v1::TlsVerification deprecated_tls = holkas::v1::TLS_VERIFICATION_UNSPECIFIED;
   // Makes the connection to the server at the address, or to a private one with these arguments
   // where it is empty.
   std::function<absl::StatusOr<std::unique_ptr<Connection>>(
-      const std::string& address, const std::vector<std::string>& arguments)>
+      const std::string& address, const ServerAccess& access,
+      const std::vector<std::string>& arguments)>
       connect;
   // Where answers to prompts are read.
   int input_fd = STDIN_FILENO;

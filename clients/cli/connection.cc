@@ -9,7 +9,6 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
-#include "clients/cpp/channel.h"
 #include "proto/wire/error.h"
 #include "proto/wire/status_macros.h"
 
@@ -29,11 +28,12 @@ absl::StatusOr<std::string> ProgramBeside(absl::string_view name) {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<Connection>> Connection::To(const std::string& address) {
-  ASSIGN_OR_RETURN(std::shared_ptr<grpc::Channel> channel, OpenChannel(address));
+absl::StatusOr<std::unique_ptr<Connection>> Connection::To(const std::string& address,
+                                                           const ServerAccess& access) {
+  ASSIGN_OR_RETURN(std::shared_ptr<grpc::Channel> channel, OpenChannel(address, access));
   std::unique_ptr<Connection> connection(new Connection);
   connection->address_ = address;
-  connection->client_ = std::make_unique<ImageClient>(std::move(channel));
+  connection->client_ = std::make_unique<ImageClient>(std::move(channel), access.token);
   return connection;
 }
 

@@ -7,6 +7,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "clients/cpp/channel.h"
 #include "clients/cpp/image_client.h"
 #include "clients/cpp/private_server.h"
 
@@ -17,8 +18,9 @@ namespace holkas {
 class Connection {
  public:
   // To the server at `address` (clients/cpp/channel.h).
-  // Errors: INVALID_ARGUMENT for an address that is none. Nothing is connected yet.
-  static absl::StatusOr<std::unique_ptr<Connection>> To(const std::string& address);
+  // Errors: those of OpenChannel. Nothing is connected yet.
+  static absl::StatusOr<std::unique_ptr<Connection>> To(const std::string& address,
+                                                        const ServerAccess& access);
 
   // To a private server: the holkasd beside the running program, with these arguments, too.
   // Errors: those of PrivateServer::Start.

@@ -20,6 +20,7 @@
 #include "clients/cli/connection.h"
 #include "clients/cli/console.h"
 #include "clients/cli/run.h"
+#include "clients/cli/server_flags.h"
 #include "proto/credentials/auth_file_search.h"
 #include "proto/registries/registries_conf.h"
 #include "proto/registries/registry_table.h"
@@ -64,10 +65,12 @@ absl::StatusOr<std::vector<std::string>> CredentialHelpers(const std::string& pa
       .console = console,
       .working_directory = WorkingDirectory(),
       .server_variable = server == nullptr ? "" : server,
+      .server_variables = ServerVariables(),
       .connect =
-          [&console](const std::string& address, const std::vector<std::string>& arguments) {
+          [&console](const std::string& address, const ServerAccess& access,
+                     const std::vector<std::string>& arguments) {
             return address.empty() ? Connection::Private(console.debug(), arguments)
-                                   : Connection::To(address);
+                                   : Connection::To(address, access);
           },
       .auth_environment = ProcessAuthEnvironment(),
       .helper_path = path == nullptr ? "" : path,

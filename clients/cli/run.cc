@@ -14,6 +14,7 @@
 #include "clients/cli/logout.h"
 #include "clients/cli/manifest_digest.h"
 #include "clients/cli/registry_flags.h"
+#include "clients/cli/server_flags.h"
 #include "proto/wire/status_macros.h"
 #include "proto/wire/version.h"
 
@@ -41,7 +42,7 @@ constexpr const char* kNotBuilt[] = {
 // Flags of every command, before it or after it.
 FlagSet GlobalFlags() {
   const FlagUse kNotBuiltFlag = FlagUse::kNotBuilt;
-  return FlagSet({
+  FlagSet flags({
       {"command-timeout", '\0', FlagType::kDuration, "",
        "end the command after this time, for example 90s or 5m"},
       {"debug", '\0', FlagType::kBool, "", "tell more on standard error"},
@@ -54,9 +55,6 @@ FlagSet GlobalFlags() {
        "choose images for OS instead of the server's operating system"},
       {"override-variant", '\0', FlagType::kString, "VARIANT",
        "choose images for VARIANT of the architecture"},
-      {"server", '\0', FlagType::kString, "ADDRESS",
-       "use the server at unix:/PATH or HOST:PORT of the loopback (default $HOLKAS_SERVER; "
-       "without it, a private one)"},
       {"token-realms", '\0', FlagType::kString, "HOST[:PORT],...",
        "give a registry's credentials to these too, where it gets its tokens from them (default: "
        "to "
@@ -69,6 +67,8 @@ FlagSet GlobalFlags() {
       {"tmpdir", '\0', FlagType::kString, "", "", kNotBuiltFlag},
       {"user-agent-prefix", '\0', FlagType::kString, "", "", kNotBuiltFlag},
   });
+  flags.Add(FlagSet(ServerFlags()));
+  return flags;
 }
 
 // Flags before the command only.

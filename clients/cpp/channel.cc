@@ -8,15 +8,18 @@
 #include <grpcpp/security/credentials.h>
 #include <grpcpp/support/channel_arguments.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdint>
 
 #include "absl/status/status.h"
+#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "proto/wire/error.h"
+#include "proto/wire/status_macros.h"
 
 namespace holkas {
 namespace {
@@ -48,28 +51,54 @@ absl::Status InvalidAddress(absl::string_view address, absl::string_view why) {
   return absl::InvalidArgumentError(absl::StrCat("server address \"", address, "\": ", why));
 }
 
-absl::Status CheckTcpAddress(absl::string_view address) {
+// Nothing that gRPC could take for another kind of name.
+bool IsHost(absl::string_view host) {
+  return !host.empty() && std::all_of(host.begin(), host.end(), [](char c) {
+    return absl::ascii_isalnum(c) || c == '.' || c == '-' || c == '_';
+  });
+}
+
+absl::Status CheckTcpAddress(absl::string_view address, const ServerAccess& access) {
   size_t colon = address.rfind(':');
   if (colon == absl::string_view::npos) {
     return InvalidAddress(address, "expected unix:/path or host:port");
   }
   absl::string_view host = address.substr(0, colon);
-  if (absl::ConsumePrefix(&host, "[") && !absl::ConsumeSuffix(&host, "]")) {
+  in6_addr v6;
+  const bool is_v6 = absl::ConsumePrefix(&host, "[");
+  if (is_v6 ? !absl::ConsumeSuffix(&host, "]") ||
+                  inet_pton(AF_INET6, std::string(host).c_str(), &v6) != 1
+            : !IsHost(host)) {
     return InvalidAddress(address, "expected unix:/path or host:port");
   }
   uint32_t port = 0;
   if (!absl::SimpleAtoi(address.substr(colon + 1), &port) || port == 0 || port > UINT16_MAX) {
     return InvalidAddress(address, "the port is not a number from 1 to 65535");
   }
-  if (!IsLoopback(std::string(host))) {
-    return InvalidAddress(address, "the host is not a loopback address, and there is no TLS");
+  if (access.insecure && !IsLoopback(std::string(host))) {
+    return InvalidAddress(address, "without TLS the host must be a loopback address");
   }
   return absl::OkStatus();
 }
 
+absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> TlsCredentials(
+    const ServerAccess& access) {
+  if (access.certificate_pem.empty() != access.key_pem.empty()) {
+    return absl::InvalidArgumentError(
+        "a client certificate and its private key are needed together");
+  }
+  grpc::SslCredentialsOptions options;
+  options.pem_root_certs = access.ca_pem;
+  options.pem_cert_chain = access.certificate_pem;
+  options.pem_private_key = access.key_pem;
+  return grpc::SslCredentials(options);
+}
+
 }  // namespace
 
-absl::StatusOr<std::shared_ptr<grpc::Channel>> OpenChannel(absl::string_view address) {
+absl::StatusOr<std::shared_ptr<grpc::Channel>> OpenChannel(absl::string_view address,
+                                                           const ServerAccess& access) {
+  std::shared_ptr<grpc::ChannelCredentials> credentials = grpc::InsecureChannelCredentials();
   if (absl::StartsWith(address, "unix:")) {
     if (!absl::StartsWith(address, "unix:/")) {
       return InvalidAddress(address, "the path of the socket is not absolute");
@@ -77,13 +106,15 @@ absl::StatusOr<std::shared_ptr<grpc::Channel>> OpenChannel(absl::string_view add
   } else {
     // As holkasd's --listen spells it.
     absl::ConsumePrefix(&address, "tcp:");
-    if (absl::Status checked = CheckTcpAddress(address); !checked.ok()) {
+    if (absl::Status checked = CheckTcpAddress(address, access); !checked.ok()) {
       return checked;
+    }
+    if (!access.insecure) {
+      ASSIGN_OR_RETURN(credentials, TlsCredentials(access));
     }
   }
   SilenceGrpc();
-  return grpc::CreateCustomChannel(std::string(address), grpc::InsecureChannelCredentials(),
-                                   Arguments());
+  return grpc::CreateCustomChannel(std::string(address), credentials, Arguments());
 }
 
 absl::StatusOr<std::shared_ptr<grpc::Channel>> OpenChannel(UniqueFd connection) {

@@ -12,12 +12,27 @@
 
 namespace holkas {
 
-// Channels to a server of the same machine, without TLS: over a unix socket, over TCP on the
-// loopback, or over a socket that is connected already. None of them uses a proxy.
+// Channels to a server: over a unix socket, over TCP with TLS, on the loopback without it where the
+// caller says so, or over a socket that is connected already. None of them uses a proxy.
 
-// A channel to `unix:/path` or to `[tcp:]host:port`, where the host is `localhost`, 127.0.0.0/8 or
-// ::1. Connecting happens with the first call. Errors: INVALID_ARGUMENT for other addresses.
-absl::StatusOr<std::shared_ptr<grpc::Channel>> OpenChannel(absl::string_view address);
+// How to reach a server over TCP; of no use for others.
+struct ServerAccess {
+  // Without TLS: `localhost`, 127.0.0.0/8 and ::1 alone.
+  bool insecure = false;
+  // The authorities of the server's certificate, in PEM; empty: the system's.
+  std::string ca_pem;
+  // The certificate to show and its private key, in PEM; both or none.
+  std::string certificate_pem;
+  std::string key_pem;
+  // The token to show with each request (ImageClient does); empty: none.
+  std::string token;
+};
+
+// A channel to `unix:/path` or to `[tcp:]host:port`. Connecting happens with the first call.
+// Errors: INVALID_ARGUMENT for addresses that are none, or where the host may not be reached
+// without TLS, and for a certificate without its key or the other way round.
+absl::StatusOr<std::shared_ptr<grpc::Channel>> OpenChannel(absl::string_view address,
+                                                           const ServerAccess& access = {});
 
 // A channel over `connection`, a connected stream socket. It cannot reconnect.
 // Errors: those of fcntl(2).

@@ -11,11 +11,32 @@ namespace {
 using absl::StatusCode;
 using testing::HasSubstr;
 
-TEST(OpenChannel, TakesUnixSocketsAndTheLoopback) {
-  for (const char* address : {"unix:/run/holkas/holkas.sock", "127.0.0.1:7373", "tcp:127.1.2.3:1",
-                              "localhost:65535", "[::1]:7373"}) {
+TEST(OpenChannel, TakesUnixSocketsAndOverTlsEveryHost) {
+  for (const char* address :
+       {"unix:/run/holkas/holkas.sock", "127.0.0.1:7373", "tcp:127.1.2.3:1", "localhost:65535",
+        "[::1]:7373", "10.0.0.1:7373", "tcp:holkas.example.com:443", "tcp:[2001:db8::1]:443"}) {
     EXPECT_OK(OpenChannel(address)) << address;
   }
+}
+
+TEST(OpenChannel, WithoutTlsTakesTheLoopbackAlone) {
+  ServerAccess access;
+  access.insecure = true;
+  for (const char* address :
+       {"127.0.0.1:7373", "tcp:127.1.2.3:1", "localhost:65535", "[::1]:7373"}) {
+    EXPECT_OK(OpenChannel(address, access)) << address;
+  }
+  for (const char* address : {"10.0.0.1:7373", "tcp:holkas.example.com:443", "[2001:db8::1]:443"}) {
+    EXPECT_THAT(OpenChannel(address, access),
+                StatusIs(StatusCode::kInvalidArgument, HasSubstr("loopback")));
+  }
+}
+
+TEST(OpenChannel, WantsCertificateAndKeyTogether) {
+  ServerAccess access;
+  access.certificate_pem = "x";
+  EXPECT_THAT(OpenChannel("localhost:1", access),
+              StatusIs(StatusCode::kInvalidArgument, HasSubstr("together")));
 }
 
 TEST(OpenChannel, RefusesOtherAddressesAndNamesThem) {
@@ -26,8 +47,8 @@ TEST(OpenChannel, RefusesOtherAddressesAndNamesThem) {
   for (const Case& c :
        {Case{"unix:relative", "not absolute"}, Case{"somewhere", "unix:/path"},
         Case{"localhost:0", "port"}, Case{"localhost:x", "port"}, Case{"localhost:65536", "port"},
-        Case{"10.0.0.1:7373", "loopback"}, Case{"registry.example.com:7373", "loopback"},
-        Case{"[::1:7373", "unix:/path"}}) {
+        Case{"[::1:7373", "unix:/path"}, Case{"xds:///a:1", "unix:/path"},
+        Case{"[host]:1", "unix:/path"}, Case{":1", "unix:/path"}}) {
     EXPECT_THAT(OpenChannel(c.address),
                 StatusIs(StatusCode::kInvalidArgument,
                          testing::AllOf(HasSubstr(c.address), HasSubstr(c.why))));

@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <optional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -203,13 +204,13 @@ absl::Status Acceptor::Admit(UniqueFd socket, Peer::Kind kind) {
     return absl::PermissionDeniedError(
         absl::StrCat(peer.ToString(), " is not one of access.allowed_user_ids"));
   }
-  if (kind == Peer::Kind::kTcp) {
+  if (peer.is_remote()) {
     const int one = 1;
     setsockopt(socket.get(), IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
   }
   ASSIGN_OR_RETURN(const uint64_t id, table_.Add(peer));
   Connection connection;
-  connection.is_private = kind == Peer::Kind::kPrivate;
+  connection.kind = kind;
   connection.since = absl::Now();
   connection.watch.reset(fcntl(socket.get(), F_DUPFD_CLOEXEC, 0));
   connection.socket = std::move(socket);
@@ -219,6 +220,7 @@ absl::Status Acceptor::Admit(UniqueFd socket, Peer::Kind kind) {
   if (!status.ok()) {
     table_.Remove(id);
   }
+  CloseExcess();
   return status;
 }
 
@@ -262,12 +264,12 @@ void Acceptor::HandOver(uint64_t id, Connection& connection) {
   --silent_;
   const int fd = connection.socket.release();
   table_.SetDescriptor(id, fd);
-  options_.serve(fd);
+  options_.serve(fd, connection.kind);
 }
 
 void Acceptor::Close(uint64_t id) {
   const auto found = connections_.find(id);
-  const bool is_private = found->second.is_private;
+  const bool is_private = found->second.kind == Peer::Kind::kPrivate;
   silent_ -= found->second.socket.valid() ? 1 : 0;
   // Who sees the end of the socket may count on the place being free.
   table_.Remove(id);
@@ -286,9 +288,24 @@ void Acceptor::CloseSilent() {
     if (connection->since > limit) {
       return;
     }
-    if (connection->socket.valid() && !connection->is_private) {
+    if (connection->socket.valid() && connection->kind != Peer::Kind::kPrivate) {
       Close(id);
     }
+  }
+}
+
+// Who floods this server with connections loses its own oldest ones soon, and others theirs only
+// where they have not said what they want by then.
+void Acceptor::CloseExcess() {
+  while (const std::optional<uint64_t> id = table_.ExcessSilent()) {
+    const auto found = connections_.find(*id);
+    if (found == connections_.end()) {
+      table_.Remove(*id);
+      continue;
+    }
+    // gRPC may have it, and sees its end.
+    shutdown(found->second.watch.get(), SHUT_RDWR);
+    Close(*id);
   }
 }
 

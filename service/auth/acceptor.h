@@ -27,10 +27,10 @@ class Acceptor {
   struct Options {
     // User ids that may connect, beside the server's own and root.
     absl::flat_hash_set<uid_t> allowed_users;
-    // How long a connection may be silent at its start.
+    // How long a connection may send nothing at its start.
     absl::Duration first_byte_timeout = absl::Seconds(10);
     // Hands a connected, non-blocking socket to gRPC, which closes it.
-    std::function<void(int fd)> serve;
+    std::function<void(int fd, Peer::Kind kind)> serve;
     // The connection of AddPrivate has ended. Called on the acceptor's thread.
     std::function<void()> on_private_end;
   };
@@ -59,7 +59,7 @@ class Acceptor {
     UniqueFd watch;   // a duplicate, to see the end
     UniqueFd socket;  // until gRPC has it
     absl::Time since;
-    bool is_private = false;
+    Peer::Kind kind = Peer::Kind::kUnix;
   };
   // What an epoll event is about: a listener's index, a connection's number, or a wake-up.
   static constexpr uint64_t kListenerBase = uint64_t{1} << 62;
@@ -75,6 +75,7 @@ class Acceptor {
   void HandOver(uint64_t id, Connection& connection);
   void Close(uint64_t id);
   void CloseSilent();
+  void CloseExcess();
   void WatchListeners(bool on);
   int WaitTime() const;
 

@@ -36,7 +36,7 @@ class AcceptorTest : public testing::Test {
     table_.emplace(max_connections, max_connections);
     Acceptor::Options options;
     options.first_byte_timeout = first_byte_timeout;
-    options.serve = [this](int fd) {
+    options.serve = [this](int fd, Peer::Kind) {
       absl::MutexLock lock(&mutex_);
       served_.emplace_back(fd);
     };

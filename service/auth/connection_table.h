@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <string>
 
 #include "absl/base/thread_annotations.h"
@@ -16,19 +17,21 @@ namespace holkas {
 
 // The connections that are open, and who is at their other end. Thread-safe.
 //
-// gRPC knows a connection that was handed to it as `fd:N`. It closes N only after the last call of
-// the connection has ended, so N names the right connection for as long as a handler runs.
+// gRPC knows a connection that was handed to it as `fd:N`, or over TLS by the peer's address,
+// `ipv4:ADDRESS:PORT`. It closes N only after the last call of the connection has ended, so the
+// name means the right connection for as long as a handler runs.
 class ConnectionTable {
  public:
-  // `max_per_user`: connections of one user id; all that came over TCP count as one user's.
-  ConnectionTable(size_t max_connections, size_t max_per_user)
-      : max_connections_(max_connections), max_per_user_(max_per_user) {}
+  // `max_per_user`: connections of one user, or of one address (Peer::Owner). `max_silent`: over
+  // TCP, those on which no request has come.
+  ConnectionTable(size_t max_connections, size_t max_per_user, size_t max_silent = SIZE_MAX)
+      : max_connections_(max_connections), max_per_user_(max_per_user), max_silent_(max_silent) {}
 
   // Counts a new connection; the result names it.
   // Errors: RESOURCE_EXHAUSTED (LIMIT_EXCEEDED).
   absl::StatusOr<uint64_t> Add(Peer peer);
 
-  // From now on gRPC knows the connection as `fd:N`.
+  // From now on gRPC knows the connection as `fd:N`; over TLS, it does so by its address.
   void SetDescriptor(uint64_t id, int fd);
 
   void Remove(uint64_t id);
@@ -36,22 +39,31 @@ class ConnectionTable {
   // Who is at the other end of the connection that gRPC calls `name`.
   std::optional<Peer> Find(absl::string_view name) const;
 
+  // A request of a known caller has come over the connection that gRPC calls `name`.
+  void SetSpoken(absl::string_view name);
+
+  // The oldest of the connections over TCP on which no request has come, where there are too many.
+  std::optional<uint64_t> ExcessSilent() const;
+
   size_t size() const;
 
  private:
   struct Connection {
     Peer peer;
-    int fd = -1;
+    std::string name;  // gRPC's
   };
-  static int64_t UserOf(const Peer& peer);
+  static std::string TlsName(const Peer& peer);
 
   const size_t max_connections_;
   const size_t max_per_user_;
+  const size_t max_silent_;
   mutable absl::Mutex mutex_;
   uint64_t last_id_ ABSL_GUARDED_BY(mutex_) = 0;
   absl::flat_hash_map<uint64_t, Connection> connections_ ABSL_GUARDED_BY(mutex_);
-  absl::flat_hash_map<int, uint64_t> by_descriptor_ ABSL_GUARDED_BY(mutex_);
-  absl::flat_hash_map<int64_t, size_t> per_user_ ABSL_GUARDED_BY(mutex_);
+  absl::flat_hash_map<std::string, uint64_t> by_name_ ABSL_GUARDED_BY(mutex_);
+  absl::flat_hash_map<std::string, size_t> per_user_ ABSL_GUARDED_BY(mutex_);
+  // In the order in which they came.
+  std::set<uint64_t> silent_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace holkas

@@ -122,14 +122,10 @@ absl::StatusOr<ListenAddress> ListenAddress::Parse(absl::string_view text) {
   if (!IsAddress(address.tcp_address)) {
     return BadAddress(text, "wants an IP address");
   }
-  if (!IsLoopback(address.tcp_address)) {
-    return MakeError(absl::StatusCode::kUnimplemented, "OPTION_UNIMPLEMENTED",
-                     absl::StrCat("listen on \"", text,
-                                  "\": only loopback addresses: this version has no TLS and no "
-                                  "authentication for other machines"));
-  }
   return address;
 }
+
+bool ListenAddress::IsLocal() const { return !unix_path.empty() || IsLoopback(tcp_address); }
 
 absl::StatusOr<ListenAddress> ListenAddress::Default() {
   std::string parent = "/run";
@@ -155,8 +151,16 @@ absl::StatusOr<ListenAddress> ListenAddress::Default() {
   return Parse(absl::StrCat("unix:", directory, "/holkas.sock"));
 }
 
-absl::StatusOr<Listener> Listener::Open(const ListenAddress& address, bool open_to_users) {
-  return address.unix_path.empty() ? OpenTcp(address) : OpenUnix(address.unix_path, open_to_users);
+absl::StatusOr<Listener> Listener::Open(const ListenAddress& address, bool open_to_users,
+                                        Peer::Kind tcp_kind) {
+  if (!address.unix_path.empty()) {
+    return OpenUnix(address.unix_path, open_to_users);
+  }
+  absl::StatusOr<Listener> listener = OpenTcp(address);
+  if (listener.ok()) {
+    listener->kind_ = tcp_kind;
+  }
+  return listener;
 }
 
 absl::StatusOr<Listener> Listener::OpenUnix(const std::string& path, bool open_to_users) {

@@ -11,14 +11,16 @@
 
 namespace holkas {
 
-// Where to listen: `unix:/path` or `tcp:ADDRESS:PORT` with a loopback address.
+// Where to listen: `unix:/path` or `tcp:ADDRESS:PORT`.
 struct ListenAddress {
   std::string unix_path;    // empty for TCP
-  std::string tcp_address;  // `127.0.0.1` or `::1`, and others of 127.0.0.0/8
+  std::string tcp_address;  // an IP address, without brackets
   uint16_t tcp_port = 0;    // 0: any free one
 
-  // Errors: INVALID_ARGUMENT (INVALID_CONFIG); UNIMPLEMENTED (OPTION_UNIMPLEMENTED) for addresses
-  // that are not loopback.
+  // Whether this machine alone can connect.
+  bool IsLocal() const;
+
+  // Errors: INVALID_ARGUMENT (INVALID_CONFIG).
   static absl::StatusOr<ListenAddress> Parse(absl::string_view text);
 
   // `unix:$XDG_RUNTIME_DIR/holkas/holkas.sock`, for root `unix:/run/holkas/holkas.sock`; its
@@ -33,9 +35,11 @@ class Listener {
  public:
   // `open_to_users`: the unix socket has mode 0666 instead of 0600. What a dead server left at the
   // path is removed. Changes the process's umask for a moment: call it before there are threads.
+  // `tcp_kind`: of connections over TCP.
   // Errors: FAILED_PRECONDITION where another server listens there, or the path is taken by
   // something else or in a directory where others could replace it; others by errno.
-  static absl::StatusOr<Listener> Open(const ListenAddress& address, bool open_to_users);
+  static absl::StatusOr<Listener> Open(const ListenAddress& address, bool open_to_users,
+                                       Peer::Kind tcp_kind = Peer::Kind::kTcp);
 
   Listener(Listener&&) noexcept = default;
   Listener& operator=(Listener&&) = delete;

@@ -59,11 +59,14 @@ TEST(ListenAddress, RefusesWhatIsMalformed) {
               StatusIs(StatusCode::kInvalidArgument, HasSubstr("107 bytes")));
 }
 
-TEST(ListenAddress, RefusesAddressesThatOthersReach) {
+TEST(ListenAddress, TellsAddressesThatOthersReach) {
   for (const char* text : {"tcp:0.0.0.0:80", "tcp:192.168.0.1:80", "tcp:[::]:80"}) {
-    EXPECT_THAT(ListenAddress::Parse(text),
-                StatusIs(StatusCode::kUnimplemented, HasSubstr("only loopback")))
-        << text;
+    ASSERT_OK_AND_ASSIGN(const ListenAddress address, ListenAddress::Parse(text));
+    EXPECT_FALSE(address.IsLocal()) << text;
+  }
+  for (const char* text : {"tcp:127.1.2.3:80", "tcp:[::1]:80", "unix:/run/x"}) {
+    ASSERT_OK_AND_ASSIGN(const ListenAddress address, ListenAddress::Parse(text));
+    EXPECT_TRUE(address.IsLocal()) << text;
   }
 }
 
@@ -126,6 +129,8 @@ TEST(Listener, TcpPortZeroGivesARealOne) {
   ASSERT_OK_AND_ASSIGN(const ListenAddress real, ListenAddress::Parse(listener.address()));
   EXPECT_NE(real.tcp_port, 0);
   EXPECT_EQ(listener.kind(), Peer::Kind::kTcp);
+  ASSERT_OK_AND_ASSIGN(const Listener tls, Listener::Open(address, false, Peer::Kind::kTls));
+  EXPECT_EQ(tls.kind(), Peer::Kind::kTls);
 }
 
 }  // namespace

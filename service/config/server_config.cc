@@ -4,11 +4,13 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <utility>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "proto/wire/daemon_host.h"
 #include "proto/wire/error.h"
+#include "proto/wire/proto_duration.h"
 #include "proto/wire/status_macros.h"
 #include "proto/wire/unique_fd.h"
 #include "service/config/yaml_message.h"
@@ -31,6 +33,7 @@ class Checker {
 
   absl::Status Check(const ServerConfig& config) const {
     RETURN_IF_ERROR(CheckLimits(config.limits()));
+    RETURN_IF_ERROR(CheckAccess(config));
     RETURN_IF_ERROR(AtMost("sandbox.spare_workers", config.sandbox().spare_workers(), 64));
     RETURN_IF_ERROR(Timeout("drain_timeout", config.drain_timeout()));
     if (!config.blob_info_cache().empty()) {
@@ -64,6 +67,42 @@ class Checker {
   }
 
  private:
+  absl::Status CheckAccess(const ServerConfig& config) const {
+    const std::pair<const char*, const std::string&> files[] = {
+        {"tls.certificate_file", config.tls().certificate_file()},
+        {"tls.key_file", config.tls().key_file()},
+        {"tls.client_ca_file", config.tls().client_ca_file()},
+        {"access.token_file", config.access().token_file()},
+        {"access.allow_file", config.access().allow_file()},
+    };
+    for (const auto& [key, path] : files) {
+      if (!path.empty()) {
+        RETURN_IF_ERROR(Absolute(key, path));
+      }
+    }
+    if (!config.has_tls()) {
+      return absl::OkStatus();
+    }
+    const config::v1::Tls& tls = config.tls();
+    if (tls.certificate_file().empty() || tls.key_file().empty()) {
+      return Error("tls", "wants a certificate_file and a key_file");
+    }
+    const bool asks = tls.client_certificates() == config::v1::CLIENT_CERTIFICATES_OPTIONAL ||
+                      tls.client_certificates() == config::v1::CLIENT_CERTIFICATES_REQUIRED;
+    if (asks && tls.client_ca_file().empty()) {
+      return Error("tls.client_certificates", "wants a client_ca_file");
+    }
+    if (tls.client_certificates() == config::v1::CLIENT_CERTIFICATES_NONE &&
+        !tls.client_ca_file().empty()) {
+      return Error("tls.client_ca_file", "is of no use where client_certificates is none");
+    }
+    if (tls.client_ca_file().empty() && config.access().token_file().empty()) {
+      return Error("tls",
+                   "wants a client_ca_file or access.token_file: nobody could be identified");
+    }
+    return absl::OkStatus();
+  }
+
   absl::Status CheckEgress(const config::v1::Egress& egress) const {
     for (int i = 0; i < egress.allowed_registries_size(); ++i) {
       if (!RegistryPattern::Parse(egress.allowed_registries(i)).has_value()) {
@@ -89,6 +128,21 @@ class Checker {
         AtMost("limits.max_connections_per_user", limits.max_connections_per_user(), 65536));
     RETURN_IF_ERROR(
         AtMost("limits.max_connections_per_registry", limits.max_connections_per_registry(), 4096));
+    RETURN_IF_ERROR(
+        AtMost("limits.max_requests_per_caller", limits.max_requests_per_caller(), 5120));
+    RETURN_IF_ERROR(
+        AtMost("limits.max_silent_connections", limits.max_silent_connections(), 65536));
+    RETURN_IF_ERROR(
+        AtMost("limits.max_streams_per_connection", limits.max_streams_per_connection(), 1000));
+    RETURN_IF_ERROR(
+        Between("limits.max_message_bytes", limits.max_message_bytes(), 64 << 10, 16 << 20));
+    RETURN_IF_ERROR(
+        Between("limits.max_metadata_bytes", limits.max_metadata_bytes(), 4 << 10, 64 << 10));
+    const absl::Duration handshake = ToDuration(limits.handshake_timeout());
+    if (handshake != absl::ZeroDuration() &&
+        (handshake < absl::Milliseconds(100) || handshake > absl::Minutes(10))) {
+      return Error("limits.handshake_timeout", "must be from 100ms to 10m");
+    }
     RETURN_IF_ERROR(Timeout("limits.inspect_timeout", limits.inspect_timeout()));
     RETURN_IF_ERROR(Timeout("limits.copy_timeout", limits.copy_timeout()));
     return Timeout("limits.max_timeout", limits.max_timeout());
@@ -97,6 +151,14 @@ class Checker {
   absl::Status AtMost(const std::string& key, uint32_t value, uint32_t most) const {
     return value <= most ? absl::OkStatus()
                          : Error(key, absl::StrCat("must be at most ", most, ", is ", value));
+  }
+
+  // Or 0, for the default.
+  absl::Status Between(const std::string& key, uint32_t value, uint32_t least,
+                       uint32_t most) const {
+    return value == 0 || (value >= least && value <= most)
+               ? absl::OkStatus()
+               : Error(key, absl::StrCat("must be from ", least, " to ", most, ", is ", value));
   }
 
   absl::Status Timeout(const std::string& key, const google::protobuf::Duration& value) const {
@@ -144,6 +206,30 @@ void FillDefaults(ServerConfig& config) {
   if (limits.max_connections_per_registry() == 0) {
     limits.set_max_connections_per_registry(32);
   }
+  if (limits.max_archive_bytes() == 0) {
+    limits.set_max_archive_bytes(int64_t{16} << 30);
+  }
+  if (limits.max_spooled_bytes() == 0) {
+    limits.set_max_spooled_bytes(int64_t{64} << 30);
+  }
+  if (limits.max_requests_per_caller() == 0) {
+    // Some places are always left to others.
+    const uint32_t all = limits.max_concurrent_requests() + limits.max_queued_requests();
+    limits.set_max_requests_per_caller(all - all / 8);
+  }
+  if (limits.max_silent_connections() == 0) {
+    limits.set_max_silent_connections(256);
+  }
+  if (limits.max_streams_per_connection() == 0) {
+    limits.set_max_streams_per_connection(100);
+  }
+  if (limits.max_message_bytes() == 0) {
+    limits.set_max_message_bytes(2 << 20);
+  }
+  if (limits.max_metadata_bytes() == 0) {
+    limits.set_max_metadata_bytes(16 << 10);
+  }
+  DefaultTo(*limits.mutable_handshake_timeout(), 10);
   DefaultTo(*limits.mutable_inspect_timeout(), 60);
   DefaultTo(*limits.mutable_copy_timeout(), 3600);
   DefaultTo(*limits.mutable_max_timeout(), kMaxTimeoutSeconds);
@@ -155,6 +241,12 @@ void FillDefaults(ServerConfig& config) {
   }
   if (!config.sandbox().has_spare_workers()) {
     config.mutable_sandbox()->set_spare_workers(4);
+  }
+  if (config.has_tls() &&
+      config.tls().client_certificates() == config::v1::CLIENT_CERTIFICATES_UNSPECIFIED) {
+    config.mutable_tls()->set_client_certificates(config.tls().client_ca_file().empty()
+                                                      ? config::v1::CLIENT_CERTIFICATES_NONE
+                                                      : config::v1::CLIENT_CERTIFICATES_REQUIRED);
   }
   if (config.access().own_user_paths() == config::v1::LOCAL_PATHS_UNSPECIFIED) {
     config.mutable_access()->set_own_user_paths(config::v1::LOCAL_PATHS_ANY);

@@ -16,6 +16,7 @@
 #include "service/broker/broker_session.h"
 #include "service/credentials/layer_keyring.h"
 #include "service/jobs/admission.h"
+#include "service/jobs/caller_quota.h"
 #include "service/jobs/connection_quota.h"
 #include "service/jobs/open_stores.h"
 #include "service/telemetry/redaction.h"
@@ -116,6 +117,7 @@ class JobRunner::State {
         logger_(logger),
         authorization_(authorization),
         blobs_(blobs),
+        callers_(limits.per_caller),
         connections_(limits.connections_per_registry),
         admission_(limits.concurrent, limits.queued) {
     broker_resources_.egress = egress;
@@ -155,6 +157,7 @@ class JobRunner::State {
   Logger& logger_;
   AuthorizationResources& authorization_;
   BlobInfoCache* const blobs_;
+  CallerQuota callers_;
   ConnectionQuota connections_;
   Admission admission_;
   BrokerResources broker_resources_;
@@ -177,6 +180,7 @@ absl::StatusOr<std::string> JobRunner::State::Run(Call call) {
 }
 
 absl::StatusOr<std::string> JobRunner::State::RunAdmitted(Call& call, Summary& summary) {
+  ASSIGN_OR_RETURN(const CallerQuota::Place place, callers_.Enter(call.caller_identity));
   // First, so that who waits for a busy registry keeps nobody from another one.
   ASSIGN_OR_RETURN(const ConnectionQuota::Reservation connections,
                    connections_.Reserve(SharesOf(call.job), call.deadline, call.cancelled));
@@ -368,6 +372,7 @@ void JobRunner::State::LogStart(const Call& call) {
               {{"request", call.number},
                {"rpc", call.rpc},
                {"caller", call.caller},
+               {"identity", call.caller_identity},
                {"source", call.source},
                {"destination", call.destination}});
 }
@@ -378,6 +383,7 @@ void JobRunner::State::LogEnd(const Call& call, const absl::Status& status, absl
               "request done",
               {{"request", call.number},
                {"rpc", call.rpc},
+               {"identity", call.caller_identity},
                {"source", call.source},
                {"destination", call.destination},
                {"code", absl::StatusCodeToString(status.code())},
@@ -400,6 +406,7 @@ absl::StatusOr<std::string> JobRunner::Run(Call call) { return state_->Run(std::
 int JobRunner::running() const { return state_->admission().running(); }
 
 void JobRunner::Drain() { state_->admission().Drain(); }
+absl::Status JobRunner::CheckOpen() const { return state_->admission().CheckOpen(); }
 
 bool JobRunner::WaitUntilIdle(absl::Time deadline) {
   return state_->admission().WaitUntilIdle(deadline);

@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "broker/broker.pb.h"
@@ -31,6 +32,8 @@ class JobRunner {
     uint64_t number = 0;
     std::string rpc;
     std::string caller;
+    // Whose request it is, for its share of the server.
+    std::string caller_identity;
     std::string source;
     std::string destination;
     // Whose memory of blobs it is; none for callers of whom nothing is remembered.
@@ -54,6 +57,8 @@ class JobRunner {
     // How many jobs run at once; more wait in the order of their arrival, up to `queued` of them.
     int concurrent = 64;
     int queued = 128;
+    // How many of both may be one caller's.
+    int per_caller = 192;
     // How many connections all jobs together have to one registry; who wants more waits.
     int connections_per_registry = 32;
   };
@@ -65,8 +70,9 @@ class JobRunner {
 
   // The serialised response of the job (empty for Copy and ListTags). Blocks until the job is over
   // and its worker is gone. Errors: what the job gave; RESOURCE_EXHAUSTED (LIMIT_EXCEEDED) where
-  // the queue is full; UNAVAILABLE (SERVER_DRAINING); DEADLINE_EXCEEDED and CANCELLED, also while
-  // waiting; INTERNAL (WORKER_DIED) with how the worker ended in the metadata entry `worker_exit`.
+  // the queue is full, or the caller has too many; UNAVAILABLE (SERVER_DRAINING); DEADLINE_EXCEEDED
+  // and CANCELLED, also while waiting; INTERNAL (WORKER_DIED) with how the worker ended in the
+  // metadata entry `worker_exit`.
   absl::StatusOr<std::string> Run(Call call);
 
   // How many jobs run now.
@@ -74,6 +80,8 @@ class JobRunner {
 
   // From now on every job that does not run yet is refused with UNAVAILABLE (SERVER_DRAINING).
   void Drain();
+  // Whether a job that comes now is not refused for that.
+  absl::Status CheckOpen() const;
   // Waits until no job runs. False where some still do at `deadline`.
   bool WaitUntilIdle(absl::Time deadline);
 

@@ -96,7 +96,13 @@ absl::Status Copy(const ServerParts& server, const RequestContext& context,
   const absl::Time deadline = DeadlineOf(context, server.timeouts.copy, server.timeouts);
   ASSIGN_OR_RETURN(JobRunner::Call call,
                    MakeCall(server, context, "Copy", std::move(job), deadline));
-  return CopyStream(server, context, request.omit_progress()).Run(std::move(call), write);
+  return RunCopy(server, context, std::move(call), request.omit_progress(), write);
+}
+
+absl::Status RunCopy(const ServerParts& server, const RequestContext& context, JobRunner::Call call,
+                     bool omit_progress,
+                     const std::function<bool(const v1::CopyResponse&)>& write) {
+  return CopyStream(server, context, omit_progress).Run(std::move(call), write);
 }
 
 }  // namespace holkas

@@ -5,6 +5,7 @@
 
 #include "absl/status/status.h"
 #include "holkas/v1/image_service.pb.h"
+#include "service/jobs/job_runner.h"
 #include "service/rpc/request_context.h"
 
 namespace holkas {
@@ -17,6 +18,11 @@ namespace holkas {
 absl::Status Copy(const ServerParts& server, const RequestContext& context,
                   const v1::CopyRequest& request,
                   const std::function<bool(const v1::CopyResponse&)>& write);
+
+// The part of it that Import and Export have, too: runs a job of theirs, whose `on_event` and
+// `cancelled` are still to be set.
+absl::Status RunCopy(const ServerParts& server, const RequestContext& context, JobRunner::Call call,
+                     bool omit_progress, const std::function<bool(const v1::CopyResponse&)>& write);
 
 }  // namespace holkas
 

@@ -6,8 +6,11 @@
 
 namespace holkas {
 
-v1::GetServerInfoResponse GetServerInfo(const ServerParts& server) {
+v1::GetServerInfoResponse GetServerInfo(const ServerParts& server, const Identity& caller) {
   v1::GetServerInfoResponse response = server.info;
+  if (caller.name != kAnonymous) {
+    response.set_identity(caller.name);
+  }
   response.set_running_requests(server.runner->running());
   return response;
 }

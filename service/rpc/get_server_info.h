@@ -7,7 +7,7 @@
 namespace holkas {
 
 // Serves the rpc GetServerInfo.
-v1::GetServerInfoResponse GetServerInfo(const ServerParts& server);
+v1::GetServerInfoResponse GetServerInfo(const ServerParts& server, const Identity& caller);
 
 // What is known when the server starts: version, transports, limits, and the sandbox that its
 // workers get.

@@ -4,6 +4,7 @@
 #include <grpcpp/health_check_service_interface.h>
 #include <grpcpp/resource_quota.h>
 #include <grpcpp/server_builder.h>
+#include <grpcpp/server_posix.h>
 
 #include <limits>
 
@@ -13,11 +14,8 @@
 namespace holkas {
 namespace {
 
-constexpr int kMaxReceiveBytes = 1 << 20;
 // More than a worker's result (kMaxResultBytes).
 constexpr int kMaxSendBytes = 16 << 20;
-constexpr int kMaxMetadataBytes = 16 << 10;
-constexpr int kMaxStreamsPerConnection = 100;
 constexpr size_t kMemoryQuotaBytes = 256 << 20;
 // For GetServerInfo, health, reflection and requests about to be refused.
 constexpr int kSpareThreads = 64;
@@ -30,8 +28,10 @@ int Milliseconds(absl::Duration duration) {
 }
 
 void AddConnectionBounds(grpc::ServerBuilder& builder, const GrpcServerOptions& options) {
-  builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, kMaxStreamsPerConnection);
-  builder.AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE, kMaxMetadataBytes);
+  builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, options.max_streams_per_connection);
+  builder.AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE, options.max_metadata_bytes);
+  builder.AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS,
+                             Milliseconds(options.handshake_timeout));
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,
                              Milliseconds(absl::Seconds(30)));
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MAX_PING_STRIKES, 2);
@@ -48,8 +48,18 @@ void AddConnectionBounds(grpc::ServerBuilder& builder, const GrpcServerOptions& 
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<grpc::Server>> StartGrpcServer(ImageService& service,
-                                                              const GrpcServerOptions& options) {
+void GrpcServer::Serve(int fd, Peer::Kind kind) {
+  if (kind != Peer::Kind::kTls) {
+    grpc::AddInsecureChannelFromFd(server.get(), fd);
+    return;
+  }
+  grpc::experimental::ExternalConnectionAcceptor::NewConnectionParameters connection;
+  connection.fd = fd;
+  tls_connections->HandleNewConnection(&connection);
+}
+
+absl::StatusOr<GrpcServer> StartGrpcServer(ImageService& service,
+                                           const GrpcServerOptions& options) {
   // Names the descriptor, so that the linker keeps it for reflection.
   if (grpc::health::v1::HealthCheckRequest::descriptor() == nullptr) {
     return absl::InternalError("the health protocol has no descriptor");
@@ -59,7 +69,7 @@ absl::StatusOr<std::unique_ptr<grpc::Server>> StartGrpcServer(ImageService& serv
 
   grpc::ServerBuilder builder;
   builder.RegisterService(&service);
-  builder.SetMaxReceiveMessageSize(kMaxReceiveBytes);
+  builder.SetMaxReceiveMessageSize(options.max_message_bytes);
   builder.SetMaxSendMessageSize(kMaxSendBytes);
   builder.SetCompressionAlgorithmSupportStatus(GRPC_COMPRESS_DEFLATE, false);
   AddConnectionBounds(builder, options);
@@ -74,12 +84,18 @@ absl::StatusOr<std::unique_ptr<grpc::Server>> StartGrpcServer(ImageService& serv
   builder.SetSyncServerOption(grpc::ServerBuilder::MIN_POLLERS, 1);
   builder.SetSyncServerOption(grpc::ServerBuilder::MAX_POLLERS, 2);
 
-  std::unique_ptr<grpc::Server> server = builder.BuildAndStart();
-  if (server == nullptr) {
+  GrpcServer result;
+  if (options.tls != nullptr) {
+    result.tls_connections = builder.experimental().AddExternalConnectionAcceptor(
+        grpc::ServerBuilder::experimental_type::ExternalConnectionType::FROM_FD, options.tls);
+  }
+  result.server = builder.BuildAndStart();
+  if (result.server == nullptr) {
     return absl::InternalError("gRPC does not start");
   }
-  server->GetHealthCheckService()->SetServingStatus(v1::ImageService::service_full_name(), true);
-  return server;
+  result.server->GetHealthCheckService()->SetServingStatus(v1::ImageService::service_full_name(),
+                                                           true);
+  return result;
 }
 
 }  // namespace holkas

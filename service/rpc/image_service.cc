@@ -1,26 +1,87 @@
 #include "service/rpc/image_service.h"
 
+#include <grpc/grpc_security_constants.h>
+
 #include <chrono>
+#include <memory>
+#include <optional>
 #include <utility>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "proto/wire/error.h"
+#include "proto/wire/status_macros.h"
 #include "service/rpc/check_credentials.h"
 #include "service/rpc/copy.h"
 #include "service/rpc/delete.h"
+#include "service/rpc/export.h"
 #include "service/rpc/get_server_info.h"
 #include "service/rpc/grpc_status.h"
+#include "service/rpc/import.h"
 #include "service/rpc/inspect.h"
 #include "service/rpc/list_tags.h"
 #include "service/rpc/unimplemented.h"
 
 namespace holkas {
+namespace {
 
-RequestContext ImageService::ContextOf(grpc::ServerContext& context) {
+// The rpc that every caller may call whom the server knows.
+constexpr char kForEverybody[] = "GetServerInfo";
+
+}  // namespace
+
+absl::Status ImageService::Identify(const grpc::ServerContext& context,
+                                    RequestContext& request) const {
+  const std::shared_ptr<const grpc::AuthContext> auth = context.auth_context();
+  const auto properties = [&auth](const char* name) {
+    std::vector<std::string> values;
+    if (auth != nullptr) {
+      for (const grpc::string_ref& value : auth->FindPropertyValues(name)) {
+        values.emplace_back(value.data(), value.size());
+      }
+    }
+    return values;
+  };
+  const std::vector<std::string> security = properties(GRPC_TRANSPORT_SECURITY_TYPE_PROPERTY_NAME);
+  const bool is_tls = !security.empty() && security.front() == GRPC_SSL_TRANSPORT_SECURITY_TYPE;
+  std::optional<Peer> peer = connections_.Find(context.peer());
+  if (is_tls && !peer.has_value()) {
+    // The address is for the log alone.
+    peer.emplace();
+    peer->kind = Peer::Kind::kTls;
+    peer->address = context.peer();
+  }
+  if (!peer.has_value() || is_tls != (peer->kind == Peer::Kind::kTls)) {
+    return MakeError(absl::StatusCode::kUnauthenticated, "CALLER_UNAUTHENTICATED",
+                     "identify the caller: its connection is not known any more");
+  }
+  request.peer = *std::move(peer);
+  ShownCredentials shown;
+  shown.certificate_name = CertificateName(properties);
+  const auto [begin, end] = context.client_metadata().equal_range("authorization");
+  for (auto entry = begin; entry != end; ++entry) {
+    shown.authorization.emplace_back(entry->second.data(), entry->second.size());
+  }
+  ASSIGN_OR_RETURN(request.caller, authenticator_.Identify(request.peer, shown));
+  return absl::OkStatus();
+}
+
+absl::StatusOr<RequestContext> ImageService::ContextOf(grpc::ServerContext& context,
+                                                       const std::string& rpc) {
   RequestContext result;
   result.number = ++last_number_;
-  // Who is not known gets the rights of a stranger.
-  result.peer = connections_.Find(context.peer()).value_or(Peer());
+  absl::Status status = Identify(context, result);
+  if (status.ok()) {
+    connections_.SetSpoken(context.peer());
+    if (rpc != kForEverybody) {
+      status = AllowListOf(server_)->CheckOperation(result.caller, rpc);
+    }
+  }
+  if (!status.ok()) {
+    LogRefusal(server_, result, rpc, status);
+    return status;
+  }
   if (context.deadline() != std::chrono::system_clock::time_point::max()) {
     result.deadline = absl::FromChrono(context.deadline());
   }
@@ -31,8 +92,11 @@ RequestContext ImageService::ContextOf(grpc::ServerContext& context) {
 
 grpc::Status ImageService::Inspect(grpc::ServerContext* context, const v1::InspectRequest* request,
                                    v1::InspectResponse* response) {
-  absl::StatusOr<v1::InspectResponse> result =
-      holkas::Inspect(server_, ContextOf(*context), *request);
+  const absl::StatusOr<RequestContext> caller = ContextOf(*context, "Inspect");
+  if (!caller.ok()) {
+    return ToGrpcStatus(caller.status());
+  }
+  absl::StatusOr<v1::InspectResponse> result = holkas::Inspect(server_, *caller, *request);
   if (!result.ok()) {
     return ToGrpcStatus(result.status());
   }
@@ -42,15 +106,46 @@ grpc::Status ImageService::Inspect(grpc::ServerContext* context, const v1::Inspe
 
 grpc::Status ImageService::Copy(grpc::ServerContext* context, const v1::CopyRequest* request,
                                 grpc::ServerWriter<v1::CopyResponse>* writer) {
+  const absl::StatusOr<RequestContext> caller = ContextOf(*context, "Copy");
+  if (!caller.ok()) {
+    return ToGrpcStatus(caller.status());
+  }
   return ToGrpcStatus(
-      holkas::Copy(server_, ContextOf(*context), *request,
+      holkas::Copy(server_, *caller, *request,
                    [writer](const v1::CopyResponse& event) { return writer->Write(event); }));
+}
+
+grpc::Status ImageService::Import(
+    grpc::ServerContext* context,
+    grpc::ServerReaderWriter<v1::ImportResponse, v1::ImportRequest>* stream) {
+  const absl::StatusOr<RequestContext> caller = ContextOf(*context, "Import");
+  if (!caller.ok()) {
+    return ToGrpcStatus(caller.status());
+  }
+  return ToGrpcStatus(holkas::Import(
+      server_, *caller,
+      {.read = [stream](v1::ImportRequest& request) { return stream->Read(&request); },
+       .write = [stream](const v1::ImportResponse& event) { return stream->Write(event); }}));
+}
+
+grpc::Status ImageService::Export(grpc::ServerContext* context, const v1::ExportRequest* request,
+                                  grpc::ServerWriter<v1::ExportResponse>* writer) {
+  const absl::StatusOr<RequestContext> caller = ContextOf(*context, "Export");
+  if (!caller.ok()) {
+    return ToGrpcStatus(caller.status());
+  }
+  return ToGrpcStatus(
+      holkas::Export(server_, *caller, *request,
+                     [writer](const v1::ExportResponse& event) { return writer->Write(event); }));
 }
 
 grpc::Status ImageService::Delete(grpc::ServerContext* context, const v1::DeleteRequest* request,
                                   v1::DeleteResponse* response) {
-  absl::StatusOr<v1::DeleteResponse> result =
-      holkas::Delete(server_, ContextOf(*context), *request);
+  const absl::StatusOr<RequestContext> caller = ContextOf(*context, "Delete");
+  if (!caller.ok()) {
+    return ToGrpcStatus(caller.status());
+  }
+  absl::StatusOr<v1::DeleteResponse> result = holkas::Delete(server_, *caller, *request);
   if (!result.ok()) {
     return ToGrpcStatus(result.status());
   }
@@ -61,21 +156,34 @@ grpc::Status ImageService::Delete(grpc::ServerContext* context, const v1::Delete
 grpc::Status ImageService::ListTags(grpc::ServerContext* context,
                                     const v1::ListTagsRequest* request,
                                     grpc::ServerWriter<v1::ListTagsResponse>* writer) {
+  const absl::StatusOr<RequestContext> caller = ContextOf(*context, "ListTags");
+  if (!caller.ok()) {
+    return ToGrpcStatus(caller.status());
+  }
   return ToGrpcStatus(
-      holkas::ListTags(server_, ContextOf(*context), *request,
+      holkas::ListTags(server_, *caller, *request,
                        [writer](const v1::ListTagsResponse& tags) { return writer->Write(tags); }));
 }
 
-grpc::Status ImageService::GetServerInfo(grpc::ServerContext*, const v1::GetServerInfoRequest*,
+grpc::Status ImageService::GetServerInfo(grpc::ServerContext* context,
+                                         const v1::GetServerInfoRequest*,
                                          v1::GetServerInfoResponse* response) {
-  *response = holkas::GetServerInfo(server_);
+  const absl::StatusOr<RequestContext> caller = ContextOf(*context, "GetServerInfo");
+  if (!caller.ok()) {
+    return ToGrpcStatus(caller.status());
+  }
+  *response = holkas::GetServerInfo(server_, caller->caller);
   return grpc::Status::OK;
 }
 
 grpc::Status ImageService::CheckCredentials(grpc::ServerContext* context,
                                             const v1::CheckCredentialsRequest* request,
                                             v1::CheckCredentialsResponse*) {
-  return ToGrpcStatus(holkas::CheckCredentials(server_, ContextOf(*context), *request).status());
+  const absl::StatusOr<RequestContext> caller = ContextOf(*context, "CheckCredentials");
+  if (!caller.ok()) {
+    return ToGrpcStatus(caller.status());
+  }
+  return ToGrpcStatus(holkas::CheckCredentials(server_, *caller, *request).status());
 }
 
 grpc::Status ImageService::Sync(grpc::ServerContext*, const v1::SyncRequest*,
@@ -90,16 +198,6 @@ grpc::Status ImageService::Sign(grpc::ServerContext*, const v1::SignRequest*, v1
 grpc::Status ImageService::Verify(grpc::ServerContext*, const v1::VerifyRequest*,
                                   v1::VerifyResponse*) {
   return ToGrpcStatus(UnimplementedRpc("Verify"));
-}
-
-grpc::Status ImageService::Import(
-    grpc::ServerContext*, grpc::ServerReaderWriter<v1::ImportResponse, v1::ImportRequest>*) {
-  return ToGrpcStatus(UnimplementedRpc("Import"));
-}
-
-grpc::Status ImageService::Export(grpc::ServerContext*, const v1::ExportRequest*,
-                                  grpc::ServerWriter<v1::ExportResponse>*) {
-  return ToGrpcStatus(UnimplementedRpc("Export"));
 }
 
 }  // namespace holkas

@@ -8,7 +8,10 @@
 #include <cstdint>
 #include <string>
 
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "holkas/v1/image_service.grpc.pb.h"
+#include "service/auth/authenticator.h"
 #include "service/auth/connection_table.h"
 #include "service/rpc/request_context.h"
 
@@ -18,14 +21,20 @@ namespace holkas {
 // passes it to the handler of the same name. One thread per request.
 class ImageService final : public v1::ImageService::Service {
  public:
-  // `server` and `connections` must outlive the service.
-  ImageService(const ServerParts& server, const ConnectionTable& connections)
-      : server_(server), connections_(connections) {}
+  // What is referred to must outlive the service.
+  ImageService(const ServerParts& server, ConnectionTable& connections,
+               const Authenticator& authenticator)
+      : server_(server), connections_(connections), authenticator_(authenticator) {}
 
   grpc::Status Inspect(grpc::ServerContext* context, const v1::InspectRequest* request,
                        v1::InspectResponse* response) override;
   grpc::Status Copy(grpc::ServerContext* context, const v1::CopyRequest* request,
                     grpc::ServerWriter<v1::CopyResponse>* writer) override;
+  grpc::Status Import(
+      grpc::ServerContext* context,
+      grpc::ServerReaderWriter<v1::ImportResponse, v1::ImportRequest>* stream) override;
+  grpc::Status Export(grpc::ServerContext* context, const v1::ExportRequest* request,
+                      grpc::ServerWriter<v1::ExportResponse>* writer) override;
   grpc::Status CheckCredentials(grpc::ServerContext* context,
                                 const v1::CheckCredentialsRequest* request,
                                 v1::CheckCredentialsResponse* response) override;
@@ -43,17 +52,16 @@ class ImageService final : public v1::ImageService::Service {
                     v1::SignResponse* response) override;
   grpc::Status Verify(grpc::ServerContext* context, const v1::VerifyRequest* request,
                       v1::VerifyResponse* response) override;
-  grpc::Status Import(
-      grpc::ServerContext* context,
-      grpc::ServerReaderWriter<v1::ImportResponse, v1::ImportRequest>* stream) override;
-  grpc::Status Export(grpc::ServerContext* context, const v1::ExportRequest* request,
-                      grpc::ServerWriter<v1::ExportResponse>* writer) override;
 
  private:
-  RequestContext ContextOf(grpc::ServerContext& context);
+  // What the handler of `rpc` works with; it is for callers alone who may call it.
+  // Errors: UNAUTHENTICATED (CALLER_UNAUTHENTICATED); PERMISSION_DENIED (CALLER_DENIED).
+  absl::StatusOr<RequestContext> ContextOf(grpc::ServerContext& context, const std::string& rpc);
+  absl::Status Identify(const grpc::ServerContext& context, RequestContext& request) const;
 
   const ServerParts& server_;
-  const ConnectionTable& connections_;
+  ConnectionTable& connections_;
+  const Authenticator& authenticator_;
   std::atomic<uint64_t> last_number_ = 0;
 };
 

@@ -29,6 +29,21 @@ absl::StatusOr<RegistryRules> RegistryRulesOf(const ServerParts& server) {
   return rules;
 }
 
+// Whether the allow list has the images of the job.
+absl::Status CheckImages(const ServerParts& server, const RequestContext& context,
+                         const std::string& rpc, const PreparedJob& job) {
+  const std::shared_ptr<const AllowList> list = AllowListOf(server);
+  // To check credentials no repository is named.
+  absl::Status status = job.spec.has_check_credentials()
+                            ? list->CheckRegistry(context.caller, job.source)
+                            : list->CheckImage(context.caller, job.source);
+  if (status.ok() && job.destination.has_value()) {
+    status = list->CheckImage(context.caller, *job.destination);
+  }
+  LogRefusal(server, context, rpc, status);
+  return status;
+}
+
 // Tells those who fetch tokens for the job what its worker's connections are told.
 void SetPublicOnly(const Grants& grants, JobIdentity& identity) {
   for (RegistryIdentity& registry : identity.destination) {
@@ -42,6 +57,26 @@ void SetPublicOnly(const Grants& grants, JobIdentity& identity) {
 
 }  // namespace
 
+std::shared_ptr<const AllowList> AllowListOf(const ServerParts& server) {
+  return server.allow_list == nullptr ? std::make_shared<const AllowList>()
+                                      : server.allow_list->Current();
+}
+
+void LogRefusal(const ServerParts& server, const RequestContext& context, const std::string& rpc,
+                const absl::Status& status) {
+  if (status.ok() || server.logger == nullptr) {
+    return;
+  }
+  server.logger->Log(LogLevel::kWarning, "request refused",
+                     {{"request", context.number},
+                      {"rpc", rpc},
+                      {"caller", context.peer.ToString()},
+                      {"identity", context.caller.name},
+                      {"code", absl::StatusCodeToString(status.code())},
+                      {"reason", ErrorReason(status)},
+                      {"error", status.message()}});
+}
+
 LocalPathRules PathRulesFor(const Peer& peer, const LocalPathSettings& settings) {
   LocalPathRules rules;
   rules.roots = settings.roots;
@@ -54,6 +89,7 @@ LocalPathRules PathRulesFor(const Peer& peer, const LocalPathSettings& settings)
       rules.any = settings.own_user_any && peer.uid == geteuid();
       break;
     case Peer::Kind::kTcp:
+    case Peer::Kind::kTls:
       break;
   }
   return rules;
@@ -90,6 +126,7 @@ absl::StatusOr<JobRunner::Call> MakeCall(const ServerParts& server, const Reques
                                          const std::string& rpc, PreparedJob job,
                                          absl::Time deadline) {
   const ImageReference* destination = job.destination.has_value() ? &*job.destination : nullptr;
+  RETURN_IF_ERROR(CheckImages(server, context, rpc, job));
   AccessRules rules;
   rules.paths = PathRulesFor(context.peer, server.local_paths);
   ASSIGN_OR_RETURN(rules.registries, RegistryRulesOf(server));
@@ -104,7 +141,8 @@ absl::StatusOr<JobRunner::Call> MakeCall(const ServerParts& server, const Reques
   call.number = context.number;
   call.rpc = rpc;
   call.caller = context.peer.ToString();
-  if (context.peer.kind != Peer::Kind::kTcp) {
+  call.caller_identity = context.caller.name;
+  if (!context.peer.is_remote()) {
     call.user = context.peer.uid;
   }
   call.source = job.source.ToString();

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -10,11 +11,17 @@
 #include "holkas/v1/image_service.pb.h"
 #include "proto/wire/daemon_host.h"
 #include "service/auth/peer.h"
+#include "service/config/followed_files.h"
 #include "service/jobs/job_runner.h"
+#include "service/policy/allow_list.h"
 #include "service/policy/grant_daemon.h"
+#include "service/policy/grants.h"
+#include "service/policy/identity.h"
 #include "service/policy/make_grants.h"
 #include "service/policy/registry_rules.h"
 #include "service/rpc/job_spec.h"
+#include "service/spool/spool_quota.h"
+#include "service/telemetry/logger.h"
 
 namespace holkas {
 
@@ -24,6 +31,8 @@ namespace holkas {
 struct RequestContext {
   uint64_t number = 0;
   Peer peer;
+  // Who calls; may call the rpc.
+  Identity caller;
   // The caller's; InfiniteFuture where it sets none.
   absl::Time deadline = absl::InfiniteFuture();
   // The caller hung up. Any thread.
@@ -41,6 +50,8 @@ struct Timeouts {
   absl::Duration longest = absl::Hours(24);
   // How long the caller of ListTags may read nothing while many tags wait.
   absl::Duration reader_pause = absl::Seconds(30);
+  // How long the caller of Import may send nothing, and that of Export take nothing.
+  absl::Duration archive_pause = absl::Seconds(60);
 };
 
 // Which local paths callers may use.
@@ -65,7 +76,22 @@ struct ServerParts {
   Timeouts timeouts;
   // All of GetServerInfo's response but the number of running requests.
   v1::GetServerInfoResponse info;
+  // Archives of Import and Export.
+  SpoolQuota* spool_quota = nullptr;
+  std::string spool_directory = kSpoolDirectory;
+  // What callers may do; null: only those may anything who are trusted unless an entry says
+  // otherwise.
+  FollowedFiles<AllowList>* allow_list = nullptr;
+  // Where requests that are refused are told. May be null.
+  Logger* logger = nullptr;
 };
+
+// What callers may do now.
+std::shared_ptr<const AllowList> AllowListOf(const ServerParts& server);
+
+// Logs that the request was refused, and why, where `status` is an error.
+void LogRefusal(const ServerParts& server, const RequestContext& context, const std::string& rpc,
+                const absl::Status& status);
 
 // The local paths that `peer` may use. The process that started a private server may use what that
 // server can, as if it had opened the files itself.
@@ -83,8 +109,8 @@ absl::Status CheckAuthFile(const ServerParts& server, const RequestContext& cont
 absl::Time DeadlineOf(const RequestContext& context, absl::Duration standard,
                       const Timeouts& timeouts);
 
-// A call of JobRunner for `job`, without its events.
-// Errors: as MakeGrants.
+// A call of JobRunner for `job`, without its events. Errors: as MakeGrants; PERMISSION_DENIED
+// (CALLER_DENIED) where the allow list does not let the caller name one of the images.
 absl::StatusOr<JobRunner::Call> MakeCall(const ServerParts& server, const RequestContext& context,
                                          const std::string& rpc, PreparedJob job,
                                          absl::Time deadline);

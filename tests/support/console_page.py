@@ -1,7 +1,7 @@
 """Pages that show commands and what they print, and whether they still do.
 
 In a block of the language `console`, a line that begins with `$ ` is a command, which goes on where a
-line ends with a backslash or inside of single quotes; the lines up to the next command are what it
+line ends with a backslash, a pipe or inside of single quotes; the lines up to the next command are what it
 prints, standard error too. `...` stands for anything within a line, alone on a line for any lines.
 """
 
@@ -18,7 +18,7 @@ class Step:
     self.shown = ""
 
   def goes_on(self):
-    return self.command.endswith("\\") or self.command.count("'") % 2 == 1
+    return self.command.endswith(("\\", "|")) or self.command.count("'") % 2 == 1
 
   def matches(self, printed):
     return re.fullmatch(self._pattern(), printed) is not None

@@ -194,14 +194,16 @@ class Server:
   """A holkasd that runs while it is entered as a context."""
 
   def __init__(self, programs, directory, config="", registries=ANY_REGISTRY,
-               sandbox="spare_workers: 0", **more):
-    """`registries` and `sandbox` are lines of those sections of the configuration; `more` is for
-    subprocess.Popen. Without spare workers, each worker that runs has a job."""
+               sandbox="spare_workers: 0", listen=(), **more):
+    """`registries` and `sandbox` are lines of those sections of the configuration, `listen` has
+    addresses beside the unix socket; `more` is for subprocess.Popen. Without spare workers, each
+    worker that runs has a job."""
     self._more = {"env": programs.environment, **more}
     self.programs = programs
     self.directory = pathlib.Path(directory)
     self.socket = self.directory / "holkas.sock"
     self.address = "unix:%s" % self.socket
+    self._listen = [self.address, *listen]
     self._config = config
     for name, lines in (("registries", registries), ("sandbox", sandbox)):
       if lines:
@@ -210,7 +212,7 @@ class Server:
   def __enter__(self):
     self.directory.mkdir(parents=True, exist_ok=True)
     config = self.directory / "holkasd.yaml"
-    config.write_text('listen: ["%s"]\n%s\n' % (self.address, self._config))
+    config.write_text("listen: %s\n%s\n" % (json.dumps(self._listen), self._config))
     self.log_path = self.directory / "log"
     with open(self.log_path, "ab") as log:
       self.process = subprocess.Popen(
@@ -237,6 +239,21 @@ class Server:
         self.process.kill()
         self.process.wait()
         raise AssertionError("holkasd does not end after SIGTERM: " + self.log()) from None
+
+  def addresses(self, timeout=20):
+    """Where it listens, as it says itself once it serves: with real ports."""
+    deadline = time.monotonic() + timeout
+    while time.monotonic() < deadline:
+      serving = [line for line in self.log_lines() if line["message"] == "serving"]
+      if serving:
+        return serving[-1]["listen"].split()
+      time.sleep(0.005)
+    raise AssertionError("holkasd does not serve: " + self.log())
+
+  def log_lines(self):
+    """What it has said: its last line may be half written."""
+    lines = self.log().splitlines(keepends=True)
+    return [json.loads(line) for line in lines if line.startswith("{") and line.endswith("\n")]
 
   def log(self):
     return self.log_path.read_text(errors="replace")

@@ -17,9 +17,9 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 class StorageRoot:
   """A store in a directory of its own, reached by Podman, Skopeo and the library's own tool."""
 
-  def __init__(self, driver):
+  def __init__(self, driver, parent=None):
     # Podman takes no run root of more than 50 bytes.
-    self.directory = pathlib.Path(tempfile.mkdtemp(prefix="store-"))
+    self.directory = pathlib.Path(tempfile.mkdtemp(prefix="store-", dir=parent))
     self.graph = self.directory / "graph"
     self.run = self.directory / "run"
     self.graph.mkdir()

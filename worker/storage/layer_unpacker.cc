@@ -84,6 +84,7 @@ absl::Status LayerUnpacker::OnRaw(absl::string_view bytes) {
 }
 
 absl::Status LayerUnpacker::OnEntry(const TarEntry& entry) {
+  RETURN_IF_ERROR(CountEntry());
   entry_ = entry;
   path_ = CleanTarPath(entry_.name);
   crc64_.Reset();
@@ -421,6 +422,7 @@ absl::StatusOr<UniqueFd> LayerUnpacker::MakeParents(const std::string& path) {
 absl::StatusOr<UniqueFd> LayerUnpacker::MakeImplied(int above, const std::string& base) {
   // Costs what a header costs.
   RETURN_IF_ERROR(Describe(kHeaderBytes));
+  RETURN_IF_ERROR(CountEntry());
   if (mkdirat(above, base.c_str(), kImpliedMode) != 0) {
     return EntryError(errno, "make the directory of");
   }
@@ -441,6 +443,17 @@ absl::Status LayerUnpacker::Describe(size_t bytes) {
       absl::StatusCode::kResourceExhausted, "LIMIT_EXCEEDED",
       absl::StrCat("unpack a layer: headers of more than ", kFreeDescriptionBytes,
                    " bytes, and of more than ", kDescriptionRatio, " for each byte of the layer"));
+}
+
+absl::Status LayerUnpacker::CountEntry() {
+  ++entries_;
+  if (entries_ <= kFreeEntries || entries_ <= blob_bytes_ / kEntryBlobBytes) {
+    return absl::OkStatus();
+  }
+  return MakeError(absl::StatusCode::kResourceExhausted, "LIMIT_EXCEEDED",
+                   absl::StrCat("unpack a layer: more than ", kFreeEntries,
+                                " entries, and more than one for each ", kEntryBlobBytes,
+                                " bytes of the layer"));
 }
 
 absl::Status LayerUnpacker::SetOwnerAndMode(int fd) {

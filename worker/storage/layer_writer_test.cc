@@ -279,6 +279,31 @@ TEST_F(LayerWriterTest, WhatIsNoContentIsBoundedByTheSizeOfTheLayer) {
                    WhiteoutForm::kOverlay, 1));
 }
 
+TEST_F(LayerWriterTest, EntriesAreBoundedByTheSizeOfTheLayer) {
+  TarBuilder many;
+  many.File("a", "x");
+  for (int64_t i = 1; i < LayerUnpacker::kFreeEntries; ++i) {
+    many.HardLink("a", "a");  // is there, and takes no call
+  }
+  const std::string most = many.WithoutEnd();
+  constexpr int64_t kEnough = (LayerUnpacker::kFreeEntries + 1) * LayerUnpacker::kEntryBlobBytes;
+  constexpr int64_t kTooFew = kEnough - 1;
+  const auto is_too_many =
+      StatusIs(absl::StatusCode::kResourceExhausted, HasSubstr("entries, and more than one"));
+  EXPECT_OK(Unpack(many.Build(), WhiteoutForm::kOverlay, kTooFew));
+  SetUp();
+  const std::string one_more = most + TarBuilder().File("b", "x").Build();
+  EXPECT_THAT(Unpack(one_more, WhiteoutForm::kOverlay, kTooFew), is_too_many);
+  SetUp();
+  EXPECT_OK(Unpack(one_more, WhiteoutForm::kOverlay, kEnough));
+  SetUp();
+  // A directory without an entry is as much as one.
+  const std::string implied = most + TarBuilder().File("d/b", "x").Build();
+  EXPECT_THAT(Unpack(implied, WhiteoutForm::kOverlay, kEnough), is_too_many);
+  SetUp();
+  EXPECT_OK(Unpack(implied, WhiteoutForm::kOverlay, kEnough + LayerUnpacker::kEntryBlobBytes));
+}
+
 TEST_F(LayerWriterTest, NamesDoNotLeadOutside) {
   ASSERT_OK(Unpack(TarBuilder()
                        .File("../../outside1", "x")

@@ -41,9 +41,12 @@ int CommandLineTest::Run(const std::vector<std::string>& arguments) {
       .console = console,
       .working_directory = working_directory_,
       .server_variable = server_variable_,
+      .server_variables = server_variables_,
       .connect =
-          [this](const std::string& address, const std::vector<std::string>& server_arguments) {
+          [this](const std::string& address, const ServerAccess& access,
+                 const std::vector<std::string>& server_arguments) {
             address_ = address;
+            access_ = access;
             arguments_ = server_arguments;
             int ends[2];
             EXPECT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends), 0);

@@ -3,12 +3,14 @@
 
 #include <grpcpp/server.h>
 
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "clients/cli/testing/fake_image_service.h"
+#include "clients/cpp/channel.h"
 #include "gtest/gtest.h"
 #include "proto/credentials/auth_file_search.h"
 
@@ -26,6 +28,7 @@ class CommandLineTest : public testing::Test {
   // What the run finds around it.
   std::string working_directory_ = "/home/me";
   std::string server_variable_ = "unix:/from/environment";
+  std::map<std::string, std::string> server_variables_;
   std::string input_;
   AuthEnvironment auth_environment_;
   std::string helper_path_ = "/usr/bin:/bin";
@@ -37,6 +40,7 @@ class CommandLineTest : public testing::Test {
   std::unique_ptr<grpc::Server> server_;
   // The server that the command line wanted last: its address, and the arguments of a private one.
   std::string address_;
+  ServerAccess access_;
   std::vector<std::string> arguments_;
   // Whether the connection was there still when the command was over.
   bool kept_connection_ = false;

@@ -1,0 +1,34 @@
+#ifndef HOLKAS_SERVICE_AUTH_TLS_CREDENTIALS_H_
+#define HOLKAS_SERVICE_AUTH_TLS_CREDENTIALS_H_
+
+#include <grpcpp/security/server_credentials.h>
+
+#include <functional>
+#include <memory>
+
+#include "absl/status/status.h"
+#include "service/auth/authenticator.h"
+#include "service/auth/tls_files.h"
+#include "service/config/followed_files.h"
+
+namespace holkas {
+
+// gRPC's TLS with certificates that follow their files, which gRPC's own C++ credentials cannot do.
+
+// Which certificates clients show, and who may call what serves itself.
+struct TlsOptions {
+  enum class ClientCertificates { kNone, kOptional, kRequired };
+  ClientCertificates client_certificates = ClientCertificates::kNone;
+  // Asked for each request of another service than holkas.v1.ImageService (health, reflection),
+  // which asks for itself: an error is the request's. On gRPC's threads; must not block. May be
+  // null.
+  std::function<absl::Status(const ShownCredentials& shown)> admit;
+};
+
+// `files` must outlive every connection. Errors of handshakes are the client's to see.
+std::shared_ptr<grpc::ServerCredentials> MakeTlsCredentials(FollowedFiles<TlsFiles>& files,
+                                                            TlsOptions options);
+
+}  // namespace holkas
+
+#endif  // HOLKAS_SERVICE_AUTH_TLS_CREDENTIALS_H_
