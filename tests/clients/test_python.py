@@ -1,6 +1,5 @@
 """The Python client: its own tests, its type hints, its wheel, and what it does with a real holkasd."""
 
-import json
 import os
 import pathlib
 import re
@@ -9,11 +8,13 @@ import textwrap
 
 import pytest
 
-from conftest import ROOT
+from conftest import ROOT, soak
 from fakes.actions import stall
+from support import client_load
 from support.images import Image
 from support.oracle import Layout
 from support.programs import run
+from support.registry import Registry
 
 CLIENT = ROOT / "clients" / "python"
 
@@ -110,43 +111,30 @@ def test_the_readmes_example_works(installed, programs, shared_server, scripted,
   assert Layout(tmp_path / "layout").check().names() == {"app": image.digest}
 
 
-class Runner:
-  """The client's conformance runner, asked call by call."""
-
-  def __init__(self, python, server, *flags):
-    self._process = subprocess.Popen(
-        [str(python), str(CLIENT / "tests" / "conformance_runner.py"), "--server", server.address,
-         *flags], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=source_environment())
-
-  def ask(self, **call):
-    self._process.stdin.write(json.dumps(call).encode() + b"\n")
-    self._process.stdin.flush()
-    return json.loads(self._process.stdout.readline())
-
-  def __enter__(self):
-    return self
-
-  def __exit__(self, *unused):
-    self._process.stdin.close()
-    self._process.wait(20)
-    self._process.stdout.close()
+@pytest.fixture(params=[[], ["--asyncio"]], ids=["blocking", "asyncio"])
+def runner(installed, request):
+  """The command of the client's conformance runner."""
+  return [installed, CLIENT / "tests" / "conformance_runner.py", *request.param]
 
 
-@pytest.mark.parametrize("flags", [[], ["--asyncio"]], ids=["blocking", "asyncio"])
-def test_a_cancelled_copy_ends_its_worker(python, programs, shared_server, scripted, registry, flags):
+def test_a_cancelled_copy_ends_its_worker(runner, programs, shared_server, scripted, registry):
   image = Image(layer_sizes=(500_000,), seed=31)
   scripted.on("GET", image.layers[0]["digest"], stall(100_000))
   name = scripted.add("app", "stalls", image)
-  insecure = {"tlsVerification": "TLS_VERIFICATION_DISABLED"}
-  repository = registry.repository("cancelled")
-  with Runner(python, shared_server, *flags) as runner:
-    outcome = runner.ask(rpc="Copy", cancel_after_events=3, request={
-        "source": name, "destination": repository + ":1", "sourceRegistry": insecure,
-        "destinationRegistry": insecure})
+  with client_load.Runner(runner, shared_server) as client:
+    outcome = client.ask(rpc="Copy", cancel_after_events=3, request={
+        "source": name, "destination": registry.repository("cancelled") + ":1",
+        "sourceRegistry": client_load.INSECURE, "destinationRegistry": client_load.INSECURE})
     assert outcome["error"]["code"] == "CANCELLED"
     programs.wait_for_workers(0, timeout=0.5)
-    info = runner.ask(rpc="GetServerInfo")
-    assert info["response"].get("runningRequests", 0) == 0
-  path = repository.split("/", 3)[3]
-  kept = registry.directory / "storage" / "docker" / "registry" / "v2" / "repositories" / path
-  assert [upload for upload in kept.glob("_uploads/*")] == []
+    client.wait_until_idle()
+  assert client_load.uploads(registry) == []
+
+
+def test_200_inspects_at_a_time(runner, programs, shared_server, pushed):
+  client_load.check_inspects(runner, shared_server, pushed)
+
+
+def test_cancelled_copies_leave_nothing(runner, programs, shared_server, tmp_path, pushed):
+  with Registry(tmp_path / "registry") as registry:
+    client_load.check_cancelled_copies(runner, shared_server, registry, pushed, soak(40, 1000))

@@ -4,15 +4,19 @@ usage: conformance_runner.py --server ADDRESS [--ca FILE] [--cert FILE --key FIL
            [--token-file FILE] [--insecure] [--asyncio]
 
 Reads one call per line on standard input, as JSON, and writes one outcome per line to standard output:
-tests/conformance/README.md says what they look like.
+tests/conformance/README.md says what they look like, tests/support/client_load.py those of many calls
+at a time.
 """
 
 import argparse
 import asyncio
+import concurrent.futures
 import json
 import pathlib
+import random
 import sys
-from typing import Any, Dict, List
+import threading
+from typing import Any, Dict, List, Optional, Tuple
 
 from google.protobuf import json_format
 from google.protobuf.message import Message
@@ -104,19 +108,106 @@ async def run_asyncio(client: holkas.aio.Client, call: Dict[str, Any]) -> Dict[s
   return outcome
 
 
+class Load:
+  """Many calls at a time: what is asked for, and what came of it."""
+
+  def __init__(self, task: Dict[str, Any]) -> None:
+    self.count: int = task["count"]
+    self.parallel: int = task["parallel"]
+    self.kind: str = task["load"]
+    self._max_delay: float = task.get("max_delay_seconds", 0)
+    self._request = json.dumps(task["request"])
+    self._errors: List[str] = []
+    self._ok = self._completed = 0
+
+  def inspect(self) -> holkas.InspectRequest:
+    return json_format.Parse(self._request, holkas.InspectRequest())
+
+  def copy(self, number: int) -> holkas.CopyRequest:
+    return json_format.Parse(self._request.replace("{n}", str(number)), holkas.CopyRequest())
+
+  def delay(self) -> float:
+    """The seconds after which a Copy is cancelled."""
+    return random.uniform(0, self._max_delay)
+
+  def count_in(self, completed: bool, error: Optional[holkas.HolkasError] = None) -> None:
+    """How one call ended. One thread at a time."""
+    if error is None or isinstance(error, holkas.CancelledError):
+      self._ok += 1
+    else:
+      self._errors.append(str(error))
+    self._completed += completed
+
+  def answer(self) -> Dict[str, Any]:
+    return {"ok": self._ok, "completed": self._completed, "errors": self._errors[:20]}
+
+
+def run_load(client: holkas.Client, load: Load) -> Dict[str, Any]:
+  """The outcome of many calls of the client that blocks, each on a thread."""
+
+  def call(number: int) -> Tuple[bool, Optional[holkas.HolkasError]]:
+    try:
+      if load.kind == "inspect":
+        client.inspect(load.inspect())
+        return True, None
+      stream = client.copy(load.copy(number))
+      timer = threading.Timer(load.delay(), stream.cancel)
+      timer.start()
+      try:
+        return any([event.HasField("result") for event in stream]), None
+      finally:
+        timer.cancel()
+    except holkas.HolkasError as error:
+      return False, error
+
+  with concurrent.futures.ThreadPoolExecutor(load.parallel) as threads:
+    for completed, error in threads.map(call, range(load.count)):
+      load.count_in(completed, error)
+  return load.answer()
+
+
+async def run_load_asyncio(client: holkas.aio.Client, load: Load) -> Dict[str, Any]:
+  """The outcome of many calls of the client for asyncio, each in a task."""
+  places = asyncio.Semaphore(load.parallel)
+
+  async def call(number: int) -> None:
+    async with places:
+      try:
+        if load.kind == "inspect":
+          await client.inspect(load.inspect())
+          load.count_in(True)
+          return
+        stream = client.copy(load.copy(number))
+        timer = asyncio.get_running_loop().call_later(load.delay(), stream.cancel)
+        try:
+          load.count_in(any([event.HasField("result") async for event in stream]))
+        finally:
+          timer.cancel()
+      except holkas.HolkasError as error:
+        load.count_in(False, error)
+
+  await asyncio.gather(*[call(number) for number in range(load.count)])
+  return load.answer()
+
+
 async def serve_asyncio(address: str, options: Dict[str, Any]) -> None:
   async with holkas.aio.Client(address, **options) as client:
     while True:
       line = await asyncio.to_thread(sys.stdin.readline)
       if not line:
         return
-      print(json.dumps(await run_asyncio(client, json.loads(line))), flush=True)
+      task = json.loads(line)
+      outcome = (await run_load_asyncio(client, Load(task)) if "load" in task else
+                 await run_asyncio(client, task))
+      print(json.dumps(outcome), flush=True)
 
 
 def serve(address: str, options: Dict[str, Any]) -> None:
   with holkas.Client(address, **options) as client:
     for line in sys.stdin:
-      print(json.dumps(run(client, json.loads(line))), flush=True)
+      task = json.loads(line)
+      outcome = run_load(client, Load(task)) if "load" in task else run(client, task)
+      print(json.dumps(outcome), flush=True)
 
 
 def main() -> None:

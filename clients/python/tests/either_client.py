@@ -22,7 +22,9 @@ class Blocking:
              **options: Any) -> List[Any]:
     """What a stream gives, of which a loop is left after so many."""
     found = []
-    for event in getattr(self.client, method)(*arguments, **options):
+    # What has a name is not forgotten with the loop.
+    stream = getattr(self.client, method)(*arguments, **options)
+    for event in stream:
       found.append(event)
       if len(found) == leave_after:
         break
@@ -69,7 +71,8 @@ class Asyncio:
              **options: Any) -> List[Any]:
     async def collect() -> List[Any]:
       found = []
-      async for event in getattr(self.client, method)(*arguments, **options):
+      stream = getattr(self.client, method)(*arguments, **options)
+      async for event in stream:
         found.append(event)
         if len(found) == leave_after:
           break

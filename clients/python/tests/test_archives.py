@@ -23,23 +23,17 @@ class Receiver:
   def __init__(self) -> None:
     self.options: List[holkas.ImportOptions] = []
     self.chunks: List[bytes] = []
+    self.begun = threading.Event()
     # Whether the caller said that the archive is whole.
     self.ended = threading.Event()
-    self.broken = threading.Event()
 
   def take_all(self, requests: Iterator[holkas.ImportRequest],
                context: grpc.ServicerContext) -> Iterator[holkas.ImportResponse]:
     self.options.append(next(requests).options)
-    try:
-      for request in requests:
-        self.chunks.append(request.chunk)
-        yield holkas.ImportResponse(received_bytes=sum(map(len, self.chunks)))
-    except grpc.RpcError:
-      self.broken.set()
-      raise
-    except Exception:
-      self.broken.set()
-      raise
+    for request in requests:
+      self.chunks.append(request.chunk)
+      self.begun.set()
+      yield holkas.ImportResponse(received_bytes=sum(map(len, self.chunks)))
     self.ended.set()
     yield holkas.ImportResponse(copy=RESULT)
 
@@ -84,20 +78,21 @@ class TestImport:
     with pytest.raises(FileNotFoundError):
       client.result("import_archive", holkas.ImportOptions(), tmp_path / "nothing")
 
-  def test_what_cannot_be_read_is_not_taken_for_its_end(self, receiver: Receiver,
+  def test_what_cannot_be_read_is_not_taken_for_its_end(self, server: FakeServer, receiver: Receiver,
                                                         client: Either) -> None:
     class Broken(io.RawIOBase):
-      left = 3
+      begun = False
 
       def read(self, size: int = -1) -> bytes:
-        self.left -= 1
-        if self.left == 0:
+        if self.begun:
+          assert receiver.begun.wait(5)
           raise OSError(5, "broken")
+        self.begun = True
         return b"a" * 100
 
     with pytest.raises(OSError, match="broken"):
       client.result("import_archive", holkas.ImportOptions(), Broken())
-    assert receiver.broken.wait(5)
+    assert server.calls[0].over.wait(5)
     assert not receiver.ended.is_set()
 
   def test_nothing_is_sent_to_a_server_that_has_it(self, server: FakeServer,
@@ -201,6 +196,18 @@ class TestExport:
     server.on("Export", exported(b"a"))
     client.events("export_archive", holkas.ExportRequest(), tmp_path / "to", leave_after=1)
     assert os.listdir(tmp_path) == []
+
+  def test_a_callback_that_fails_removes_it(self, server: FakeServer, client: Either,
+                                            tmp_path: pathlib.Path) -> None:
+    def refuse(event: Any) -> None:
+      raise ZeroDivisionError
+
+    server.on("Export", exported(b"a"))
+    with pytest.raises(ZeroDivisionError) as kept:
+      client.result("export_archive", holkas.ExportRequest(), tmp_path / "to", on_event=refuse)
+    assert os.listdir(tmp_path) == []
+    # Until here it keeps what it passed through.
+    assert kept.value is not None
 
   def test_a_directory_that_is_not_there(self, server: FakeServer, client: Either,
                                          tmp_path: pathlib.Path) -> None:

@@ -1,6 +1,7 @@
 """The events of a call, and the ways in which a caller ends it."""
 
 import asyncio
+import sys
 import threading
 from typing import Any, Callable, List
 
@@ -97,6 +98,13 @@ class TestBlockingEnds:
       next(loop)
     assert is_over(server)
 
+  def test_a_loop_that_is_left_ends_the_call_at_once(self, server: FakeServer,
+                                                     blocking: holkas.Client) -> None:
+    stream = blocking.copy(holkas.CopyRequest())
+    for _ in stream:
+      break
+    assert is_over(server)
+
   def test_another_thread_may_cancel(self, server: FakeServer, blocking: holkas.Client) -> None:
     stream = blocking.copy(holkas.CopyRequest())
     timer = threading.Timer(0.1, stream.cancel)
@@ -149,6 +157,20 @@ class TestAsyncioEnds:
     async def work(client: holkas.aio.Client) -> bool:
       task = asyncio.create_task(client.copy(holkas.CopyRequest()).result())
       await asyncio.sleep(0.1)
+      task.cancel()
+      with pytest.raises(asyncio.CancelledError):
+        await task
+      return await asyncio.to_thread(is_over, server)
+
+    assert self.run(server, work)
+
+  @pytest.mark.skipif(sys.version_info < (3, 11), reason="a task does not tell whether it is cancelled")
+  def test_a_cancelled_task_is_one_though_its_stream_is_cancelled(self, server: FakeServer) -> None:
+    async def work(client: holkas.aio.Client) -> bool:
+      stream = client.copy(holkas.CopyRequest())
+      task = asyncio.create_task(stream.result())
+      await asyncio.sleep(0.1)
+      stream.cancel()
       task.cancel()
       with pytest.raises(asyncio.CancelledError):
         await task

@@ -7,7 +7,8 @@ from typing import BinaryIO, Iterable, Optional, Type, TypeVar, Union
 import grpc
 
 from holkas._connection import Path, connection_to
-from holkas._stream import CopyStream, ExportStream, ImportStream, Stream, TagStream, Upload
+from holkas._stream import (CopyStream, ExportStream, ImportStream, Stream, TagStream, Upload,
+                            messages)
 from holkas._timeouts import Timeouts, choose
 from holkas.errors import error_of
 from holkas.v1.image_service_pb2 import (CheckCredentialsRequest, CopyRequest, DeleteRequest,
@@ -76,7 +77,7 @@ class Client:
   def copy(self, request: CopyRequest, *, timeout: Optional[float] = None) -> CopyStream:
     """Copies an image: `client.copy(request).result()`, or event by event."""
     call = self._stub.Copy(request, choose(timeout, self._timeouts.copy), self._metadata)
-    return CopyStream(call, call)
+    return CopyStream(call, messages(call))
 
   def delete(self, request: DeleteRequest, *, timeout: Optional[float] = None) -> DeleteResponse:
     """Deletes an image. A request without a request_id is given one, so that it is safe to repeat."""
@@ -86,12 +87,12 @@ class Client:
   def list_tags(self, request: ListTagsRequest, *, timeout: Optional[float] = None) -> TagStream:
     """Lists the tags of a repository: `client.list_tags(request).tags()`, or page by page."""
     call = self._stub.ListTags(request, choose(timeout, self._timeouts.list_tags), self._metadata)
-    return TagStream(call, call)
+    return TagStream(call, messages(call))
 
   def sync(self, request: SyncRequest, *, timeout: Optional[float] = None) -> Stream[SyncResponse]:
     """Copies many images."""
     call = self._stub.Sync(request, choose(timeout, self._timeouts.sync), self._metadata)
-    return Stream(call, call)
+    return Stream(call, messages(call))
 
   def sign(self, request: SignRequest, *, timeout: Optional[float] = None) -> SignResponse:
     """Signs an image with a key that the server holds."""

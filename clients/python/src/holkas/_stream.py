@@ -1,9 +1,10 @@
 """The calls that answer with several messages, for the client that blocks."""
 
 import abc
+import contextlib
 import threading
 from types import TracebackType
-from typing import (BinaryIO, Callable, Generic, Iterable, Iterator, List, Optional, Protocol, Type,
+from typing import (BinaryIO, Callable, Generator, Generic, Iterable, Iterator, List, Optional, Protocol, Type,
                     TypeVar, Union, cast)
 
 import grpc
@@ -37,7 +38,7 @@ class Stream(Generic[Event]):
   the exception is forgotten. One thread may iterate.
   """
 
-  def __init__(self, call: _Cancellable, events: Iterable[Event]) -> None:
+  def __init__(self, call: _Cancellable, events: Generator[Event, None, None]) -> None:
     self._call = call
     self._events = events
 
@@ -63,6 +64,15 @@ class Stream(Generic[Event]):
   def __exit__(self, kind: Optional[Type[BaseException]], error: Optional[BaseException],
                traceback: Optional[TracebackType]) -> None:
     self.cancel()
+    # What the events still hold: an exception may keep the loop, and with it them. Where another
+    # thread iterates, its loop does that.
+    with contextlib.suppress(ValueError):
+      self._events.close()
+
+
+def messages(call: "grpc.CallIterator[Event]") -> Generator[Event, None, None]:
+  """The messages of a call as they are."""
+  yield from call
 
 
 class _ResultStream(Stream[Event], abc.ABC):
@@ -121,7 +131,7 @@ class ImportStream(_ResultStream[ImportResponse]):
 
   @staticmethod
   def _responses(call: "grpc.CallIterator[ImportResponse]",
-                 upload: "Upload") -> Iterator[ImportResponse]:
+                 upload: "Upload") -> Generator[ImportResponse, None, None]:
     for response in call:
       if response.HasField("attached"):
         upload.stop()
@@ -145,7 +155,7 @@ class ExportStream(_ResultStream[CopyResponse]):
 
   @staticmethod
   def _saved(call: "grpc.CallIterator[ExportResponse]",
-             output: Union[Path, BinaryIO]) -> Iterator[CopyResponse]:
+             output: Union[Path, BinaryIO]) -> Generator[CopyResponse, None, None]:
     result: Optional[CopyResult] = None
     with _archive.ArchiveOutput(output) as archive:
       for response in call:

@@ -11,7 +11,8 @@ import grpc.aio
 from holkas._client import with_request_id
 from holkas._connection import Path, connection_to
 from holkas._timeouts import Timeouts, choose
-from holkas.aio._stream import (CopyStream, ExportStream, ImportStream, Stream, TagStream, Upload)
+from holkas.aio._stream import (CopyStream, ExportStream, ImportStream, Stream, TagStream, Upload,
+                                messages)
 from holkas.errors import error_of
 from holkas.v1.image_service_pb2 import (CheckCredentialsRequest, CopyRequest, DeleteRequest,
                                          DeleteResponse, ExportRequest, GetServerInfoRequest,
@@ -90,7 +91,7 @@ class Client:
     """Copies an image: `await client.copy(request).result()`, or event by event."""
     call = self._stub.Copy(request, timeout=choose(timeout, self._timeouts.copy),
                            metadata=self._metadata)
-    return self._begun(CopyStream(call, call))
+    return self._begun(CopyStream(call, messages(call)))
 
   async def delete(self, request: DeleteRequest, *,
                    timeout: Optional[float] = None) -> DeleteResponse:
@@ -102,13 +103,13 @@ class Client:
     """Lists the tags of a repository: `await client.list_tags(request).tags()`, or page by page."""
     call = self._stub.ListTags(request, timeout=choose(timeout, self._timeouts.list_tags),
                                metadata=self._metadata)
-    return self._begun(TagStream(call, call))
+    return self._begun(TagStream(call, messages(call)))
 
   def sync(self, request: SyncRequest, *, timeout: Optional[float] = None) -> Stream[SyncResponse]:
     """Copies many images."""
     call = self._stub.Sync(request, timeout=choose(timeout, self._timeouts.sync),
                            metadata=self._metadata)
-    return self._begun(Stream(call, call))
+    return self._begun(Stream(call, messages(call)))
 
   async def sign(self, request: SignRequest, *, timeout: Optional[float] = None) -> SignResponse:
     """Signs an image with a key that the server holds."""

@@ -2,8 +2,9 @@
 
 import abc
 import asyncio
+import contextlib
 from types import TracebackType
-from typing import (AsyncIterable, AsyncIterator, BinaryIO, Callable, Generic, List, Optional, Type,
+from typing import (AsyncGenerator, AsyncIterable, AsyncIterator, BinaryIO, Callable, Generic, List, Optional, Type,
                     TypeVar, Union, cast)
 
 import grpc
@@ -18,6 +19,7 @@ from holkas.v1.image_service_pb2 import (CopyResponse, CopyResult, ExportRequest
                                          ListTagsResponse)
 
 Event = TypeVar("Event")
+_Request = TypeVar("_Request")
 _Self = TypeVar("_Self", bound="Stream")  # type: ignore[type-arg]
 
 
@@ -35,7 +37,7 @@ class Stream(Generic[Event]):
   event loop comes to it. One task may iterate.
   """
 
-  def __init__(self, call: grpc.aio.Call, events: AsyncIterable[Event]) -> None:
+  def __init__(self, call: grpc.aio.Call, events: AsyncGenerator[Event, None]) -> None:
     self._call = call
     self._events = events
     self._cancelled = False
@@ -54,6 +56,7 @@ class Stream(Generic[Event]):
       raise failure from error
     finally:
       self._call.cancel()
+      await self._close()
 
   def _failure(self, error: grpc.RpcError) -> BaseException:
     return error_of(error)
@@ -76,6 +79,19 @@ class Stream(Generic[Event]):
   async def __aexit__(self, kind: Optional[Type[BaseException]], error: Optional[BaseException],
                       traceback: Optional[TracebackType]) -> None:
     self.cancel()
+    await self._close()
+
+  async def _close(self) -> None:
+    """Lets go of what the events still hold. Where another task iterates, its loop does that."""
+    with contextlib.suppress(RuntimeError):
+      await self._events.aclose()
+
+
+async def messages(
+    call: "grpc.aio.UnaryStreamCall[_Request, Event]") -> AsyncGenerator[Event, None]:
+  """The messages of a call as they are."""
+  async for message in call:
+    yield message
 
 
 def _task_is_cancelled() -> bool:
@@ -131,7 +147,7 @@ class ImportStream(_ResultStream[ImportResponse]):
 
   @staticmethod
   async def _responses(call: "grpc.aio.StreamStreamCall[ImportRequest, ImportResponse]",
-                       upload: "Upload") -> AsyncIterator[ImportResponse]:
+                       upload: "Upload") -> AsyncGenerator[ImportResponse, None]:
     async for response in call:
       if response.HasField("attached"):
         upload.stop()
@@ -157,7 +173,7 @@ class ExportStream(_ResultStream[CopyResponse]):
 
   @staticmethod
   async def _saved(call: "grpc.aio.UnaryStreamCall[ExportRequest, ExportResponse]",
-                   output: Union[Path, BinaryIO]) -> AsyncIterator[CopyResponse]:
+                   output: Union[Path, BinaryIO]) -> AsyncGenerator[CopyResponse, None]:
     result: Optional[CopyResult] = None
     with _archive.ArchiveOutput(output) as archive:
       async for response in call:

@@ -1,0 +1,158 @@
+"""One list of calls, made by every client of ours and by grpcurl: all of them are told the same.
+
+README.md describes cases.json, which has the calls and what comes of them.
+"""
+
+import base64
+import json
+import pathlib
+import re
+import uuid
+
+import pytest
+
+from fakes.actions import error, stall, wrong_bytes
+from fakes.scripted_registry import ScriptedRegistry
+from support import client_runners
+from support.images import OCI_INDEX, OCI_MANIFEST, Image, index, write_layout
+from support.json_pattern import mismatches
+from support.oracle import sha256
+from support.password_registry import PASSWORD, USER, PasswordRegistry
+from support.programs import Server
+from support.push import push_image, push_manifest
+from support.registry import Registry
+
+DATA = json.loads((pathlib.Path(__file__).parent / "cases.json").read_text())
+
+# Events that come when they like.
+PASSING = ("blobProgress", "receivedBytes")
+
+SINGLE = Image(layer_sizes=(1000, 5000), seed=41, labels={"a": "b"})
+ARM = Image(seed=42, architecture="arm64")
+INDEX = index({"amd64": SINGLE, "arm64": ARM})
+
+
+def _base64(data):
+  return base64.b64encode(data).decode()
+
+
+class World:
+  """What calls find: a holkasd, registries, and files. `values` are what cases name as `${...}`."""
+
+  def __init__(self, programs, server, registry, locked, keeping, scripted, root):
+    self.address = server.address
+    self.registry = registry
+    self.root = root
+    self.values = {
+        "registry": registry.address, "locked": locked.address, "keeping": keeping.address,
+        "scripted": scripted.address, "user": USER, "password": PASSWORD, "root": str(root),
+        "single": SINGLE.digest, "arm": ARM.digest, "index": sha256(INDEX), "index.base64": _base64(INDEX),
+        "single.layers": [{"mediaType": layer["mediaType"], "digest": layer["digest"],
+                           "sizeBytes": str(layer["size"])} for layer in SINGLE.layers],
+        "single.bytes": str(sum(map(len, SINGLE.blobs.values()))),
+        "single.config.base64": _base64(SINGLE.blobs[SINGLE.config["digest"]]),
+    }
+    for name, blob in (("0", SINGLE.layers[0]), ("1", SINGLE.layers[1]), ("config", SINGLE.config)):
+      self.values["single." + name] = blob["digest"]
+      self.values["single.%s.size" % name] = str(blob["size"])
+    for name, pattern in DATA["patterns"].items():
+      self.values[name] = filled(pattern, self.values)
+    self._fill(registry, "app")
+    self._fill(keeping, "app")
+    write_layout(root / "layout", {"app": SINGLE})
+    programs.copy("oci:%s:app" % (root / "layout"), "docker-archive:%s:app:v1" % (root / "archive.tar")).ok()
+    (root / "broken.tar").write_bytes(b"no archive" * 100)
+    self._break(scripted)
+
+  def _fill(self, registry, repository):
+    for tag, image in (("single", SINGLE), ("arm", ARM)):
+      push_image(registry.address, repository, tag, image)
+    push_manifest(registry.address, repository, "index", OCI_INDEX, INDEX)
+
+  def _break(self, scripted):
+    """Images that cannot be copied, each in its own way."""
+    layer = SINGLE.layers[0]["digest"]
+    for name, action in (("stalls", stall(100)), ("lies", wrong_bytes()), ("forbidden", None),
+                         ("lacks", None)):
+      scripted.add(name, "v1", SINGLE)
+      if action is not None:
+        scripted.on("GET", "/%s/blobs/%s" % (name, layer), action)
+    scripted.on("GET", "/forbidden/", error(403, "DENIED"))
+    del scripted.blobs[("lacks", layer)]
+    scripted.add_manifest("malformed", "v1", OCI_MANIFEST, b'{"schemaVersion":2')
+    scripted.add_manifest("large", "v1", OCI_MANIFEST, b" " * (4 << 20) + b"{}")
+
+
+@pytest.fixture(scope="module")
+def world(programs, registry, tmp_path_factory):
+  root = tmp_path_factory.mktemp("conformance")
+  blocks = root / "registries.conf"
+  blocks.write_text('[[registry]]\nlocation = "127.0.0.1/blocked"\nblocked = true\n')
+  with PasswordRegistry(root / "locked") as locked, \
+       Registry(root / "keeping", deletes=False) as keeping, ScriptedRegistry() as scripted, \
+       Server(programs, root / "server",
+              config="access: {own_user_paths: roots, local_roots: ['%s']}" % root,
+              registries="egress: {allowed_registries: ['127.0.0.1:*']}\n"
+                         "registries_conf: '%s'" % blocks) as server:
+    programs.shared_servers.append(server)
+    yield World(programs, server, registry, locked, keeping, scripted, root)
+    programs.shared_servers.remove(server)
+
+
+@pytest.fixture(scope="module", params=client_runners.NAMES)
+def runner(request, world, tmp_path_factory):
+  runner = client_runners.start(request.param, tmp_path_factory.mktemp("runner"), world.address)
+  runner.name = request.param
+  yield runner
+  runner.close()
+
+
+def filled(value, values):
+  """`value` with the values in the place of their names. A string that is a name becomes what the value
+  is, a string or not."""
+  if isinstance(value, list):
+    return [filled(element, values) for element in value]
+  if isinstance(value, dict):
+    return {filled(name, values): filled(member, values) for name, member in value.items()}
+  if not isinstance(value, str):
+    return value
+  whole = re.fullmatch(r"\$\{([^}]*)\}", value)
+  if whole:
+    return values[whole[1]]
+  return re.sub(r"\$\{([^}]*)\}", lambda name: values[name[1]], value)
+
+
+CALL = ("rpc", "request", "timeout_seconds", "cancel_after_events", "archive", "output")
+
+
+def check(runner, step):
+  """Makes one call, and says where it is not told what it should be."""
+  answer = runner.ask({name: step[name] for name in CALL if name in step})
+  events = [event for event in answer["events"] if not any(name in event for name in PASSING)]
+  expected_error = step.get("error")
+  found = mismatches(step.get("events", []), events, "events")
+  if expected_error is None:
+    found += mismatches(None, answer["error"], "error")
+    if "response" in step:
+      found += mismatches(step["response"], answer["response"], "response")
+  else:
+    domain = "holkas.dev" if expected_error.get("reason") else ""
+    found += mismatches({"reason": "", "metadata": {}, **expected_error, "domain": domain,
+                         "message": {"$re": "(?s).+"}}, answer["error"], "error")
+  return found and ["%s: %s" % (step["rpc"], json.dumps(answer))] + found
+
+
+@pytest.mark.parametrize("case", DATA["cases"], ids=lambda case: case["name"])
+def test_case(programs, world, runner, case, request):
+  directory = world.root / ("%s-%s" % (case["name"], runner.name))
+  directory.mkdir()
+  repository = "conformance/%s-%s" % (case["name"], runner.name)
+  case = filled(case, {**world.values, "repository": "%s/%s" % (world.registry.address, repository),
+                       "directory": str(directory), "uuid": str(uuid.uuid4())})
+  for tag, image in case.get("put", {}).items():
+    push_image(world.registry.address, repository, tag, {"single": SINGLE, "arm": ARM}[image])
+  assert check(runner, case) == []
+  # What is cancelled and what is late is not only told of: its worker is gone.
+  programs.wait_for_workers(0, timeout=1)
+  for step in case.get("then", []):
+    assert check(runner, step) == []
