@@ -190,6 +190,10 @@ class _KeyWrappingEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._En
     """JSON Web Encryption (RFC 7516), for a public key of RSA, or of EC on P-256, P-384 or P-521."""
     KEY_WRAPPING_PKCS7: _KeyWrapping.ValueType  # 2
     """Enveloped data of CMS (RFC 5652), for a certificate with a key of RSA."""
+    KEY_WRAPPING_PGP: _KeyWrapping.ValueType  # 3
+    """OpenPGP (RFC 4880, RFC 9580), for a key of version 4 that may encrypt, of RSA, or of ECDH on P-256,
+    P-384, P-521 or Curve25519: one message for all such recipients, AES-256 with an integrity check.
+    """
 
 class KeyWrapping(_KeyWrapping, metaclass=_KeyWrappingEnumTypeWrapper):
     """How the key of an encrypted layer is wrapped for those who may read it."""
@@ -200,6 +204,10 @@ KEY_WRAPPING_JWE: KeyWrapping.ValueType  # 1
 """JSON Web Encryption (RFC 7516), for a public key of RSA, or of EC on P-256, P-384 or P-521."""
 KEY_WRAPPING_PKCS7: KeyWrapping.ValueType  # 2
 """Enveloped data of CMS (RFC 5652), for a certificate with a key of RSA."""
+KEY_WRAPPING_PGP: KeyWrapping.ValueType  # 3
+"""OpenPGP (RFC 4880, RFC 9580), for a key of version 4 that may encrypt, of RSA, or of ECDH on P-256,
+P-384, P-521 or Curve25519: one message for all such recipients, AES-256 with an integrity check.
+"""
 global___KeyWrapping = KeyWrapping
 
 class _BlobKind:
@@ -297,7 +305,9 @@ class _ArchiveFormat:
 class _ArchiveFormatEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._EnumTypeWrapper[_ArchiveFormat.ValueType], builtins.type):
     DESCRIPTOR: google.protobuf.descriptor.EnumDescriptor
     ARCHIVE_FORMAT_UNSPECIFIED: _ArchiveFormat.ValueType  # 0
-    """Import: found out from the bytes. Export: OCI."""
+    """Import: found out from the bytes; what `docker save` makes is that, too, where there is a layout
+    beside it. Export: OCI.
+    """
     ARCHIVE_FORMAT_OCI: _ArchiveFormat.ValueType  # 1
     """A tar of an OCI layout (OCI image-spec, image-layout.md), as of `oci-archive:`."""
     ARCHIVE_FORMAT_DOCKER: _ArchiveFormat.ValueType  # 2
@@ -309,7 +319,9 @@ class ArchiveFormat(_ArchiveFormat, metaclass=_ArchiveFormatEnumTypeWrapper):
     """The format of an archive that is streamed."""
 
 ARCHIVE_FORMAT_UNSPECIFIED: ArchiveFormat.ValueType  # 0
-"""Import: found out from the bytes. Export: OCI."""
+"""Import: found out from the bytes; what `docker save` makes is that, too, where there is a layout
+beside it. Export: OCI.
+"""
 ARCHIVE_FORMAT_OCI: ArchiveFormat.ValueType  # 1
 """A tar of an OCI layout (OCI image-spec, image-layout.md), as of `oci-archive:`."""
 ARCHIVE_FORMAT_DOCKER: ArchiveFormat.ValueType  # 2
@@ -523,8 +535,10 @@ class LayerRecipient(google.protobuf.message.Message):
     wrapping: global___KeyWrapping.ValueType
     """How the keys of layers are wrapped for them."""
     key: builtins.bytes
-    """Their public key or certificate, in PEM (RFC 7468), DER, or as a JSON Web Key (RFC 7517); at
-    most 16 KiB.
+    """Their public key or certificate, in PEM (RFC 7468), DER, or as a JSON Web Key (RFC 7517); for
+    KEY_WRAPPING_PGP, one public key as GnuPG exports it, armored or not, of which the newest subkey
+    for encryption is used that has not expired and is not revoked. Its signatures are not verified:
+    the caller vouches for it. At most 16 KiB.
     """
     def __init__(
         self,
@@ -573,7 +587,8 @@ class DecryptionKey(google.protobuf.message.Message):
     KEY_FIELD_NUMBER: builtins.int
     PASSWORD_FIELD_NUMBER: builtins.int
     key: builtins.bytes
-    """The key, in PEM (RFC 7468), DER, or as a JSON Web Key (RFC 7517); at most 16 KiB. Never logged,
+    """The key, in PEM (RFC 7468), DER, or as a JSON Web Key (RFC 7517), or secret keys of OpenPGP as
+    GnuPG exports them, armored or not; at most 16 KiB. Never logged,
     never stored, handed to workers only that read no image.
     """
     password: builtins.bytes
@@ -1470,7 +1485,7 @@ class ImportOptions(google.protobuf.message.Message):
     """
     size_bytes: builtins.int
     """The archive's size in bytes where the caller knows it: one that is too large is then refused
-    before it is sent. 0: not known.
+    before it is sent, and one of another size is DATA_LOSS (CONTENT_MISMATCH). 0: not known.
     """
     @property
     def copy(self) -> global___CopyRequest:

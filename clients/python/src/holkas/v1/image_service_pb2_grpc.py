@@ -278,6 +278,7 @@ class ImageServiceServicer(object):
         """Receives an archive from the caller and copies the image in it to a destination, as Copy does. The
         first message holds the options, the following ones the bytes of the archive, and half-closing
         the stream ends them. The server keeps the bytes in a file without a name until the copy is over.
+        A caller who sends nothing for a minute is cut off.
 
         Errors, beside those of Copy:
         INVALID_ARGUMENT    INVALID_FIELD: the first message holds no options, or a later one some.
@@ -291,7 +292,8 @@ class ImageServiceServicer(object):
 
     def Export(self, request, context):
         """Copies an image into an archive, as Copy does, and sends that to the caller. The server makes the
-        whole archive before it sends a byte of it, in a file without a name.
+        whole archive before it sends a byte of it, in a file without a name. A caller who takes nothing
+        for a minute is cut off.
 
         Errors, beside those of Copy:
         RESOURCE_EXHAUSTED  SPOOL_QUOTA_EXCEEDED: as of Import.

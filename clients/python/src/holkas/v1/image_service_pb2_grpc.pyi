@@ -174,6 +174,7 @@ class ImageServiceStub:
     """Receives an archive from the caller and copies the image in it to a destination, as Copy does. The
     first message holds the options, the following ones the bytes of the archive, and half-closing
     the stream ends them. The server keeps the bytes in a file without a name until the copy is over.
+    A caller who sends nothing for a minute is cut off.
 
     Errors, beside those of Copy:
       INVALID_ARGUMENT    INVALID_FIELD: the first message holds no options, or a later one some.
@@ -187,7 +188,8 @@ class ImageServiceStub:
         holkas.v1.image_service_pb2.ExportResponse,
     ]
     """Copies an image into an archive, as Copy does, and sends that to the caller. The server makes the
-    whole archive before it sends a byte of it, in a file without a name.
+    whole archive before it sends a byte of it, in a file without a name. A caller who takes nothing
+    for a minute is cut off.
 
     Errors, beside those of Copy:
       RESOURCE_EXHAUSTED  SPOOL_QUOTA_EXCEEDED: as of Import.
@@ -369,6 +371,7 @@ class ImageServiceAsyncStub:
     """Receives an archive from the caller and copies the image in it to a destination, as Copy does. The
     first message holds the options, the following ones the bytes of the archive, and half-closing
     the stream ends them. The server keeps the bytes in a file without a name until the copy is over.
+    A caller who sends nothing for a minute is cut off.
 
     Errors, beside those of Copy:
       INVALID_ARGUMENT    INVALID_FIELD: the first message holds no options, or a later one some.
@@ -382,7 +385,8 @@ class ImageServiceAsyncStub:
         holkas.v1.image_service_pb2.ExportResponse,
     ]
     """Copies an image into an archive, as Copy does, and sends that to the caller. The server makes the
-    whole archive before it sends a byte of it, in a file without a name.
+    whole archive before it sends a byte of it, in a file without a name. A caller who takes nothing
+    for a minute is cut off.
 
     Errors, beside those of Copy:
       RESOURCE_EXHAUSTED  SPOOL_QUOTA_EXCEEDED: as of Import.
@@ -580,6 +584,7 @@ class ImageServiceServicer(metaclass=abc.ABCMeta):
         """Receives an archive from the caller and copies the image in it to a destination, as Copy does. The
         first message holds the options, the following ones the bytes of the archive, and half-closing
         the stream ends them. The server keeps the bytes in a file without a name until the copy is over.
+        A caller who sends nothing for a minute is cut off.
 
         Errors, beside those of Copy:
           INVALID_ARGUMENT    INVALID_FIELD: the first message holds no options, or a later one some.
@@ -595,7 +600,8 @@ class ImageServiceServicer(metaclass=abc.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[collections.abc.Iterator[holkas.v1.image_service_pb2.ExportResponse], collections.abc.AsyncIterator[holkas.v1.image_service_pb2.ExportResponse]]:
         """Copies an image into an archive, as Copy does, and sends that to the caller. The server makes the
-        whole archive before it sends a byte of it, in a file without a name.
+        whole archive before it sends a byte of it, in a file without a name. A caller who takes nothing
+        for a minute is cut off.
 
         Errors, beside those of Copy:
           RESOURCE_EXHAUSTED  SPOOL_QUOTA_EXCEEDED: as of Import.
