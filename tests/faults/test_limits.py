@@ -543,10 +543,10 @@ class TestRequests:
   def test_bytes_of_a_request(self, programs, shared_server, tmp_path, over):
     """The message of gRPC: 4 bytes say that the rest is the field."""
     request = tmp_path / "request"
-    request.write_text(json.dumps({"image": "x" * (MIB + over - 4)}))
+    request.write_text(json.dumps({"image": "x" * (2 * MIB + over - 4)}))
     with open(request, "rb") as text:
       result = run([grpcurl.program(), "-plaintext", "-unix", "-d", "@", shared_server.socket,
                     "holkas.v1.ImageService/Inspect"], stdin=text)
-    want = ("Code: ResourceExhausted", "1048577 vs. 1048576") if over else (
+    want = ("Code: ResourceExhausted", "2097153 vs. 2097152") if over else (
         "Code: InvalidArgument", "field image is longer than 4096 bytes")
     assert all(text in result.stderr for text in want), result

@@ -123,6 +123,7 @@ type ImageServiceClient interface {
 	// Receives an archive from the caller and copies the image in it to a destination, as Copy does. The
 	// first message holds the options, the following ones the bytes of the archive, and half-closing
 	// the stream ends them. The server keeps the bytes in a file without a name until the copy is over.
+	// A caller who sends nothing for a minute is cut off.
 	//
 	// Errors, beside those of Copy:
 	//
@@ -132,7 +133,8 @@ type ImageServiceClient interface {
 	//	                    which one, and how large it is.
 	Import(ctx context.Context, opts ...grpc.CallOption) (ImageService_ImportClient, error)
 	// Copies an image into an archive, as Copy does, and sends that to the caller. The server makes the
-	// whole archive before it sends a byte of it, in a file without a name.
+	// whole archive before it sends a byte of it, in a file without a name. A caller who takes nothing
+	// for a minute is cut off.
 	//
 	// Errors, beside those of Copy:
 	//
@@ -463,6 +465,7 @@ type ImageServiceServer interface {
 	// Receives an archive from the caller and copies the image in it to a destination, as Copy does. The
 	// first message holds the options, the following ones the bytes of the archive, and half-closing
 	// the stream ends them. The server keeps the bytes in a file without a name until the copy is over.
+	// A caller who sends nothing for a minute is cut off.
 	//
 	// Errors, beside those of Copy:
 	//
@@ -472,7 +475,8 @@ type ImageServiceServer interface {
 	//	                    which one, and how large it is.
 	Import(ImageService_ImportServer) error
 	// Copies an image into an archive, as Copy does, and sends that to the caller. The server makes the
-	// whole archive before it sends a byte of it, in a file without a name.
+	// whole archive before it sends a byte of it, in a file without a name. A caller who takes nothing
+	// for a minute is cut off.
 	//
 	// Errors, beside those of Copy:
 	//

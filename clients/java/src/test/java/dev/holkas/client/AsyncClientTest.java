@@ -27,7 +27,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
-@Timeout(20)
+@Timeout(120)
 class AsyncClientTest {
   private static final CopyRequest COPY = CopyRequest.getDefaultInstance();
 

@@ -31,7 +31,7 @@ final class Certificate {
     Path keytool = Path.of(System.getProperty("java.home"), "bin", "keytool");
     Process process =
         new ProcessBuilder(
-                keytool.toString(), "-genkeypair", "-alias", "it", "-keyalg", "EC", "-groupname", "secp256r1",
+                keytool.toString(), "-genkeypair", "-alias", "it", "-keyalg", "RSA", "-keysize", "2048",
                 "-dname", "CN=localhost", "-ext", "san=dns:localhost,ip:127.0.0.1", "-ext", "bc:c", "-storetype", "PKCS12",
                 "-storepass", new String(PASSWORD), "-keystore", store.toString())
             .redirectErrorStream(true)

@@ -24,7 +24,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
-@Timeout(20)
+@Timeout(120)
 class EventStreamTest {
   private static final CopyRequest COPY = CopyRequest.newBuilder().setSource("oci:/a").setDestination("oci:/b").build();
 
@@ -107,6 +107,16 @@ class EventStreamTest {
   }
 
   @Test
+  void closingTheClientEndsItsCalls() {
+    server.copy = (request, answer) -> answer.onNext(FakeServer.started());
+    try (EventStream<CopyResponse> events = client.copy(COPY)) {
+      events.next();
+      client.close();
+      assertThrows(HolkasException.Unavailable.class, events::next);
+    }
+  }
+
+  @Test
   void anInterruptCancelsTheCall() throws Exception {
     server.copy = (request, answer) -> answer.onNext(FakeServer.started());
     Thread reader = Thread.currentThread();
@@ -155,8 +165,12 @@ class EventStreamTest {
         };
     try (EventStream<CopyResponse> events = client.copy(COPY)) {
       events.next();
-      Thread.sleep(300);
-      assertTrue(sent.get() < 100, "sent " + sent.get());
+      int before = 0;
+      while (before != sent.get()) {
+        before = sent.get();
+        Thread.sleep(500);
+      }
+      assertTrue(before < 100, "sent " + before);
       assertEquals(300, events.stream().count());
     }
   }
