@@ -39,6 +39,7 @@
 #include "service/auth/authenticator.h"
 #include "service/auth/connection_table.h"
 #include "service/auth/listener.h"
+#include "service/auth/pending_requests.h"
 #include "service/auth/tls_credentials.h"
 #include "service/auth/tls_files.h"
 #include "service/auth/token_table.h"
@@ -325,7 +326,8 @@ absl::StatusOr<AccessFiles> OpenAccessFiles(const ServerConfig& config, Logger& 
 
 // gRPC's credentials for TLS; null without it.
 std::shared_ptr<grpc::ServerCredentials> TlsOf(const ServerConfig& config, const AccessFiles& files,
-                                               const Authenticator& authenticator, Logger& logger) {
+                                               const Authenticator& authenticator,
+                                               PendingRequests& pending, Logger& logger) {
   if (files.tls == nullptr) {
     return nullptr;
   }
@@ -350,6 +352,8 @@ std::shared_ptr<grpc::ServerCredentials> TlsOf(const ServerConfig& config, const
     }
     return status;
   };
+  options.max_metadata_bytes = config.limits().max_metadata_bytes();
+  options.pending = &pending;
   return MakeTlsCredentials(*files.tls, std::move(options));
 }
 
@@ -498,14 +502,15 @@ absl::Status Serve(const Flags& flags, const ServerConfig& config, Logger& logge
   const Authenticator authenticator(access_files.tokens.get(), access_files.allow_list == nullptr);
   ConnectionTable connections(limits.max_connections(), limits.max_connections_per_user(),
                               limits.max_silent_connections());
-  ImageService service(parts, connections, authenticator);
+  PendingRequests pending(static_cast<int>(limits.max_streams_per_connection()));
+  ImageService service(parts, connections, authenticator, &pending);
   const absl::Duration handshake_timeout = ToDuration(limits.handshake_timeout());
   GrpcStart grpc_start(
       service,
       {.max_requests = max_concurrent + max_queued,
        .longest_request = parts.timeouts.longest,
        .is_private = is_private,
-       .tls = TlsOf(config, access_files, authenticator, logger),
+       .tls = TlsOf(config, access_files, authenticator, pending, logger),
        .handshake_timeout = handshake_timeout,
        .max_message_bytes = static_cast<int>(limits.max_message_bytes()),
        .max_metadata_bytes = static_cast<int>(limits.max_metadata_bytes()),
