@@ -146,7 +146,7 @@ TEST_F(ImportTest, AnotherSizeThanWasToldIsDataLoss) {
   StartReader();
   v1::ImportRequest options = OptionsOf("docker://localhost/a:1");
   options.mutable_options()->set_size_bytes(3);
-  for (const std::string& archive : {"ab", "abcd"}) {
+  for (const std::string archive : {"ab", "abcd"}) {
     const absl::Status status = Send({options, Chunk(archive)});
     EXPECT_THAT(status, StatusIs(StatusCode::kDataLoss));
     EXPECT_EQ(ErrorReason(status), "CONTENT_MISMATCH");
