@@ -13,6 +13,7 @@ import signal
 import socket
 import subprocess
 import tarfile
+import tempfile
 import threading
 import time
 
@@ -497,7 +498,8 @@ class TestExport:
         members.extractall(tmp_path / "archive")
     if image:
       name += ":" + image
-    assert sha256(raw(name)) == result_of(events).manifest_digest
+    if format != "DOCKER":  # whose archives hold no manifest: each reader makes one
+      assert sha256(raw(name)) == result_of(events).manifest_digest
     skopeo("copy", name, "dir:%s" % (tmp_path / "read")).ok()
 
     again = registry.repository("again") + ":1"
@@ -530,8 +532,9 @@ class TestExport:
       pytest.skip("podman is not installed")
     _, archive = client.export_archive(pushed, format="DOCKER", image="some/image:1")
     (tmp_path / "archive").write_bytes(archive)
-    loaded = run(["podman", "--root", tmp_path / "root", "--runroot", tmp_path / "run",
-                  "--storage-driver", "vfs", "load", "-i", tmp_path / "archive"]).ok()
+    with tempfile.TemporaryDirectory(prefix="podman-") as short:  # podman wants it short
+      loaded = run(["podman", "--root", short + "/root", "--runroot", short + "/run",
+                    "--storage-driver", "vfs", "load", "-i", tmp_path / "archive"]).ok()
     assert "some/image:1" in loaded.stdout
 
   def test_events_come_before_bytes(self, client, pushed):
