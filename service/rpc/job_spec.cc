@@ -316,6 +316,7 @@ absl::StatusOr<PreparedJob> PrepareJob(const v1::CopyRequest& request,
   copy.clear_destination_registry();
   copy.clear_additional_tags();
   copy.clear_decryption_keys();
+  copy.clear_request_id();
   spec.set_has_decryption_keys(request.decryption_keys_size() > 0);
   return PreparedJob{std::move(spec),
                      {std::move(from.identity),
@@ -344,6 +345,7 @@ absl::StatusOr<PreparedJob> PrepareJob(const v1::DeleteRequest& request,
   deletion = request;
   deletion.clear_image();
   deletion.clear_registry();
+  deletion.clear_request_id();
   return job;
 }
 
