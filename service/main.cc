@@ -14,6 +14,7 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <limits>
 #include <memory>
 #include <string>
 #include <thread>
@@ -53,6 +54,7 @@
 #include "service/rpc/request_hash.h"
 #include "service/sandbox/spare_launcher.h"
 #include "service/sandbox/zygote_launcher.h"
+#include "service/spool/spool_quota.h"
 #include "service/storage/find_store.h"
 #include "service/telemetry/grpc_log.h"
 #include "service/telemetry/logger.h"
@@ -212,6 +214,16 @@ Timeouts TimeoutsOf(const ServerConfig& config, bool is_private) {
   return timeouts;
 }
 
+SpoolQuota::Limits SpoolLimitsOf(const ServerConfig& config, bool is_private) {
+  if (is_private) {
+    // The disk is its one caller's own.
+    constexpr int64_t kNoLimit = std::numeric_limits<int64_t>::max();
+    return {.archive_bytes = kNoLimit, .spooled_bytes = kNoLimit};
+  }
+  return {.archive_bytes = config.limits().max_archive_bytes(),
+          .spooled_bytes = config.limits().max_spooled_bytes()};
+}
+
 absl::StatusOr<std::vector<Listener>> OpenListeners(const ServerConfig& config) {
   std::vector<ListenAddress> addresses;
   for (const std::string& text : config.listen()) {
@@ -256,14 +268,22 @@ void BecomePrivate(int connection_fd) {
 
 // Ends the server: waits for running requests until `deadline`, then cancels them.
 void Drain(grpc::Server& server, Acceptor& acceptor, const ConnectionTable& connections,
-           JobRunner& runner, OperationRunner& operations, WakeUps& wake_ups, absl::Time deadline) {
+           JobRunner& runner, OperationRunner& operations, const SpoolQuota& spool_quota,
+           WakeUps& wake_ups, absl::Time deadline) {
   if (grpc::HealthCheckServiceInterface* health = server.GetHealthCheckService()) {
     health->SetServingStatus(false);
   }
   acceptor.StopListening();
   runner.Drain();
+  // An archive is on its way to its caller still when its job is over.
+  const auto is_idle = [&](absl::Time until) {
+    if (runner.WaitUntilIdle(until) && spool_quota.archives() > 0) {
+      absl::SleepFor(absl::Milliseconds(5));
+    }
+    return runner.running() == 0 && spool_quota.archives() == 0;
+  };
   while (absl::Now() < deadline &&
-         !runner.WaitUntilIdle(std::min(deadline, absl::Now() + absl::Milliseconds(50)))) {
+         !is_idle(std::min(deadline, absl::Now() + absl::Milliseconds(50)))) {
     if (wake_ups.Wait(absl::Now()) == WakeUps::Reason::kSignal) {
       deadline = std::min(deadline, absl::Now() + kShortDrain);
     }
@@ -367,6 +387,9 @@ absl::Status Serve(const Flags& flags, const ServerConfig& config, Logger& logge
   parts.registry_rules = RegistryRulesOf(config, is_private);
   parts.docker_daemons = DockerDaemonsOf(config);
   parts.timeouts = TimeoutsOf(config, is_private);
+  const SpoolQuota::Limits spool_limits = SpoolLimitsOf(config, is_private);
+  SpoolQuota spool_quota(spool_limits);
+  parts.spool_quota = &spool_quota;
   ConnectionTable connections(limits.max_connections(), limits.max_connections_per_user());
   ImageService service(parts, connections);
   GrpcStart grpc_start(service, {.max_requests = max_concurrent + max_queued,
@@ -389,6 +412,7 @@ absl::Status Serve(const Flags& flags, const ServerConfig& config, Logger& logge
                              {.running = static_cast<size_t>(max_concurrent + max_queued)});
   parts.operations = &operations;
   parts.info = MakeServerInfo(launcher->tier(), launcher->landlock_abi(), max_concurrent);
+  parts.info.set_max_archive_bytes(spool_limits.archive_bytes);
   ASSIGN_OR_RETURN(const std::unique_ptr<grpc::Server> server, grpc_start.Wait());
 
   Acceptor::Options acceptor_options;
@@ -420,7 +444,7 @@ absl::Status Serve(const Flags& flags, const ServerConfig& config, Logger& logge
     // its time to shut down.
     _exit(EXIT_SUCCESS);
   }
-  Drain(*server, acceptor, connections, runner, operations, wake_ups,
+  Drain(*server, acceptor, connections, runner, operations, spool_quota, wake_ups,
         absl::Now() + ToDuration(config.drain_timeout()));
   acceptor.Stop();
   logger.Log(LogLevel::kInfo, "stopped");

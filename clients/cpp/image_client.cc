@@ -1,5 +1,7 @@
 #include "clients/cpp/image_client.h"
 
+#include <string>
+#include <thread>
 #include <utility>
 
 #include "clients/cpp/rpc_status.h"
@@ -12,11 +14,47 @@ using holkas::v1::CopyRequest;
 using holkas::v1::CopyResponse;
 using holkas::v1::DeleteRequest;
 using holkas::v1::DeleteResponse;
+using holkas::v1::ExportRequest;
+using holkas::v1::ExportResponse;
 using holkas::v1::ImageService;
+using holkas::v1::ImportOptions;
+using holkas::v1::ImportRequest;
+using holkas::v1::ImportResponse;
 using holkas::v1::InspectRequest;
 using holkas::v1::InspectResponse;
 using holkas::v1::ListTagsRequest;
 using holkas::v1::ListTagsResponse;
+
+namespace {
+
+constexpr size_t kChunkBytes = 1 << 20;
+
+using ImportStream = grpc::ClientReaderWriter<ImportRequest, ImportResponse>;
+
+// What Import sends, as far as the server wants it. Errors: those of `read`.
+absl::Status SendArchive(ImportStream& stream, const ImportOptions& options,
+                         const ImageClient::ReadArchive& read, const std::stop_token& over) {
+  ImportRequest request;
+  *request.mutable_options() = options;
+  bool is_wanted = stream.Write(request);
+  while (is_wanted && !over.stop_requested()) {
+    std::string& chunk = *request.mutable_chunk();
+    chunk.resize(kChunkBytes);
+    const absl::StatusOr<size_t> count = read(absl::MakeSpan(chunk.data(), chunk.size()), over);
+    if (!count.ok()) {
+      return count.status();
+    }
+    chunk.resize(*count);
+    if (*count == 0) {
+      break;
+    }
+    is_wanted = stream.Write(request);
+  }
+  stream.WritesDone();
+  return absl::OkStatus();
+}
+
+}  // namespace
 
 // The context of one call, known to the client as long as the call lasts.
 class ImageClient::Call {
@@ -68,6 +106,52 @@ absl::Status ImageClient::Copy(const CopyRequest& request, absl::Time deadline,
     on_event(event);
   }
   return FromRpcStatus(reader->Finish());
+}
+
+absl::Status ImageClient::Import(const ImportOptions& options, absl::Time deadline,
+                                 const ReadArchive& read,
+                                 const std::function<void(const ImportResponse&)>& on_event) {
+  Call call(*this, deadline);
+  auto stream = stub_->Import(call.context());
+  absl::Status sent;
+  std::jthread sender([&](std::stop_token over) {
+    sent = SendArchive(*stream, options, read, over);
+    if (!sent.ok()) {
+      call.context()->TryCancel();
+    }
+  });
+  ImportResponse event;
+  while (stream->Read(&event)) {
+    if (event.has_attached()) {
+      sender.request_stop();
+    }
+    on_event(event);
+  }
+  sender.request_stop();
+  sender.join();
+  absl::Status status = FromRpcStatus(stream->Finish());
+  return sent.ok() ? status : sent;
+}
+
+absl::Status ImageClient::Export(const ExportRequest& request, absl::Time deadline,
+                                 const std::function<void(const CopyResponse&)>& on_event,
+                                 const std::function<absl::Status(absl::string_view)>& write) {
+  Call call(*this, deadline);
+  auto reader = stub_->Export(call.context(), request);
+  ExportResponse event;
+  absl::Status written;
+  while (written.ok() && reader->Read(&event)) {
+    if (event.has_copy()) {
+      on_event(event.copy());
+    } else {
+      written = write(event.chunk());
+    }
+  }
+  if (!written.ok()) {
+    call.context()->TryCancel();
+  }
+  absl::Status status = FromRpcStatus(reader->Finish());
+  return written.ok() ? status : written;
 }
 
 absl::StatusOr<DeleteResponse> ImageClient::Delete(const DeleteRequest& request,

@@ -6,12 +6,15 @@
 
 #include <functional>
 #include <memory>
+#include <stop_token>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
+#include "absl/types/span.h"
 #include "holkas/v1/image_service.grpc.pb.h"
 
 namespace holkas {
@@ -31,6 +34,25 @@ class ImageClient {
   // Copies, and gives every event to `on_event` as it comes, on the caller's thread.
   absl::Status Copy(const holkas::v1::CopyRequest& request, absl::Time deadline,
                     const std::function<void(const holkas::v1::CopyResponse&)>& on_event);
+
+  // Gives the next bytes of an archive: how many were put into the buffer, 0 at the end. `over` is
+  // stopped when no more of them are wanted.
+  using ReadArchive =
+      std::function<absl::StatusOr<size_t>(absl::Span<char> buffer, std::stop_token over)>;
+
+  // Sends an archive, and copies the image in it. `read` is called on a thread of the call's own,
+  // no faster than the server takes what it gives, and an error of it abandons the call and is its
+  // result. `on_event` is called on the caller's thread. Returns when `read` has returned.
+  absl::Status Import(const holkas::v1::ImportOptions& options, absl::Time deadline,
+                      const ReadArchive& read,
+                      const std::function<void(const holkas::v1::ImportResponse&)>& on_event);
+
+  // Copies an image into an archive, whose bytes `write` gets after the last event, piece by piece.
+  // Both are called on the caller's thread; an error of `write` abandons the call and is its
+  // result. The archive is whole where the result is OK.
+  absl::Status Export(const holkas::v1::ExportRequest& request, absl::Time deadline,
+                      const std::function<void(const holkas::v1::CopyResponse&)>& on_event,
+                      const std::function<absl::Status(absl::string_view bytes)>& write);
 
   absl::StatusOr<holkas::v1::DeleteResponse> Delete(const holkas::v1::DeleteRequest& request,
                                                     absl::Time deadline);

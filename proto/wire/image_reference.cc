@@ -693,9 +693,16 @@ absl::StatusOr<ImageReference> ImageReference::Parse(absl::string_view text) {
 
 absl::string_view ImageReference::transport() const {
   // In the order of Location.
-  constexpr absl::string_view kNames[] = {
-      "docker",        "oci",     "dir", "containers-storage", "docker-archive", "oci-archive",
-      "docker-daemon", "tarball", "sif"};
+  constexpr absl::string_view kNames[] = {"docker",
+                                          "oci",
+                                          "dir",
+                                          "containers-storage",
+                                          "docker-archive",
+                                          "oci-archive",
+                                          "docker-daemon",
+                                          "tarball",
+                                          "sif",
+                                          "archive"};
   static_assert(std::size(kNames) == std::variant_size_v<Location>);
   return kNames[location_.index()];
 }
@@ -738,6 +745,10 @@ std::string ImageReference::ToString() const {
   }
   if (const SifReference* reference = sif()) {
     return absl::StrCat("sif:", reference->path);
+  }
+  if (const StreamedArchiveReference* reference = streamed()) {
+    return absl::StrCat(reference->kind, ":-", reference->image.empty() ? "" : ":",
+                        reference->image);
   }
   return absl::StrCat("dir:", dir()->path);
 }

@@ -108,6 +108,14 @@ struct SifReference {
   std::string path;
 };
 
+// An archive that a caller streams. No text names it: Parse never gives one.
+struct StreamedArchiveReference {
+  // `docker-archive`, `oci-archive`, `dir-archive`; `archive` where its bytes are to tell.
+  std::string kind;
+  // The image in it, as the caller names it; empty for none.
+  std::string image;
+};
+
 // Parses `[host[:port]/]path[:tag][@digest]`, normalised as Docker does, without a default tag.
 absl::StatusOr<RegistryReference> ParseImageName(absl::string_view text);
 
@@ -119,7 +127,7 @@ class ImageReference {
  public:
   using Location = std::variant<RegistryReference, OciReference, DirReference, StorageReference,
                                 DockerArchiveReference, OciArchiveReference, DockerDaemonReference,
-                                TarballReference, SifReference>;
+                                TarballReference, SifReference, StreamedArchiveReference>;
 
   static absl::StatusOr<ImageReference> Parse(absl::string_view text);
   // One whose store was found.
@@ -128,6 +136,10 @@ class ImageReference {
   }
   // One whose directory of blobs was named.
   static ImageReference Of(OciReference reference) { return ImageReference(std::move(reference)); }
+  // One that comes or goes with its request.
+  static ImageReference Of(StreamedArchiveReference reference) {
+    return ImageReference(std::move(reference));
+  }
 
   const Location& location() const { return location_; }
   const RegistryReference* registry() const { return std::get_if<RegistryReference>(&location_); }
@@ -145,10 +157,13 @@ class ImageReference {
   }
   const TarballReference* tarball() const { return std::get_if<TarballReference>(&location_); }
   const SifReference* sif() const { return std::get_if<SifReference>(&location_); }
+  const StreamedArchiveReference* streamed() const {
+    return std::get_if<StreamedArchiveReference>(&location_);
+  }
 
   // `docker`, `oci`...
   absl::string_view transport() const;
-  // The canonical text; Parse of it gives an equal reference.
+  // The canonical text; Parse of it gives an equal reference, but for what is streamed.
   std::string ToString() const;
 
  private:

@@ -12,6 +12,7 @@
 #include "absl/synchronization/mutex.h"
 #include "proto/wire/error.h"
 #include "proto/wire/status_macros.h"
+#include "service/broker/archive_writer.h"
 #include "service/broker/destination.h"
 #include "service/broker/file_content.h"
 #include "service/broker/image_directory.h"
@@ -104,34 +105,14 @@ int StagedFile::NameOver(const std::string& name, const std::string& prefix) {
   return 0;
 }
 
-class FileWriter : public ImageWriter {
+class FileWriter : public ArchiveWriter {
  public:
   FileWriter(std::string path, bool must_be_new)
       : path_(std::move(path)), must_be_new_(must_be_new) {}
 
   absl::Status Check() override;
-  absl::StatusOr<UniqueFd> OpenFile(broker::FileKind, const std::optional<Digest>&) override {
-    return Violation("an archive that is written has no files to read");
-  }
-  absl::StatusOr<bool> HasBlob(const Digest&, int64_t, const Cancellation&) override {
-    return Violation("an archive that is written has no blobs");
-  }
   absl::StatusOr<CreatedFile> CreateFile(int64_t size_bytes) override;
-  absl::StatusOr<Digest> HashFile(uint32_t, int64_t, const Cancellation&) override {
-    return Violation("an archive has no blobs to hash");
-  }
-  absl::Status CommitFile(uint32_t, broker::FileKind, const Digest&, int64_t,
-                          const Cancellation&) override {
-    return Violation("an archive has no blobs to commit");
-  }
   absl::Status DropFile(uint32_t id) override;
-  absl::Status BeginPublish(std::function<void()>) override {
-    return Violation("an archive has no list of images");
-  }
-  absl::StatusOr<std::optional<PublishStart>> TryLock() override { return std::nullopt; }
-  void GiveUpLock() override {}
-  bool has_lock() const override { return false; }
-  absl::Status RemoveBlob(Digest) override { return Violation("an archive has no list of images"); }
   absl::Status Publish(uint32_t file_id, const Cancellation& cancellation) override;
 
  private:

@@ -86,6 +86,9 @@ std::unique_ptr<ImageWriter> NewDirWriter(const std::string& path, int max_open_
 // Of one file at a time, which takes the place of `path` as a whole. It has no other files, and no
 // blobs: its content is the worker's alone. `must_be_new`: as in WritePathGrant.
 std::unique_ptr<ImageWriter> NewFileWriter(const std::string& path, bool must_be_new);
+// The same for an archive without a name, which outlives the writer. Who sends it to the caller
+// waits until the worker is gone, so that Publish has nothing to prove.
+std::unique_ptr<ImageWriter> NewSpoolWriter(SpooledArchive& archive);
 
 }  // namespace holkas
 

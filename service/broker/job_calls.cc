@@ -24,6 +24,7 @@
 #include "service/broker/printable_strings.h"
 #include "service/broker/violation.h"
 #include "service/policy/address_policy.h"
+#include "service/spool/spooled_archive.h"
 
 namespace holkas {
 namespace {
@@ -460,6 +461,9 @@ absl::StatusOr<UniqueFd> JobCalls::OpenSourceDirectory(const std::string& path, 
 
 absl::StatusOr<UniqueFd> JobCalls::OpenSourceFile(size_t index, const std::string& shown) const {
   const ReadPathGrant& granted = *grants_.source_path;
+  if (granted.spooled != nullptr) {
+    return granted.spooled->OpenToRead();
+  }
   absl::StatusOr<UniqueFd> file =
       OpenRegularFile(index == 0 ? granted.path : granted.further_paths[index - 1], shown);
   if (!file.ok() || !grants_.destination_store.has_value()) {
@@ -523,6 +527,13 @@ absl::StatusOr<Answer> JobCalls::OpenFile(const broker::WorkerFrame& frame) {
   ASSIGN_OR_RETURN(UniqueFd file, OpenInSource(open.kind(), digest));
   answer.fds.push_back(std::move(file));
   return answer;
+}
+
+absl::Status JobCalls::CheckSpool() const {
+  RETURN_IF_ERROR(spool_.Check());
+  SpooledArchive* const archive =
+      grants_.destination_path.has_value() ? grants_.destination_path->spooled : nullptr;
+  return archive == nullptr ? absl::OkStatus() : archive->Measure().status();
 }
 
 absl::StatusOr<Answer> JobCalls::CreateSpool(const broker::WorkerFrame& /*frame*/) {

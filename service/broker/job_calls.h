@@ -109,10 +109,10 @@ class JobCalls {
   absl::StatusOr<Answer> OpenStorage(const broker::WorkerFrame& frame);
   absl::StatusOr<Answer> MarkOpaque(const broker::WorkerFrame& frame);
 
-  // Whether the worker's temporary files are as large as they may be. It writes to them without a
-  // call: the session looks from time to time.
-  // Errors: RESOURCE_EXHAUSTED (LIMIT_EXCEEDED).
-  absl::Status CheckSpool() const { return spool_.Check(); }
+  // Whether the worker's temporary files, and the archive that it writes for the caller, are as
+  // large as they may be. It writes to them without a call: the session looks from time to time.
+  // Errors: RESOURCE_EXHAUSTED (LIMIT_EXCEEDED, SPOOL_QUOTA_EXCEEDED).
+  absl::Status CheckSpool() const;
 
   // BeginPublish in two steps: into the line, then, as often as it takes, TryLock.
   absl::Status GetInLine(std::function<void()> wake) {

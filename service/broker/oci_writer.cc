@@ -569,7 +569,8 @@ std::unique_ptr<ImageWriter> NewImageWriter(const WritePathGrant& grant, int max
     case PathKind::kDir:
       return NewDirWriter(grant.path, max_open_files);
     case PathKind::kFile:
-      return NewFileWriter(grant.path, grant.must_be_new);
+      return grant.spooled != nullptr ? NewSpoolWriter(*grant.spooled)
+                                      : NewFileWriter(grant.path, grant.must_be_new);
   }
   return nullptr;
 }

@@ -2,34 +2,19 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <cerrno>
 #include <utility>
 
-#include "absl/strings/str_cat.h"
-#include "absl/strings/string_view.h"
-#include "proto/wire/error.h"
+#include "proto/wire/status_macros.h"
 #include "service/broker/image_directory.h"
 #include "service/broker/limit_exceeded.h"
-#include "service/broker/staging_directory.h"
+#include "service/broker/unnamed_file.h"
 
 namespace holkas {
 namespace {
 
 constexpr int64_t kStatBlockBytes = 512;
-
-UniqueFd OpenUnnamed(const std::string& directory) {
-  UniqueFd file(open(directory.c_str(), O_TMPFILE | O_EXCL | O_RDWR | O_CLOEXEC, 0600));
-  if (!file.valid() && (errno == EOPNOTSUPP || errno == EISDIR)) {
-    const std::string name = absl::StrCat(directory, "/", RandomName("holkas-"));
-    file.reset(open(name.c_str(), O_CREAT | O_EXCL | O_RDWR | O_NOFOLLOW | O_CLOEXEC, 0600));
-    if (file.valid()) {
-      unlink(name.c_str());
-    }
-  }
-  return file;
-}
 
 }  // namespace
 
@@ -37,8 +22,8 @@ absl::StatusOr<UniqueFd> SpoolFiles::Create() {
   if (static_cast<int>(files_.size()) >= max_files_) {
     return LimitExceeded("temporary files", max_files_);
   }
-  UniqueFd file = OpenUnnamed(directory_);
-  UniqueFd own(file.valid() ? fcntl(file.get(), F_DUPFD_CLOEXEC, 0) : -1);
+  ASSIGN_OR_RETURN(UniqueFd file, OpenUnnamedFile(directory_, "a temporary file"));
+  UniqueFd own(fcntl(file.get(), F_DUPFD_CLOEXEC, 0));
   if (!own.valid()) {
     return FileError(errno, "create", "a temporary file");
   }

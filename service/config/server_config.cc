@@ -144,6 +144,12 @@ void FillDefaults(ServerConfig& config) {
   if (limits.max_connections_per_registry() == 0) {
     limits.set_max_connections_per_registry(32);
   }
+  if (limits.max_archive_bytes() == 0) {
+    limits.set_max_archive_bytes(int64_t{16} << 30);
+  }
+  if (limits.max_spooled_bytes() == 0) {
+    limits.set_max_spooled_bytes(int64_t{64} << 30);
+  }
   DefaultTo(*limits.mutable_inspect_timeout(), 60);
   DefaultTo(*limits.mutable_copy_timeout(), 3600);
   DefaultTo(*limits.mutable_max_timeout(), kMaxTimeoutSeconds);

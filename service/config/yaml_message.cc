@@ -185,6 +185,16 @@ absl::Status Reader::ReadScalar(const YAML::Node& node, const std::string& path,
       HOLKAS_SET(UInt32, value);
       return absl::OkStatus();
     }
+    case FieldDescriptor::CPPTYPE_INT64: {
+      int64_t value = 0;
+      if (!IsPlain(node) || !absl::SimpleAtoi(text, &value) || value < 0) {
+        return Error(node, path,
+                     absl::StrCat("must be a whole number from 0 to 9223372036854775807, is \"",
+                                  text, "\""));
+      }
+      HOLKAS_SET(Int64, value);
+      return absl::OkStatus();
+    }
     case FieldDescriptor::CPPTYPE_ENUM: {
       const std::vector<std::string> names = ShortNamesOf(*field.enum_type());
       for (size_t i = 0; i < names.size(); ++i) {

@@ -87,6 +87,11 @@ void Admission::Leave() {
   PassOn();
 }
 
+absl::Status Admission::CheckOpen() const {
+  absl::MutexLock lock(&mutex_);
+  return draining_ ? Draining() : absl::OkStatus();
+}
+
 void Admission::Drain() {
   absl::MutexLock lock(&mutex_);
   draining_ = true;

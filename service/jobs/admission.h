@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
@@ -42,6 +43,8 @@ class Admission {
 
   // Refuses all that wait, and all that come.
   void Drain();
+  // Whether some may come still. Errors: UNAVAILABLE (SERVER_DRAINING).
+  absl::Status CheckOpen() const;
 
   // False where somebody still has a slot at `deadline`.
   bool WaitUntilIdle(absl::Time deadline);

@@ -400,6 +400,7 @@ absl::StatusOr<std::string> JobRunner::Run(Call call) { return state_->Run(std::
 int JobRunner::running() const { return state_->admission().running(); }
 
 void JobRunner::Drain() { state_->admission().Drain(); }
+absl::Status JobRunner::CheckOpen() const { return state_->admission().CheckOpen(); }
 
 bool JobRunner::WaitUntilIdle(absl::Time deadline) {
   return state_->admission().WaitUntilIdle(deadline);

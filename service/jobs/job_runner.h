@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "broker/broker.pb.h"
@@ -74,6 +75,8 @@ class JobRunner {
 
   // From now on every job that does not run yet is refused with UNAVAILABLE (SERVER_DRAINING).
   void Drain();
+  // Whether a job that comes now is not refused for that.
+  absl::Status CheckOpen() const;
   // Waits until no job runs. False where some still do at `deadline`.
   bool WaitUntilIdle(absl::Time deadline);
 

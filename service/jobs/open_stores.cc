@@ -127,7 +127,8 @@ absl::StatusOr<OpenedStores> OpenStores(const Grants& grants, Launcher& launcher
   if (has_source_blobs) {
     stores.source_blobs = std::move(opened[next]);
   }
-  if (has_source_files) {
+  // The archive that the caller sent is the server's own.
+  if (has_source_files && grants.source_path->spooled == nullptr) {
     ASSIGN_OR_RETURN(stores.source_files, OpenSourceFiles(*grants.source_path, launcher));
   }
   return stores;

@@ -12,6 +12,8 @@
 
 namespace holkas {
 
+class SpooledArchive;
+
 // A registry that a worker may connect to: exactly this host and these ports, at whatever address
 // it resolves to, loopback and private ones too, since the caller named it.
 struct RegistryGrant {
@@ -40,6 +42,8 @@ struct ReadPathGrant {
   std::vector<std::string> further_paths = {};
   // kOci: where its blobs are; empty: in the layout.
   std::string blob_directory = {};
+  // kFile: the archive that the caller sent, in the place of `path`; outlives the job.
+  const SpooledArchive* spooled = nullptr;
 };
 
 // An OCI layout or image directory that a worker may write an image to, or a file that it may
@@ -53,7 +57,13 @@ struct WritePathGrant {
   std::string blob_directory = {};
   // kOci: images are removed from a layout that is there; nothing is added, and none is made.
   bool only_removes = false;
+  // kFile: the archive that the caller is to get, in the place of `path`; outlives the job.
+  SpooledArchive* spooled = nullptr;
 };
+
+// Where files that have no name are made: Skopeo, too, has its large temporary files there, since
+// /tmp is in memory on many machines.
+inline constexpr char kSpoolDirectory[] = "/var/tmp";
 
 // A store of containers/storage that a worker may use.
 struct StoreGrant {

@@ -16,8 +16,6 @@ namespace {
 
 constexpr uint16_t kHttpsPort = 443;
 constexpr uint16_t kHttpPort = 80;
-// Where Skopeo has its large temporary files, too: /tmp is in memory on many machines.
-constexpr absl::string_view kSpoolDirectory = "/var/tmp";
 
 // What can be said about a registry at a public address without looking it up is said before there
 // is a worker.
@@ -112,6 +110,10 @@ absl::StatusOr<std::optional<WritePathGrant>> GrantLocalImage(const ImageReferen
   if (const OciArchiveReference* archive = image.oci_archive()) {
     return grant(ReadPathGrant::Kind::kFile, archive->path, false);
   }
+  if (image.streamed() != nullptr) {
+    // A file of the server's own, which the caller of this makes.
+    return WritePathGrant{ReadPathGrant::Kind::kFile, ""};
+  }
   return std::optional<WritePathGrant>();
 }
 
@@ -158,7 +160,8 @@ absl::StatusOr<std::optional<StoreGrant>> GrantStore(const ImageReference& image
 
 // Archives that are compressed are decompressed into temporary files, and layers wait there.
 bool NeedsSpool(const ImageReference& image) {
-  return image.docker_archive() != nullptr || image.oci_archive() != nullptr;
+  return image.docker_archive() != nullptr || image.oci_archive() != nullptr ||
+         image.streamed() != nullptr;
 }
 
 }  // namespace
@@ -180,7 +183,7 @@ absl::StatusOr<Grants> MakeGrants(const broker::JobSpec& job, const ImageReferen
     }
   }
   if (NeedsSpool(source) || (destination != nullptr && NeedsSpool(*destination))) {
-    grants.spool_directory = std::string(kSpoolDirectory);
+    grants.spool_directory = kSpoolDirectory;
   }
   ASSIGN_OR_RETURN(grants.source_store,
                    GrantStore(source, job.source(), job.has_delete_(), rules.paths));

@@ -35,7 +35,8 @@ struct AccessRules {
 // of their blobs.
 // `source` and `destination` are as the caller named them, which is what has to be allowed;
 // `destination` is null for jobs without one. A path that is not granted as a whole is granted
-// after its symbolic links were resolved, so that what was judged is what is opened. Errors:
+// after its symbolic links were resolved, so that what was judged is what is opened. Of an archive
+// that is streamed the grant lacks the file. Errors:
 // PERMISSION_DENIED (PATH_DENIED, ADDRESS_DENIED); INVALID_ARGUMENT (INVALID_REFERENCE) for a
 // relative path where there is no working directory.
 absl::StatusOr<Grants> MakeGrants(const broker::JobSpec& job, const ImageReference& source,

@@ -13,7 +13,8 @@
 namespace holkas {
 namespace {
 
-constexpr int kMaxReceiveBytes = 1 << 20;
+// Of Import's chunks, with what is around them.
+constexpr int kMaxReceiveBytes = (1 << 20) + (1 << 10);
 // More than a worker's result (kMaxResultBytes).
 constexpr int kMaxSendBytes = 16 << 20;
 constexpr int kMaxMetadataBytes = 16 << 10;

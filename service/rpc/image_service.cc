@@ -8,8 +8,10 @@
 #include "service/rpc/check_credentials.h"
 #include "service/rpc/copy.h"
 #include "service/rpc/delete.h"
+#include "service/rpc/export.h"
 #include "service/rpc/get_server_info.h"
 #include "service/rpc/grpc_status.h"
+#include "service/rpc/import.h"
 #include "service/rpc/inspect.h"
 #include "service/rpc/list_tags.h"
 #include "service/rpc/unimplemented.h"
@@ -45,6 +47,22 @@ grpc::Status ImageService::Copy(grpc::ServerContext* context, const v1::CopyRequ
   return ToGrpcStatus(
       holkas::Copy(server_, ContextOf(*context), *request,
                    [writer](const v1::CopyResponse& event) { return writer->Write(event); }));
+}
+
+grpc::Status ImageService::Import(
+    grpc::ServerContext* context,
+    grpc::ServerReaderWriter<v1::ImportResponse, v1::ImportRequest>* stream) {
+  return ToGrpcStatus(holkas::Import(
+      server_, ContextOf(*context),
+      {.read = [stream](v1::ImportRequest& request) { return stream->Read(&request); },
+       .write = [stream](const v1::ImportResponse& event) { return stream->Write(event); }}));
+}
+
+grpc::Status ImageService::Export(grpc::ServerContext* context, const v1::ExportRequest* request,
+                                  grpc::ServerWriter<v1::ExportResponse>* writer) {
+  return ToGrpcStatus(
+      holkas::Export(server_, ContextOf(*context), *request,
+                     [writer](const v1::ExportResponse& event) { return writer->Write(event); }));
 }
 
 grpc::Status ImageService::Delete(grpc::ServerContext* context, const v1::DeleteRequest* request,
@@ -90,16 +108,6 @@ grpc::Status ImageService::Sign(grpc::ServerContext*, const v1::SignRequest*, v1
 grpc::Status ImageService::Verify(grpc::ServerContext*, const v1::VerifyRequest*,
                                   v1::VerifyResponse*) {
   return ToGrpcStatus(UnimplementedRpc("Verify"));
-}
-
-grpc::Status ImageService::Import(
-    grpc::ServerContext*, grpc::ServerReaderWriter<v1::ImportResponse, v1::ImportRequest>*) {
-  return ToGrpcStatus(UnimplementedRpc("Import"));
-}
-
-grpc::Status ImageService::Export(grpc::ServerContext*, const v1::ExportRequest*,
-                                  grpc::ServerWriter<v1::ExportResponse>*) {
-  return ToGrpcStatus(UnimplementedRpc("Export"));
 }
 
 }  // namespace holkas

@@ -26,6 +26,11 @@ class ImageService final : public v1::ImageService::Service {
                        v1::InspectResponse* response) override;
   grpc::Status Copy(grpc::ServerContext* context, const v1::CopyRequest* request,
                     grpc::ServerWriter<v1::CopyResponse>* writer) override;
+  grpc::Status Import(
+      grpc::ServerContext* context,
+      grpc::ServerReaderWriter<v1::ImportResponse, v1::ImportRequest>* stream) override;
+  grpc::Status Export(grpc::ServerContext* context, const v1::ExportRequest* request,
+                      grpc::ServerWriter<v1::ExportResponse>* writer) override;
   grpc::Status CheckCredentials(grpc::ServerContext* context,
                                 const v1::CheckCredentialsRequest* request,
                                 v1::CheckCredentialsResponse* response) override;
@@ -43,11 +48,6 @@ class ImageService final : public v1::ImageService::Service {
                     v1::SignResponse* response) override;
   grpc::Status Verify(grpc::ServerContext* context, const v1::VerifyRequest* request,
                       v1::VerifyResponse* response) override;
-  grpc::Status Import(
-      grpc::ServerContext* context,
-      grpc::ServerReaderWriter<v1::ImportResponse, v1::ImportRequest>* stream) override;
-  grpc::Status Export(grpc::ServerContext* context, const v1::ExportRequest* request,
-                      grpc::ServerWriter<v1::ExportResponse>* writer) override;
 
  private:
   RequestContext ContextOf(grpc::ServerContext& context);

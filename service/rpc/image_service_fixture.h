@@ -19,6 +19,7 @@
 #include "service/rpc/grpc_server.h"
 #include "service/rpc/grpc_status.h"
 #include "service/rpc/image_service.h"
+#include "service/spool/spool_quota.h"
 
 namespace holkas {
 
@@ -45,6 +46,8 @@ class ImageServiceTest : public testing::Test {
                                                   {},
                                                   timeouts_,
                                                   MakeServerInfo(v1::SANDBOX_TIER_FULL, 6, 4)});
+    parts_->spool_quota = &spool_quota_;
+    parts_->spool_directory = testing::TempDir();
     service_ = std::make_unique<ImageService>(*parts_, connections_);
     server_ = StartGrpcServer(*service_, {}).value();
     stub_ = v1::ImageService::NewStub(Connect(kind));
@@ -83,6 +86,7 @@ class ImageServiceTest : public testing::Test {
 
   Logger logger_{LogLevel::kOff, LogFormat::kJson, -1};
   Timeouts timeouts_;
+  SpoolQuota spool_quota_{{.archive_bytes = 4 << 20, .spooled_bytes = 6 << 20}};
   ConnectionTable connections_{100, 100};
   std::unique_ptr<FakeLauncher> launcher_;
   AuthorizationResources authorization_;

@@ -377,14 +377,12 @@ TEST_F(ImageServiceTest, RpcsOfLaterVersionsSaySo) {
     EXPECT_EQ(ErrorMetadata(FromGrpcStatus(status))["rpc"], rpc);
   };
   const auto context = [] { return std::make_unique<grpc::ClientContext>(); };
-  const auto c2 = context(), c3 = context(), c5 = context(), c6 = context(), c7 = context();
+  const auto c2 = context(), c3 = context(), c5 = context();
   v1::SignResponse signed_image;
   expect_unimplemented(stub_->Sign(c2.get(), {}, &signed_image), "Sign");
   v1::VerifyResponse verified;
   expect_unimplemented(stub_->Verify(c3.get(), {}, &verified), "Verify");
   expect_unimplemented(stub_->Sync(c5.get(), {})->Finish(), "Sync");
-  expect_unimplemented(stub_->Export(c6.get(), {})->Finish(), "Export");
-  expect_unimplemented(stub_->Import(c7.get())->Finish(), "Import");
 }
 
 TEST_F(ImageServiceTest, DeleteGivesTheDigest) {

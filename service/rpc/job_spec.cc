@@ -13,6 +13,7 @@
 #include "proto/wire/version.h"
 #include "service/rpc/prepare_daemon.h"
 #include "service/rpc/prepare_registry.h"
+#include "service/rpc/prepare_stream.h"
 #include "service/storage/find_store.h"
 
 namespace holkas {
@@ -127,12 +128,9 @@ absl::StatusOr<PreparedPlace> PreparePlace(const ImageReference& reference,
     image.set_has_index(oci->index.has_value());
     image.set_index(oci->index.value_or(0));
   } else if (const DockerArchiveReference* archive = reference.docker_archive()) {
-    broker::DockerArchiveImage& image = *place.location.mutable_docker_archive();
-    image.set_name(archive->name.has_value() ? archive->name->Name() : "");
-    image.set_has_index(archive->index.has_value());
-    image.set_index(archive->index.value_or(0));
+    *place.location.mutable_docker_archive() = DockerArchiveImageOf(*archive);
   } else if (const OciArchiveReference* archive = reference.oci_archive()) {
-    place.location.mutable_oci_archive()->set_reference(archive->reference);
+    *place.location.mutable_oci_archive() = OciArchiveImageOf(*archive);
   } else if (const TarballReference* tarball = reference.tarball()) {
     if (std::find(tarball->paths.begin(), tarball->paths.end(), "-") != tarball->paths.end()) {
       return MakeError(absl::StatusCode::kInvalidArgument, "INVALID_REFERENCE",
@@ -280,23 +278,50 @@ absl::StatusOr<PreparedJob> PrepareJob(const v1::CheckCredentialsRequest& reques
   return job;
 }
 
-absl::StatusOr<PreparedJob> PrepareJob(const v1::CopyRequest& request,
-                                       const RegistrySettings& settings) {
-  ASSIGN_OR_RETURN(ImageReference source,
-                   ParseComplete("source", request.source(), request.source_registry(), settings));
-  ASSIGN_OR_RETURN(ImageReference destination,
-                   ParseComplete("destination", request.destination(),
-                                 request.destination_registry(), settings));
+namespace {
+
+// `field` is for messages, here and in ParseDestination.
+absl::StatusOr<ImageReference> ParseSource(const std::string& field, const v1::CopyRequest& request,
+                                           const RegistrySettings& settings) {
+  return ParseComplete(field, request.source(), request.source_registry(), settings);
+}
+
+absl::StatusOr<ImageReference> ParseDestination(const std::string& field,
+                                                const v1::CopyRequest& request,
+                                                const RegistrySettings& settings) {
+  ASSIGN_OR_RETURN(
+      ImageReference destination,
+      ParseComplete(field, request.destination(), request.destination_registry(), settings));
   if (destination.tarball() != nullptr || destination.sif() != nullptr) {
-    return NotOfThisTransport("destination",
+    return NotOfThisTransport(field,
                               absl::StrCat("\"", destination.transport(),
                                            ":\" locations can only be read from, not written to"));
   }
   RETURN_IF_ERROR(CheckDaemonDestination(destination));
-  ASSIGN_OR_RETURN(PreparedPlace from,
-                   PreparePlace(source, request.source_registry(), settings, RegistryUse::kPull));
-  ASSIGN_OR_RETURN(PreparedPlace to, PreparePlace(destination, request.destination_registry(),
-                                                  settings, RegistryUse::kPush));
+  return destination;
+}
+
+absl::StatusOr<PreparedPlace> PrepareSource(const ImageReference& source,
+                                            const v1::CopyRequest& request,
+                                            const RegistrySettings& settings) {
+  return PreparePlace(source, request.source_registry(), settings, RegistryUse::kPull);
+}
+
+absl::StatusOr<PreparedPlace> PrepareDestination(const ImageReference& destination,
+                                                 const v1::CopyRequest& request,
+                                                 const RegistrySettings& settings) {
+  return PreparePlace(destination, request.destination_registry(), settings, RegistryUse::kPush);
+}
+
+PreparedPlace PlaceOf(broker::ImageLocation location) {
+  PreparedPlace place;
+  place.location = std::move(location);
+  return place;
+}
+
+absl::StatusOr<PreparedJob> PrepareCopy(const v1::CopyRequest& request, ImageReference source,
+                                        PreparedPlace from, ImageReference destination,
+                                        PreparedPlace to) {
   RETURN_IF_ERROR(AddTags(request, to.location));
   AllowMount(source, destination, to.identity);
   broker::JobSpec spec;
@@ -326,6 +351,39 @@ absl::StatusOr<PreparedJob> PrepareJob(const v1::CopyRequest& request,
                      std::move(destination),
                      std::move(from.daemon),
                      std::move(to.daemon)};
+}
+
+}  // namespace
+
+absl::StatusOr<PreparedJob> PrepareJob(const v1::CopyRequest& request,
+                                       const RegistrySettings& settings) {
+  ASSIGN_OR_RETURN(ImageReference source, ParseSource("source", request, settings));
+  ASSIGN_OR_RETURN(ImageReference destination, ParseDestination("destination", request, settings));
+  ASSIGN_OR_RETURN(PreparedPlace from, PrepareSource(source, request, settings));
+  ASSIGN_OR_RETURN(PreparedPlace to, PrepareDestination(destination, request, settings));
+  return PrepareCopy(request, std::move(source), std::move(from), std::move(destination),
+                     std::move(to));
+}
+
+absl::StatusOr<PreparedJob> PrepareJob(const v1::ImportOptions& request,
+                                       const RegistrySettings& settings) {
+  ASSIGN_OR_RETURN(PreparedStream stream,
+                   PrepareImport(request.format(), request.image(), "options.image"));
+  ASSIGN_OR_RETURN(ImageReference destination,
+                   ParseDestination("options.copy.destination", request.copy(), settings));
+  ASSIGN_OR_RETURN(PreparedPlace to, PrepareDestination(destination, request.copy(), settings));
+  return PrepareCopy(request.copy(), std::move(stream.reference),
+                     PlaceOf(std::move(stream.location)), std::move(destination), std::move(to));
+}
+
+absl::StatusOr<PreparedJob> PrepareJob(const v1::ExportRequest& request,
+                                       const RegistrySettings& settings) {
+  ASSIGN_OR_RETURN(ImageReference source, ParseSource("copy.source", request.copy(), settings));
+  ASSIGN_OR_RETURN(PreparedStream stream,
+                   PrepareExport(request.format(), request.image(), "image"));
+  ASSIGN_OR_RETURN(PreparedPlace from, PrepareSource(source, request.copy(), settings));
+  return PrepareCopy(request.copy(), std::move(source), std::move(from),
+                     std::move(stream.reference), PlaceOf(std::move(stream.location)));
 }
 
 absl::StatusOr<PreparedJob> PrepareJob(const v1::DeleteRequest& request,

@@ -36,6 +36,11 @@ absl::StatusOr<PreparedJob> PrepareJob(const v1::InspectRequest& request,
                                        const RegistrySettings& settings);
 absl::StatusOr<PreparedJob> PrepareJob(const v1::CopyRequest& request,
                                        const RegistrySettings& settings);
+// Also: INVALID_ARGUMENT (INVALID_REFERENCE) for an image that no such archive can hold.
+absl::StatusOr<PreparedJob> PrepareJob(const v1::ImportOptions& request,
+                                       const RegistrySettings& settings);
+absl::StatusOr<PreparedJob> PrepareJob(const v1::ExportRequest& request,
+                                       const RegistrySettings& settings);
 absl::StatusOr<PreparedJob> PrepareJob(const v1::CheckCredentialsRequest& request,
                                        const RegistrySettings& settings);
 // Also: INVALID_ARGUMENT (INVALID_FIELD) for only_tag with a digest.

@@ -12,10 +12,12 @@
 #include "service/auth/peer.h"
 #include "service/jobs/job_runner.h"
 #include "service/policy/grant_daemon.h"
+#include "service/policy/grants.h"
 #include "service/policy/make_grants.h"
 #include "service/policy/registry_rules.h"
 #include "service/rpc/job_spec.h"
 #include "service/rpc/operation_runner.h"
+#include "service/spool/spool_quota.h"
 
 namespace holkas {
 
@@ -42,6 +44,8 @@ struct Timeouts {
   absl::Duration longest = absl::Hours(24);
   // How long the caller of ListTags may read nothing while many tags wait.
   absl::Duration reader_pause = absl::Seconds(30);
+  // How long the caller of Import may send nothing, and that of Export take nothing.
+  absl::Duration archive_pause = absl::Seconds(60);
 };
 
 // Which local paths callers may use.
@@ -67,6 +71,9 @@ struct ServerParts {
   Timeouts timeouts;
   // All of GetServerInfo's response but the number of running requests.
   v1::GetServerInfoResponse info;
+  // Archives of Import and Export.
+  SpoolQuota* spool_quota = nullptr;
+  std::string spool_directory = kSpoolDirectory;
 };
 
 // The local paths that `peer` may use. The process that started a private server may use what that

@@ -1,6 +1,7 @@
 #include "service/rpc/validate.h"
 
 #include <cmath>
+#include <map>
 #include <set>
 #include <string>
 #include <vector>
@@ -9,6 +10,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
+#include "absl/strings/strip.h"
 #include "google/protobuf/descriptor.h"
 #include "google/protobuf/message.h"
 #include "proto/wire/error.h"
@@ -245,10 +247,11 @@ absl::Status ValidateRequest(const v1::InspectRequest& request) {
   return CheckRetry(request.retry());
 }
 
-absl::Status ValidateRequest(const v1::CopyRequest& request) {
+namespace {
+
+// What holds for the copy of every rpc that has one, wherever it is from and goes.
+absl::Status CheckCopy(const v1::CopyRequest& request) {
   RETURN_IF_ERROR(CheckMessage(request, ""));
-  RETURN_IF_ERROR(CheckImage("source", request.source()));
-  RETURN_IF_ERROR(CheckImage("destination", request.destination()));
   RETURN_IF_ERROR(CheckRegistry("source_registry", request.source_registry()));
   RETURN_IF_ERROR(CheckRegistry("destination_registry", request.destination_registry()));
   RETURN_IF_ERROR(CheckRetry(request.retry()));
@@ -262,6 +265,58 @@ absl::Status ValidateRequest(const v1::CopyRequest& request) {
   }
   RETURN_IF_ERROR(CheckPlatforms(request));
   return CheckRequestId(request.request_id());
+}
+
+// The same error about the field of a message that is the field `outer` of another.
+absl::Status Within(const std::string& outer, const absl::Status& status) {
+  std::map<std::string, std::string> metadata = ErrorMetadata(status);
+  const auto field = metadata.find("field");
+  absl::string_view message = status.message();
+  if (field == metadata.end() ||
+      !absl::ConsumePrefix(&message, absl::StrCat("field ", field->second))) {
+    return status;
+  }
+  field->second = absl::StrCat(outer, ".", field->second);
+  return MakeError(status.code(), ErrorReason(status),
+                   absl::StrCat("field ", field->second, message), metadata);
+}
+
+// `why`: as `has no meaning there`.
+absl::Status CheckUnset(const std::string& field, bool is_set, absl::string_view why) {
+  return is_set ? Invalid(field, why) : absl::OkStatus();
+}
+
+}  // namespace
+
+absl::Status ValidateRequest(const v1::CopyRequest& request) {
+  RETURN_IF_ERROR(CheckCopy(request));
+  RETURN_IF_ERROR(CheckImage("source", request.source()));
+  return CheckImage("destination", request.destination());
+}
+
+absl::Status ValidateRequest(const v1::ImportOptions& request) {
+  constexpr absl::string_view kWhy = "must be unset: the archive is the source";
+  const v1::CopyRequest& copy = request.copy();
+  RETURN_IF_ERROR(Within("options", CheckMessage(request, "")));
+  RETURN_IF_ERROR(CheckUnset("options.copy.source", !copy.source().empty(), kWhy));
+  RETURN_IF_ERROR(CheckUnset("options.copy.source_registry", copy.has_source_registry(), kWhy));
+  RETURN_IF_ERROR(CheckImage("options.copy.destination", copy.destination()));
+  if (request.size_bytes() < 0) {
+    return Invalid("options.size_bytes", "must not be negative");
+  }
+  return Within("options.copy", CheckCopy(copy));
+}
+
+absl::Status ValidateRequest(const v1::ExportRequest& request) {
+  constexpr absl::string_view kWhy = "must be unset: the archive is the destination";
+  const v1::CopyRequest& copy = request.copy();
+  RETURN_IF_ERROR(CheckMessage(request, ""));
+  RETURN_IF_ERROR(CheckUnset("copy.destination", !copy.destination().empty(), kWhy));
+  RETURN_IF_ERROR(CheckUnset("copy.destination_registry", copy.has_destination_registry(), kWhy));
+  RETURN_IF_ERROR(CheckUnset("copy.request_id", !copy.request_id().empty(),
+                             "must be unset: who attached later would not get the archive"));
+  RETURN_IF_ERROR(CheckImage("copy.source", copy.source()));
+  return Within("copy", CheckCopy(copy));
 }
 
 absl::Status ValidateRequest(const v1::CheckCredentialsRequest& request) {

@@ -20,6 +20,8 @@ inline constexpr size_t kMaxCertificateBytes = 48 << 10;
 
 absl::Status ValidateRequest(const v1::InspectRequest& request);
 absl::Status ValidateRequest(const v1::CopyRequest& request);
+absl::Status ValidateRequest(const v1::ImportOptions& request);
+absl::Status ValidateRequest(const v1::ExportRequest& request);
 absl::Status ValidateRequest(const v1::CheckCredentialsRequest& request);
 absl::Status ValidateRequest(const v1::DeleteRequest& request);
 absl::Status ValidateRequest(const v1::ListTagsRequest& request);

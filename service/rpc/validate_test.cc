@@ -225,5 +225,44 @@ TEST(ValidateRequest, WhatOnlyANewerClientKnowsIsUnimplemented) {
   ExpectUnimplemented(ValidateRequest(request), "source_registry.200");
 }
 
+TEST(ValidateRequest, AnImportHasItsArchiveAsItsSource) {
+  v1::ImportOptions options;
+  ExpectInvalid(ValidateRequest(options), "options.copy.destination");
+  options.mutable_copy()->set_destination("oci:/b:c");
+  EXPECT_OK(ValidateRequest(options));
+  options.set_size_bytes(-1);
+  ExpectInvalid(ValidateRequest(options), "options.size_bytes");
+  options.clear_size_bytes();
+  options.mutable_copy()->mutable_retry()->set_max_retries(-1);
+  ExpectInvalid(ValidateRequest(options), "options.copy.retry.max_retries");
+  options.mutable_copy()->clear_retry();
+  options.mutable_copy()->set_source("dir:/x");
+  ExpectInvalid(ValidateRequest(options), "options.copy.source");
+  options.mutable_copy()->clear_source();
+  options.mutable_copy()->mutable_source_registry();
+  ExpectInvalid(ValidateRequest(options), "options.copy.source_registry");
+  options.mutable_copy()->clear_source_registry();
+  options.set_format(static_cast<v1::ArchiveFormat>(99));
+  ExpectUnimplemented(ValidateRequest(options), "options.format");
+}
+
+TEST(ValidateRequest, AnExportHasItsArchiveAsItsDestination) {
+  v1::ExportRequest request;
+  ExpectInvalid(ValidateRequest(request), "copy.source");
+  request.mutable_copy()->set_source("oci:/b:c");
+  EXPECT_OK(ValidateRequest(request));
+  request.mutable_copy()->set_max_parallel_blobs(-1);
+  ExpectInvalid(ValidateRequest(request), "copy.max_parallel_blobs");
+  request.mutable_copy()->clear_max_parallel_blobs();
+  request.mutable_copy()->set_destination("dir:/x");
+  ExpectInvalid(ValidateRequest(request), "copy.destination");
+  request.mutable_copy()->clear_destination();
+  request.mutable_copy()->mutable_destination_registry();
+  ExpectInvalid(ValidateRequest(request), "copy.destination_registry");
+  request.mutable_copy()->clear_destination_registry();
+  request.mutable_copy()->set_request_id("0b9a3a9e-6c1f-4d0c-9a52-111111111111");
+  ExpectInvalid(ValidateRequest(request), "copy.request_id");
+}
+
 }  // namespace
 }  // namespace holkas

@@ -151,14 +151,9 @@ class DirPlace : public Place {
   const std::string path_;
 };
 
-class OciArchivePlace : public Place {
+class ArchivePlace : public Place {
  public:
-  explicit OciArchivePlace(std::string path) : path_(std::move(path)) {}
-  broker::ImageLocation Location() const override {
-    broker::ImageLocation location;
-    location.mutable_oci_archive()->set_reference("name");
-    return location;
-  }
+  explicit ArchivePlace(std::string path) : path_(std::move(path)) {}
   std::unique_ptr<FakeBroker> NewBroker() const override {
     FakeBroker::Directory file{FakeBroker::Kind::kFile, path_};
     return std::make_unique<FakeBroker>(file, file);
@@ -181,6 +176,26 @@ class OciArchivePlace : public Place {
 
  private:
   const std::string path_;
+};
+
+class OciArchivePlace : public ArchivePlace {
+ public:
+  using ArchivePlace::ArchivePlace;
+  broker::ImageLocation Location() const override {
+    broker::ImageLocation location;
+    location.mutable_oci_archive()->set_reference("name");
+    return location;
+  }
+};
+
+class DirArchivePlace : public ArchivePlace {
+ public:
+  using ArchivePlace::ArchivePlace;
+  broker::ImageLocation Location() const override {
+    broker::ImageLocation location;
+    location.mutable_dir_archive();
+    return location;
+  }
 };
 
 class RegistryPlace : public Place {
@@ -281,6 +296,8 @@ class TransportContract : public testing::TestWithParam<std::string> {
       place_ = std::make_unique<DirPlace>(path);
     } else if (GetParam() == "oci-archive") {
       place_ = std::make_unique<OciArchivePlace>(path);
+    } else if (GetParam() == "dir-archive") {
+      place_ = std::make_unique<DirArchivePlace>(path);
     } else if (!DockerRegistry::Installed()) {
       GTEST_SKIP() << "docker-registry is not installed";
     } else {
@@ -314,7 +331,7 @@ INSTANTIATE_TEST_SUITE_P(Transports, KeepingTransportContract,
 
 // docker-archive: has no place for the manifests of this test; docker_archive_test is its own.
 INSTANTIATE_TEST_SUITE_P(Transports, TransportContract,
-                         testing::Values("oci", "dir", "docker", "oci-archive"),
+                         testing::Values("oci", "dir", "docker", "oci-archive", "dir-archive"),
                          [](const auto& info) {
                            return absl::StrReplaceAll(info.param, {{"-", "_"}});
                          });

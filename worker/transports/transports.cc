@@ -1,8 +1,10 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "proto/wire/error.h"
+#include "worker/transports/any_archive/any_archive.h"
 #include "worker/transports/containers_storage/containers_storage.h"
 #include "worker/transports/dir/dir.h"
+#include "worker/transports/dir_archive/dir_archive.h"
 #include "worker/transports/docker_archive/docker_archive.h"
 #include "worker/transports/docker_daemon/docker_daemon.h"
 #include "worker/transports/oci/oci.h"
@@ -75,6 +77,18 @@ constexpr Transport kTransports[] = {
         .location_case = broker::ImageLocation::kDockerDaemon,
         .open_source = OpenDockerDaemonSource,
         .open_destination = OpenDockerDaemonDestination,
+    },
+    // Those that no reference names.
+    {
+        .name = "dir-archive",
+        .location_case = broker::ImageLocation::kDirArchive,
+        .open_source = OpenDirArchiveSource,
+        .open_destination = OpenDirArchiveDestination,
+    },
+    {
+        .name = "archive",
+        .location_case = broker::ImageLocation::kAnyArchive,
+        .open_source = OpenAnyArchiveSource,
     },
 };
 

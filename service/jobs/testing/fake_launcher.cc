@@ -79,11 +79,37 @@ broker::Reply FakeWorkerSide::UnwrapKey(const broker::WrappedKeys& wrapped) {
   return Call(std::move(frame));
 }
 
-broker::Reply FakeWorkerSide::Call(broker::WorkerFrame frame) {
+UniqueFd FakeWorkerSide::OpenSource() {
+  broker::WorkerFrame frame;
+  frame.mutable_open_file()->set_place(broker::PLACE_SOURCE);
+  frame.mutable_open_file()->set_kind(broker::FILE_KIND_ROOT);
+  UniqueFd file;
+  Call(std::move(frame), &file);
+  return file;
+}
+
+UniqueFd FakeWorkerSide::CreateFile() {
+  broker::WorkerFrame frame;
+  frame.mutable_create_file()->set_size_bytes(-1);
+  UniqueFd file;
+  Call(std::move(frame), &file);
+  return file;
+}
+
+broker::Reply FakeWorkerSide::Publish() {
+  broker::WorkerFrame frame;
+  frame.mutable_publish()->set_file_id(1);
+  return Call(std::move(frame));
+}
+
+broker::Reply FakeWorkerSide::Call(broker::WorkerFrame frame, UniqueFd* fd) {
   frame.set_call_id(1);
   Send(frame);
   broker::ServiceFrame answer;
-  channel_.Receive(answer).IgnoreError();
+  absl::StatusOr<std::vector<UniqueFd>> fds = channel_.Receive(answer);
+  if (fd != nullptr && fds.ok() && !fds->empty()) {
+    *fd = std::move(fds->front());
+  }
   return answer.reply();
 }
 

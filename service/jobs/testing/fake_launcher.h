@@ -33,12 +33,18 @@ class FakeWorkerSide {
   broker::Reply FindTwins(const std::string& digest);
   broker::Reply MountBlob(const std::string& digest, int64_t size_bytes);
   void Remember(const broker::Remember& told);
+  // The one file of the source; not valid where it is refused.
+  UniqueFd OpenSource();
+  // The one file of the destination, to write; its number is 1. Not valid where it is refused.
+  UniqueFd CreateFile();
+  broker::Reply Publish();
   void Finish(const absl::Status& status = absl::OkStatus());
   // Waits until the service closes its end, or the worker is killed.
   void AwaitEnd();
 
  private:
-  broker::Reply Call(broker::WorkerFrame frame);
+  // Puts the first descriptor of the reply into `fd`, where that is not null.
+  broker::Reply Call(broker::WorkerFrame frame, UniqueFd* fd = nullptr);
 
   FrameChannel channel_;
 };

@@ -2,12 +2,11 @@
 #include <utility>
 
 #include "absl/status/status.h"
-#include "absl/strings/str_cat.h"
 #include "proto/wire/digest.h"
 #include "proto/wire/error.h"
 #include "proto/wire/status_macros.h"
-#include "worker/image/media_types.h"
 #include "worker/transports/dir/dir.h"
+#include "worker/transports/dir/dir_format.h"
 #include "worker/transports/files/file_sink.h"
 
 namespace holkas {
@@ -33,12 +32,7 @@ class DirDestination : public ImageDestination {
       return WriteWholeFile(broker_, broker::FILE_KIND_ROOT, manifest.bytes(),
                             Digest::Sha256Of(manifest.bytes()));
     }
-    if (manifest.media_type() == kDockerSchema1SignedType) {
-      // Its file would have the name of another digest than its content has.
-      return MakeError(absl::StatusCode::kUnimplemented, "MEDIA_TYPE_UNSUPPORTED",
-                       absl::StrCat("write manifest ", manifest.digest().ToString(),
-                                    ": signed manifests of schema 1 in an index"));
-    }
+    RETURN_IF_ERROR(CheckDirMember(manifest));
     return WriteWholeFile(broker_, broker::FILE_KIND_MANIFEST, manifest.bytes(), manifest.digest());
   }
 

@@ -4,26 +4,15 @@
 #include <utility>
 
 #include "absl/status/status.h"
-#include "absl/strings/escaping.h"
-#include "absl/strings/str_cat.h"
 #include "proto/wire/error.h"
-#include "proto/wire/manifest_digest.h"
 #include "proto/wire/status_macros.h"
 #include "worker/transports/dir/dir.h"
+#include "worker/transports/dir/dir_format.h"
 #include "worker/transports/files/file_source.h"
 #include "worker/transports/files/manifest_file.h"
 
 namespace holkas {
 namespace {
-
-// `version` is a line; a longer file is none of this format.
-constexpr int64_t kMaxVersionBytes = 256;
-// 1.2 is for digests of other algorithms than SHA-256.
-constexpr absl::string_view kKnownVersions[] = {
-    "Directory Transport Version: 1.0\n",
-    "Directory Transport Version: 1.1\n",
-    "Directory Transport Version: 1.2\n",
-};
 
 class DirSource : public ImageSource {
  public:
@@ -41,10 +30,7 @@ class DirSource : public ImageSource {
                        "open manifest.json: no such file or directory");
     }
     RETURN_IF_ERROR(bytes.status());
-    // Signatures that say no payload are for Manifest::Parse to refuse.
-    const absl::StatusOr<Digest> signed_digest = ManifestDigest(*bytes);
-    Digest digest = signed_digest.ok() ? *signed_digest : Digest::Sha256Of(*bytes);
-    return RawManifest{*std::move(bytes), std::move(digest), /*media_type=*/""};
+    return TopOfDir(*std::move(bytes));
   }
 
   absl::StatusOr<std::unique_ptr<ByteSource>> OpenBlob(const Descriptor& blob) override {
@@ -59,19 +45,12 @@ class DirSource : public ImageSource {
 absl::Status CheckVersion(Broker& broker) {
   absl::StatusOr<std::string> text =
       ReadWholeFile(broker, broker::PLACE_SOURCE, broker::FILE_KIND_VERSION, std::nullopt,
-                    kMaxVersionBytes, "version");
+                    kMaxDirVersionBytes, "version");
   if (text.status().code() == absl::StatusCode::kNotFound) {
     return absl::OkStatus();
   }
   RETURN_IF_ERROR(text.status());
-  for (absl::string_view known : kKnownVersions) {
-    if (*text == known) {
-      return absl::OkStatus();
-    }
-  }
-  return MakeError(absl::StatusCode::kUnimplemented, "MEDIA_TYPE_UNSUPPORTED",
-                   absl::StrCat("read version: unsupported directory transport version \"",
-                                absl::CHexEscape(*text), "\""));
+  return CheckDirVersion(*text);
 }
 
 }  // namespace

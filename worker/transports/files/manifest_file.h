@@ -1,6 +1,9 @@
 #ifndef HOLKAS_WORKER_TRANSPORTS_FILES_MANIFEST_FILE_H_
 #define HOLKAS_WORKER_TRANSPORTS_FILES_MANIFEST_FILE_H_
 
+#include <string>
+
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "broker/broker.pb.h"
@@ -15,6 +18,13 @@ namespace holkas {
 // (LIMIT_EXCEEDED).
 absl::StatusOr<RawManifest> ReadManifestFile(Broker& broker, broker::Place place,
                                              const Digest& digest, absl::string_view media_type);
+
+// The same of bytes that were read from wherever it is. Errors: DATA_LOSS (CONTENT_MISMATCH).
+absl::StatusOr<RawManifest> VerifyManifest(std::string bytes, const Digest& digest,
+                                           absl::string_view media_type);
+
+// NOT_FOUND (MANIFEST_UNKNOWN).
+absl::Status UnknownManifest(const Digest& digest);
 
 }  // namespace holkas
 

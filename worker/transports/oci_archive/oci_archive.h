@@ -5,6 +5,7 @@
 
 #include "absl/status/statusor.h"
 #include "broker/broker.pb.h"
+#include "worker/archive/archive_members.h"
 #include "worker/transports/image_destination.h"
 #include "worker/transports/image_source.h"
 #include "worker/transports/transport.h"
@@ -21,6 +22,10 @@ namespace holkas {
 // layout in it.
 absl::StatusOr<std::unique_ptr<ImageSource>> OpenOciArchiveSource(
     const TransportContext& context, const broker::ImageLocation& location);
+
+// The same for an archive that was opened already.
+absl::StatusOr<std::unique_ptr<ImageSource>> NewOciArchiveSource(
+    std::unique_ptr<ArchiveMembers> archive, const broker::OciArchiveImage& image);
 
 // Takes OCI manifests and indexes alone.
 absl::StatusOr<std::unique_ptr<ImageDestination>> OpenOciArchiveDestination(

@@ -1,0 +1,55 @@
+#include "service/spool/spool_quota.h"
+
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+#include "proto/wire/error.h"
+
+namespace holkas {
+namespace {
+
+absl::Status Exceeded(absl::string_view what, absl::string_view limit, int64_t limit_bytes) {
+  return MakeError(
+      absl::StatusCode::kResourceExhausted, "SPOOL_QUOTA_EXCEEDED",
+      absl::StrCat(what, " more than the server's limits.", limit, " of ", limit_bytes, " bytes"),
+      {{"limit", std::string(limit)}, {"limit_bytes", absl::StrCat(limit_bytes)}});
+}
+
+}  // namespace
+
+int SpoolQuota::archives() const {
+  absl::MutexLock lock(&mutex_);
+  return archives_;
+}
+
+SpoolQuota::Share::Share(SpoolQuota& quota) : quota_(quota) {
+  absl::MutexLock lock(&quota_.mutex_);
+  ++quota_.archives_;
+}
+
+SpoolQuota::Share::~Share() {
+  absl::MutexLock lock(&quota_.mutex_);
+  --quota_.archives_;
+  quota_.bytes_ -= bytes_;
+}
+
+absl::Status SpoolQuota::Share::GrowTo(int64_t size_bytes) {
+  if (size_bytes <= bytes_) {
+    return absl::OkStatus();
+  }
+  if (size_bytes > quota_.limits_.archive_bytes) {
+    return Exceeded("the archive has", "max_archive_bytes", quota_.limits_.archive_bytes);
+  }
+  absl::MutexLock lock(&quota_.mutex_);
+  const int64_t more = size_bytes - bytes_;
+  if (more > quota_.limits_.spooled_bytes - quota_.bytes_) {
+    return Exceeded("the archives of all requests have", "max_spooled_bytes",
+                    quota_.limits_.spooled_bytes);
+  }
+  quota_.bytes_ += more;
+  bytes_ = size_bytes;
+  return absl::OkStatus();
+}
+
+}  // namespace holkas

@@ -1,0 +1,54 @@
+#ifndef HOLKAS_SERVICE_SPOOL_SPOOL_QUOTA_H_
+#define HOLKAS_SERVICE_SPOOL_SPOOL_QUOTA_H_
+
+#include <cstdint>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/synchronization/mutex.h"
+
+namespace holkas {
+
+// How large the archives of Import and Export may be on the server's disk, each and all together.
+// Thread-safe.
+class SpoolQuota {
+ public:
+  struct Limits {
+    int64_t archive_bytes = 0;  // Limits.max_archive_bytes of the configuration
+    int64_t spooled_bytes = 0;  // Limits.max_spooled_bytes
+  };
+
+  explicit SpoolQuota(const Limits& limits) : limits_(limits) {}
+
+  // What one archive has of it, until it is destroyed. Not thread-safe. The quota outlives it.
+  class Share {
+   public:
+    explicit Share(SpoolQuota& quota);
+    ~Share();
+    Share(const Share&) = delete;
+    Share& operator=(const Share&) = delete;
+
+    // Makes sure that the archive may have `size_bytes`; a share never gets smaller.
+    // Errors: RESOURCE_EXHAUSTED (SPOOL_QUOTA_EXCEEDED) with the metadata entries `limit`, the
+    // limit's name in the configuration, and `limit_bytes`.
+    absl::Status GrowTo(int64_t size_bytes);
+
+   private:
+    SpoolQuota& quota_;
+    int64_t bytes_ = 0;
+  };
+
+  // How many archives there are now.
+  int archives() const;
+
+ private:
+  const Limits limits_;
+  mutable absl::Mutex mutex_;
+  int archives_ ABSL_GUARDED_BY(mutex_) = 0;
+  // Of all shares.
+  int64_t bytes_ ABSL_GUARDED_BY(mutex_) = 0;
+};
+
+}  // namespace holkas
+
+#endif  // HOLKAS_SERVICE_SPOOL_SPOOL_QUOTA_H_
