@@ -57,6 +57,9 @@ FlagSet GlobalFlags() {
       {"server", '\0', FlagType::kString, "ADDRESS",
        "use the server at unix:/PATH or HOST:PORT of the loopback (default $HOLKAS_SERVER; "
        "without it, a private one)"},
+      {"server-paths", '\0', FlagType::kBool, "",
+       "paths in the names of images are the server's: by default they are those of this machine, "
+       "whose files are sent"},
       {"token-realms", '\0', FlagType::kString, "HOST[:PORT],...",
        "give a registry's credentials to these too, where it gets its tokens from them (default: "
        "to "
