@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/match.h"
@@ -14,6 +15,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/strings/strip.h"
 #include "clients/cli/go_text.h"
+#include "clients/cli/gpg_key_ring.h"
 #include "proto/wire/error.h"
 #include "proto/wire/status_macros.h"
 #include "proto/wire/unique_fd.h"
@@ -68,7 +70,23 @@ absl::Status NotBuilt(absl::string_view scheme) {
       absl::StrCat("encrypting layers with ", scheme, ": is not built"));
 }
 
-// `PROTOCOL:FILE`.
+// A recipient of OpenPGP is called by a name or address, for which the key ring may have several
+// keys.
+absl::Status AddPgpRecipients(const std::string& owner, LayerEncryption& encryption) {
+  ASSIGN_OR_RETURN(const std::vector<std::string> keys, ExportGpgKeys(owner));
+  for (const std::string& key : keys) {
+    if (key.size() > kMaxKeyBytes) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("the key of ", owner, ": more than ", kMaxKeyBytes, " bytes"));
+    }
+    LayerRecipient& recipient = *encryption.add_recipients();
+    recipient.set_wrapping(holkas::v1::KEY_WRAPPING_PGP);
+    recipient.set_key(key);
+  }
+  return absl::OkStatus();
+}
+
+// `PROTOCOL:FILE`, or `pgp:OWNER`.
 absl::Status AddRecipient(const std::string& text, LayerEncryption& encryption) {
   const size_t colon = text.find(':');
   if (colon == std::string::npos) {
@@ -80,7 +98,9 @@ absl::Status AddRecipient(const std::string& text, LayerEncryption& encryption) 
     recipient.set_wrapping(holkas::v1::KEY_WRAPPING_JWE);
   } else if (scheme == "pkcs7") {
     recipient.set_wrapping(holkas::v1::KEY_WRAPPING_PKCS7);
-  } else if (scheme == "pgp" || scheme == "pkcs11" || scheme == "provider") {
+  } else if (scheme == "pgp") {
+    return AddPgpRecipients(text.substr(colon + 1), encryption);
+  } else if (scheme == "pkcs11" || scheme == "provider") {
     return NotBuilt(scheme);
   } else {
     return absl::InvalidArgumentError("Provided protocol not recognized");
@@ -140,14 +160,15 @@ absl::StatusOr<DecryptionKey> ParseDecryptionKey(const std::string& text) {
 
 std::vector<Flag> EncryptionFlags() {
   return {
-      {"encryption-key", '\0', FlagType::kStrings, "PROTOCOL:FILE",
-       "encrypt layers for a public key (jwe:) or certificate (pkcs7:); may be given several "
-       "times"},
+      {"encryption-key", '\0', FlagType::kStrings, "PROTOCOL:KEY",
+       "encrypt layers for a public key (jwe:FILE), a certificate (pkcs7:FILE), or the owner of a "
+       "key in GnuPG's key ring (pgp:ADDRESS, pgp:NAME); may be given several times"},
       {"encrypt-layer", '\0', FlagType::kStrings, "N",
        "encrypt this layer alone, from 0 or, from the last one on, from -1; may be given several "
        "times"},
       {"decryption-key", '\0', FlagType::kStrings, "FILE[:PASSWORD]",
-       "decrypt layers with a private key; PASSWORD is pass=TEXT, file=PATH or fd=NUMBER; may be "
+       "decrypt layers with a private key, or secret keys that GnuPG exported; PASSWORD is "
+       "pass=TEXT, file=PATH or fd=NUMBER; may be "
        "given several times"},
   };
 }

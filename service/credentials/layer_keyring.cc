@@ -55,13 +55,14 @@ absl::Status Translated(const absl::Status& status) {
 
 bool IsWellFormed(const broker::WrappedKeys& wrapped) {
   size_t bytes = 0;
-  for (const auto* keys : {&wrapped.jwe(), &wrapped.pkcs7()}) {
+  size_t count = 0;
+  for (const auto* keys : {&wrapped.jwe(), &wrapped.pkcs7(), &wrapped.pgp()}) {
+    count += static_cast<size_t>(keys->size());
     for (const std::string& key : *keys) {
       bytes += key.size();
     }
   }
-  return static_cast<size_t>(wrapped.jwe_size() + wrapped.pkcs7_size()) <= kMaxWrappedKeys &&
-         bytes <= kMaxWrappedKeyBytes;
+  return count <= kMaxWrappedKeys && bytes <= kMaxWrappedKeyBytes;
 }
 
 }  // namespace

@@ -54,11 +54,11 @@ TEST_F(LayerKeyringTest, UnwrapWorkerGetsTheKeysAndWhatIsWrapped) {
 
 TEST_F(LayerKeyringTest, MalformedQuestionsAreViolations) {
   for (int i = 0; i < 64; ++i) {
-    wrapped_.add_pkcs7("x");
+    wrapped_.add_pgp("x");
   }
   EXPECT_EQ(ErrorReason(Unwrap().status()), "WORKER_VIOLATION");
   wrapped_.Clear();
-  wrapped_.add_pkcs7(std::string((48 << 10) + 1, 'x'));
+  wrapped_.add_pgp(std::string((48 << 10) + 1, 'x'));
   EXPECT_EQ(ErrorReason(Unwrap().status()), "WORKER_VIOLATION");
 }
 

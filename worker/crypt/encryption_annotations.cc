@@ -26,6 +26,7 @@ constexpr absl::string_view kKeysPrefix = "org.opencontainers.image.enc.keys.";
 constexpr absl::string_view kPublicOptions = "org.opencontainers.image.enc.pubopts";
 constexpr absl::string_view kJwe = "jwe";
 constexpr absl::string_view kPkcs7 = "pkcs7";
+constexpr absl::string_view kPgp = "pgp";
 constexpr absl::string_view kCipher = "AES_256_CTR_HMAC_SHA256";
 
 absl::Status Malformed(absl::string_view why) {
@@ -73,13 +74,14 @@ absl::StatusOr<std::string> ParsePublicOptions(absl::string_view text) {
 
 absl::Status CheckSizes(const EncryptionAnnotations& encryption) {
   size_t bytes = 0;
-  for (const auto* keys : {&encryption.jwe, &encryption.pkcs7}) {
+  size_t count = 0;
+  for (const auto* keys : {&encryption.jwe, &encryption.pkcs7, &encryption.pgp}) {
+    count += keys->size();
     for (const std::string& key : *keys) {
       bytes += key.size();
     }
   }
-  if (bytes > kMaxWrappedKeyBytes ||
-      encryption.jwe.size() + encryption.pkcs7.size() > kMaxWrappedKeys) {
+  if (bytes > kMaxWrappedKeyBytes || count > kMaxWrappedKeys) {
     return MakeError(absl::StatusCode::kResourceExhausted, "LIMIT_EXCEEDED",
                      absl::StrCat("a layer's wrapped keys are more than ", kMaxWrappedKeys,
                                   " or have more than ", kMaxWrappedKeyBytes, " bytes in all"));
@@ -113,6 +115,8 @@ absl::StatusOr<EncryptionAnnotations> ParseEncryptionAnnotations(
       ASSIGN_OR_RETURN(encryption.jwe, ParseWrappedKeys(value));
     } else if (scheme == kPkcs7) {
       ASSIGN_OR_RETURN(encryption.pkcs7, ParseWrappedKeys(value));
+    } else if (scheme == kPgp) {
+      ASSIGN_OR_RETURN(encryption.pgp, ParseWrappedKeys(value));
     } else {
       encryption.unread_schemes.emplace_back(scheme);
     }
@@ -134,6 +138,9 @@ std::map<std::string, std::string> WriteEncryptionAnnotations(
   }
   if (!encryption.pkcs7.empty()) {
     annotations[absl::StrCat(kKeysPrefix, kPkcs7)] = WriteWrappedKeys(encryption.pkcs7);
+  }
+  if (!encryption.pgp.empty()) {
+    annotations[absl::StrCat(kKeysPrefix, kPgp)] = WriteWrappedKeys(encryption.pgp);
   }
   const std::string options =
       JsonValue(JsonObject{{"cipher", JsonValue(kCipher)},

@@ -33,7 +33,9 @@ struct EncryptionAnnotations {
   std::vector<std::string> jwe;
   // The same, each enveloped data of CMS.
   std::vector<std::string> pkcs7;
-  // The schemes in which it is wrapped beside these and that nobody here reads, such as `pgp`.
+  // The same, each a message of OpenPGP.
+  std::vector<std::string> pgp;
+  // The schemes in which it is wrapped beside these and that nobody here reads, such as `pkcs11`.
   std::vector<std::string> unread_schemes;
   // The HMAC of the encrypted layer.
   std::string hmac;

@@ -45,10 +45,10 @@ TEST(EncryptionAnnotations, AreWrittenAsTheyWereRead) {
 TEST(EncryptionAnnotations, WhatNobodyHereReadsIsNamed) {
   ASSERT_OK_AND_ASSIGN(
       const EncryptionAnnotations encryption,
-      ParseEncryptionAnnotations({{"org.opencontainers.image.enc.keys.pgp", "anything"},
+      ParseEncryptionAnnotations({{"org.opencontainers.image.enc.keys.pkcs11", "anything"},
                                   {kOptions, kOptionsText},
                                   {"other", "x"}}));
-  EXPECT_THAT(encryption.unread_schemes, ElementsAre("pgp"));
+  EXPECT_THAT(encryption.unread_schemes, ElementsAre("pkcs11"));
 }
 
 TEST(EncryptionAnnotations, MalformedOnesAreRefused) {

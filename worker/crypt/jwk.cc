@@ -15,6 +15,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "proto/wire/status_macros.h"
+#include "worker/crypt/build_pkey.h"
 #include "worker/crypt/strict_base64.h"
 #include "worker/image/json_fields.h"
 
@@ -60,25 +61,6 @@ absl::StatusOr<std::string> GetNumber(const JsonValue& jwk, absl::string_view na
   return number;
 }
 
-UniqueBignum ToBignum(absl::string_view number) {
-  return UniqueBignum(BN_bin2bn(Bytes(number.data()), static_cast<int>(number.size()), nullptr));
-}
-
-absl::StatusOr<UniquePkey> Build(const char* type, bool is_private, OSSL_PARAM_BLD* builder) {
-  const UniqueParams params(OSSL_PARAM_BLD_to_param(builder));
-  const UniquePkeyContext context(EVP_PKEY_CTX_new_from_name(nullptr, type, nullptr));
-  EVP_PKEY* key = nullptr;
-  const bool built =
-      params != nullptr && context != nullptr && EVP_PKEY_fromdata_init(context.get()) == 1 &&
-      EVP_PKEY_fromdata(context.get(), &key, is_private ? EVP_PKEY_KEYPAIR : EVP_PKEY_PUBLIC_KEY,
-                        params.get()) == 1;
-  ERR_clear_error();
-  if (!built) {
-    return Invalid("its numbers are no key");
-  }
-  return UniquePkey(key);
-}
-
 absl::StatusOr<UniquePkey> ParseRsa(const JsonValue& jwk) {
   const UniqueParamsBuilder builder(OSSL_PARAM_BLD_new());
   const bool is_private = FindField(jwk, "d") != nullptr;
@@ -96,7 +78,7 @@ absl::StatusOr<UniquePkey> ParseRsa(const JsonValue& jwk) {
     numbers.push_back(ToBignum(number));
     OSSL_PARAM_BLD_push_BN(builder.get(), openssl_name, numbers.back().get());
   }
-  return Build("RSA", is_private, builder.get());
+  return BuildPkey("RSA", is_private, builder.get());
 }
 
 absl::StatusOr<UniquePkey> ParseEc(const JsonValue& jwk) {
@@ -123,7 +105,7 @@ absl::StatusOr<UniquePkey> ParseEc(const JsonValue& jwk) {
     d = ToBignum(number);
     OSSL_PARAM_BLD_push_BN(builder.get(), OSSL_PKEY_PARAM_PRIV_KEY, d.get());
   }
-  return Build("EC", d != nullptr, builder.get());
+  return BuildPkey("EC", d != nullptr, builder.get());
 }
 
 absl::StatusOr<std::string> Coordinate(const EVP_PKEY* key, const char* name, size_t size) {

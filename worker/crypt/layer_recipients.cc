@@ -3,12 +3,15 @@
 #include <utility>
 
 #include "absl/status/status.h"
+#include "absl/time/clock.h"
 #include "proto/wire/error.h"
 #include "proto/wire/status_macros.h"
 #include "worker/crypt/cms_envelope.h"
 #include "worker/crypt/encryption_annotations.h"
 #include "worker/crypt/jwe.h"
 #include "worker/crypt/key_file.h"
+#include "worker/crypt/pgp_key_file.h"
+#include "worker/crypt/pgp_message.h"
 
 namespace holkas {
 
@@ -28,9 +31,15 @@ absl::StatusOr<LayerRecipients> LayerRecipients::Parse(const v1::LayerEncryption
         recipients.pkcs7_.push_back(*std::move(certificate));
         break;
       }
+      case v1::KEY_WRAPPING_PGP: {
+        absl::StatusOr<PgpKey> key = ParsePgpRecipient(recipient.key(), absl::Now());
+        RETURN_IF_ERROR(WithContext(key.status(), "Invalid encryption keys"));
+        recipients.pgp_.push_back(*std::move(key));
+        break;
+      }
       default:
         return MakeError(absl::StatusCode::kUnimplemented, "OPTION_UNIMPLEMENTED",
-                         "wrapping keys in another way than jwe and pkcs7 is not implemented",
+                         "wrapping keys in another way than jwe, pkcs7 and pgp is not implemented",
                          {{"field", "encryption.recipients"}});
     }
   }
@@ -47,6 +56,9 @@ absl::StatusOr<std::map<std::string, std::string>> LayerRecipients::Annotate(
   }
   if (!pkcs7_.empty()) {
     ASSIGN_OR_RETURN(encryption.pkcs7.emplace_back(), EncryptCms(message, pkcs7_));
+  }
+  if (!pgp_.empty()) {
+    ASSIGN_OR_RETURN(encryption.pgp.emplace_back(), EncryptPgp(message, pgp_));
   }
   return WriteEncryptionAnnotations(encryption);
 }

@@ -10,6 +10,7 @@
 #include "holkas/v1/image_service.pb.h"
 #include "worker/crypt/layer_secret.h"
 #include "worker/crypt/openssl_pointers.h"
+#include "worker/crypt/pgp_key.h"
 
 namespace holkas {
 
@@ -31,6 +32,7 @@ class LayerRecipients {
 
   std::vector<UniquePkey> jwe_;
   std::vector<UniqueCertificate> pkcs7_;
+  std::vector<PgpKey> pgp_;
 };
 
 }  // namespace holkas

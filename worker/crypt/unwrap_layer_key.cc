@@ -12,6 +12,9 @@
 #include "worker/crypt/jwe.h"
 #include "worker/crypt/key_file.h"
 #include "worker/crypt/layer_secret.h"
+#include "worker/crypt/pgp_key_file.h"
+#include "worker/crypt/pgp_message.h"
+#include "worker/crypt/pgp_packets.h"
 
 namespace holkas {
 namespace {
@@ -20,14 +23,29 @@ absl::Status Unsuitable(absl::string_view why) {
   return MakeError(absl::StatusCode::kFailedPrecondition, "KEY_UNSUITABLE", why);
 }
 
+// What the caller can open something with.
+struct PrivateKeys {
+  bool empty() const { return ordinary.empty() && pgp.empty(); }
+
+  // For what JWE and CMS wrap.
+  std::vector<UniquePkey> ordinary;
+  std::vector<PgpDecryptionKey> pgp;
+};
+
 // What `request` has beside private keys, such as certificates, is left out.
-absl::StatusOr<std::vector<UniquePkey>> ParseKeys(const broker::UnwrapRequest& request) {
-  std::vector<UniquePkey> keys;
+absl::StatusOr<PrivateKeys> ParseKeys(const broker::UnwrapRequest& request) {
+  PrivateKeys keys;
   for (const v1::DecryptionKey& file : request.keys()) {
+    if (IsPgp(file.key())) {
+      for (PgpKey& key : ParsePgpSecretKeys(file.key())) {
+        keys.pgp.push_back({std::move(key), file.password()});
+      }
+      continue;
+    }
     absl::StatusOr<UniquePkey> key = ParsePrivateKey(file.key(), file.password());
     RETURN_IF_ERROR(WithContext(key.status(), "Invalid decryption keys"));
     if (*key != nullptr) {
-      keys.push_back(*std::move(key));
+      keys.ordinary.push_back(*std::move(key));
     }
   }
   return keys;
@@ -47,20 +65,30 @@ absl::StatusOr<LayerSecret> Open(absl::string_view wrapped, const std::vector<Un
   return absl::InvalidArgumentError("no key fits");
 }
 
-absl::StatusOr<LayerSecret> OpenAny(const broker::WrappedKeys& wrapped,
-                                    const std::vector<UniquePkey>& keys) {
+absl::StatusOr<LayerSecret> OpenAny(const broker::WrappedKeys& wrapped, const PrivateKeys& keys) {
   for (const std::string& jwe : wrapped.jwe()) {
-    absl::StatusOr<LayerSecret> secret = Open(jwe, keys, &DecryptJwe);
+    absl::StatusOr<LayerSecret> secret = Open(jwe, keys.ordinary, &DecryptJwe);
     if (secret.ok()) {
       return secret;
     }
   }
   for (const std::string& cms : wrapped.pkcs7()) {
-    absl::StatusOr<LayerSecret> secret = Open(cms, keys, &DecryptCms);
+    absl::StatusOr<LayerSecret> secret = Open(cms, keys.ordinary, &DecryptCms);
     if (secret.ok()) {
       return secret;
     }
   }
+  absl::Status password_failure;
+  for (const std::string& pgp : wrapped.pgp()) {
+    const absl::StatusOr<std::string> json = DecryptPgp(pgp, keys.pgp);
+    if (json.ok()) {
+      return ParseLayerSecret(*json);
+    }
+    if (!ErrorReason(json.status()).empty()) {
+      password_failure = WithContext(json.status(), "Invalid decryption keys");
+    }
+  }
+  RETURN_IF_ERROR(password_failure);
   return Unsuitable(
       "no suitable key unwrapper found or none of the private keys could be used for decryption");
 }
@@ -69,10 +97,11 @@ absl::StatusOr<LayerSecret> OpenAny(const broker::WrappedKeys& wrapped,
 
 absl::StatusOr<broker::LayerKey> UnwrapLayerKey(const broker::UnwrapRequest& request) {
   const broker::WrappedKeys& wrapped = request.wrapped();
-  if (static_cast<size_t>(wrapped.jwe_size() + wrapped.pkcs7_size()) > kMaxWrappedKeys) {
+  const int count = wrapped.jwe_size() + wrapped.pkcs7_size() + wrapped.pgp_size();
+  if (static_cast<size_t>(count) > kMaxWrappedKeys) {
     return Unsuitable("too many wrapped keys");
   }
-  ASSIGN_OR_RETURN(const std::vector<UniquePkey> keys, ParseKeys(request));
+  ASSIGN_OR_RETURN(const PrivateKeys keys, ParseKeys(request));
   if (keys.empty()) {
     return MakeError(absl::StatusCode::kFailedPrecondition, "KEY_MISSING",
                      "missing private key needed for decryption");

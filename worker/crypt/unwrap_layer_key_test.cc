@@ -11,6 +11,7 @@
 #include "proto/wire/status_matchers.h"
 #include "worker/crypt/encryption_annotations.h"
 #include "worker/crypt/layer_recipients.h"
+#include "worker/crypt/testing/pgp_test_keys.h"
 #include "worker/crypt/testing/test_keys.h"
 
 namespace holkas {
@@ -42,6 +43,7 @@ broker::UnwrapRequest WrapFor(const std::vector<Recipient>& recipients) {
   broker::UnwrapRequest request;
   request.mutable_wrapped()->mutable_jwe()->Assign(parsed->jwe.begin(), parsed->jwe.end());
   request.mutable_wrapped()->mutable_pkcs7()->Assign(parsed->pkcs7.begin(), parsed->pkcs7.end());
+  request.mutable_wrapped()->mutable_pgp()->Assign(parsed->pgp.begin(), parsed->pgp.end());
   return request;
 }
 
@@ -68,6 +70,33 @@ TEST(UnwrapLayerKey, EachRecipientHasTheSecret) {
     EXPECT_EQ(layer_key.nonce(), SomeSecret().key.nonce);
     EXPECT_EQ(layer_key.plain_digest(), SomeSecret().plain_digest.ToString());
   }
+}
+
+TEST(UnwrapLayerKey, RecipientsOfOpenpgpShareOneMessage) {
+  const UniquePkey ec = NewEcKey("prime256v1");
+  const broker::UnwrapRequest wrapped =
+      WrapFor({{v1::KEY_WRAPPING_PGP, kPgpRsaReader.public_key},
+               {v1::KEY_WRAPPING_JWE, PublicPem(ec.get())},
+               {v1::KEY_WRAPPING_PGP, kPgpLockedReader.public_key}});
+  EXPECT_EQ(wrapped.wrapped().pgp_size(), 1);
+  for (const std::string& key : {std::string(kPgpRsaReader.secret_key),
+                                 std::string(kPgpLockedReader.secret_key), PrivatePem(ec.get())}) {
+    broker::UnwrapRequest request = wrapped;
+    AddKey(kPgpCurveReader.secret_key, "", request);
+    AddKey(key, "secret", request);
+    ASSERT_OK_AND_ASSIGN(const broker::LayerKey layer_key, UnwrapLayerKey(request));
+    EXPECT_EQ(layer_key.key(), SomeSecret().key.key);
+  }
+}
+
+TEST(UnwrapLayerKey, OpenpgpKeysThatDoNotFitAreUnsuitable) {
+  broker::UnwrapRequest request = WrapFor({{v1::KEY_WRAPPING_PGP, kPgpLockedReader.public_key}});
+  AddKey(kPgpLockedReader.public_key, "", request);
+  EXPECT_EQ(ErrorReason(UnwrapLayerKey(request).status()), "KEY_MISSING");
+  AddKey(kPgpRsaReader.secret_key, "", request);
+  EXPECT_EQ(ErrorReason(UnwrapLayerKey(request).status()), "KEY_UNSUITABLE");
+  AddKey(kPgpLockedReader.secret_key, "wrong", request);
+  EXPECT_EQ(ErrorReason(UnwrapLayerKey(request).status()), "PASSWORD_WRONG");
 }
 
 TEST(UnwrapLayerKey, OtherKeysAreUnsuitable) {
@@ -103,6 +132,10 @@ TEST(LayerRecipients, OtherFilesAreInvalidInSkopeosWords) {
   EXPECT_THAT(LayerRecipients::Parse(encryption).status(),
               StatusIs(absl::StatusCode::kInvalidArgument,
                        "Invalid encryption keys: File provided is not an x509 cert"));
+  encryption.mutable_recipients(0)->set_wrapping(v1::KEY_WRAPPING_PGP);
+  EXPECT_THAT(LayerRecipients::Parse(encryption).status(),
+              StatusIs(absl::StatusCode::kInvalidArgument,
+                       "Invalid encryption keys: PGP: not one public key"));
   encryption.mutable_recipients(0)->set_wrapping(v1::KEY_WRAPPING_UNSPECIFIED);
   EXPECT_THAT(LayerRecipients::Parse(encryption).status(),
               StatusIs(absl::StatusCode::kUnimplemented));

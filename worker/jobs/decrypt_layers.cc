@@ -38,7 +38,9 @@ absl::StatusOr<broker::LayerKey> UnwrapFor(const Descriptor& layer,
   broker::WrappedKeys wrapped;
   wrapped.mutable_jwe()->Assign(encryption.jwe.begin(), encryption.jwe.end());
   wrapped.mutable_pkcs7()->Assign(encryption.pkcs7.begin(), encryption.pkcs7.end());
-  if (wrapped.jwe().empty() && wrapped.pkcs7().empty() && !encryption.unread_schemes.empty()) {
+  wrapped.mutable_pgp()->Assign(encryption.pgp.begin(), encryption.pgp.end());
+  if (wrapped.jwe().empty() && wrapped.pkcs7().empty() && wrapped.pgp().empty() &&
+      !encryption.unread_schemes.empty()) {
     return MakeError(absl::StatusCode::kUnimplemented, "OPTION_UNIMPLEMENTED",
                      absl::StrCat(NameOf(layer), ": its key is wrapped with ",
                                   absl::StrJoin(encryption.unread_schemes, ", "),

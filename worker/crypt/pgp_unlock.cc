@@ -1,0 +1,189 @@
+#include "worker/crypt/pgp_unlock.h"
+
+#include <openssl/core_names.h>
+#include <openssl/crypto.h>
+#include <openssl/sha.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "proto/wire/error.h"
+#include "proto/wire/status_macros.h"
+#include "worker/crypt/build_pkey.h"
+#include "worker/crypt/pgp_algorithms.h"
+#include "worker/crypt/pgp_curve.h"
+#include "worker/crypt/pgp_fields.h"
+
+namespace holkas {
+namespace {
+
+// How a secret key is kept: openly, or under a cipher with a sum behind it, of SHA-1 or not.
+constexpr uint32_t kOpen = 0;
+constexpr uint32_t kCheckedBySha1 = 254;
+constexpr uint32_t kCheckedBySum = 255;
+// How a password becomes a key.
+constexpr uint32_t kSimple = 0;
+constexpr uint32_t kSalted = 1;
+constexpr uint32_t kIterated = 3;
+constexpr size_t kSaltBytes = 8;
+constexpr size_t kSumBytes = 2;
+constexpr size_t kHashedAtOnceBytes = 4096;
+
+using UniqueHash = std::unique_ptr<EVP_MD_CTX, OpensslFree<EVP_MD_CTX_free>>;
+
+absl::Status NoSecret(absl::string_view why) {
+  return absl::InvalidArgumentError(absl::StrCat("OpenPGP secret key: ", why));
+}
+
+// What makes a key of a password ("string to key").
+struct PasswordHash {
+  const EVP_MD* hash = nullptr;
+  std::string salt;
+  // How many bytes are hashed at least: salt and password, again and again.
+  size_t count = 0;
+};
+
+absl::StatusOr<PasswordHash> ReadPasswordHash(PgpReader& reader) {
+  PasswordHash made;
+  ASSIGN_OR_RETURN(const uint32_t kind, reader.ReadNumber(1));
+  ASSIGN_OR_RETURN(const uint32_t hash, reader.ReadNumber(1));
+  made.hash = PgpHash(static_cast<int>(hash));
+  if (made.hash == nullptr || (kind != kSimple && kind != kSalted && kind != kIterated)) {
+    return NoSecret("none, or one that is locked in a way that is not here");
+  }
+  if (kind != kSimple) {
+    ASSIGN_OR_RETURN(const absl::string_view salt, reader.ReadBytes(kSaltBytes));
+    made.salt = std::string(salt);
+  }
+  if (kind == kIterated) {
+    ASSIGN_OR_RETURN(const uint32_t coded, reader.ReadNumber(1));
+    made.count = size_t{16 + (coded & 15)} << ((coded >> 4) + 6);
+  }
+  return made;
+}
+
+// One hash, which `zeros` make another than the ones before. The password is not empty.
+std::string HashPassword(const PasswordHash& how, absl::string_view password, size_t zeros) {
+  std::string repeated = absl::StrCat(how.salt, password);
+  size_t left = std::max(how.count, repeated.size());
+  for (const std::string once = repeated; repeated.size() < kHashedAtOnceBytes;) {
+    repeated += once;
+  }
+  const UniqueHash context(EVP_MD_CTX_new());
+  EVP_DigestInit_ex(context.get(), how.hash, nullptr);
+  const std::string prefix(zeros, '\0');
+  EVP_DigestUpdate(context.get(), prefix.data(), prefix.size());
+  while (left > 0) {
+    const size_t size = std::min(left, repeated.size());
+    EVP_DigestUpdate(context.get(), repeated.data(), size);
+    left -= size;
+  }
+  std::string digest(static_cast<size_t>(EVP_MD_get_size(how.hash)), '\0');
+  EVP_DigestFinal_ex(context.get(), Bytes(digest.data()), nullptr);
+  return digest;
+}
+
+std::string KeyFromPassword(const PasswordHash& how, absl::string_view password, size_t size) {
+  std::string key;
+  for (size_t zeros = 0; key.size() < size; ++zeros) {
+    key += HashPassword(how, password, zeros);
+  }
+  key.resize(size);
+  return key;
+}
+
+std::string SumOf(absl::string_view secret) {
+  uint32_t sum = 0;
+  for (const char byte : secret) {
+    sum += static_cast<unsigned char>(byte);
+  }
+  return WritePgpNumber(sum & 0xffff, kSumBytes);
+}
+
+std::string Sha1Of(absl::string_view secret) {
+  std::string digest(SHA_DIGEST_LENGTH, '\0');
+  SHA1(Bytes(secret.data()), secret.size(), Bytes(digest.data()));
+  return digest;
+}
+
+// The numbers of the secret key, without the sum behind them; empty where the sum is another.
+std::string CheckSum(std::string secret, bool by_sha1) {
+  const size_t size = by_sha1 ? SHA_DIGEST_LENGTH : kSumBytes;
+  if (secret.size() <= size) {
+    return "";
+  }
+  const std::string sum = secret.substr(secret.size() - size);
+  secret.resize(secret.size() - size);
+  return (by_sha1 ? Sha1Of(secret) : SumOf(secret)) == sum ? secret : "";
+}
+
+absl::StatusOr<std::string> Unlock(PgpReader reader, absl::string_view password, bool by_sha1) {
+  ASSIGN_OR_RETURN(const uint32_t cipher, reader.ReadNumber(1));
+  ASSIGN_OR_RETURN(const PasswordHash how, ReadPasswordHash(reader));
+  const size_t key_bytes = PgpKeyBytes(static_cast<int>(cipher));
+  if (key_bytes == 0) {
+    return NoSecret(absl::StrCat("locked with cipher ", cipher));
+  }
+  ASSIGN_OR_RETURN(const absl::string_view iv, reader.ReadBytes(kPgpBlockBytes));
+  if (password.empty()) {
+    return MakeError(absl::StatusCode::kInvalidArgument, "PASSWORD_MISSING",
+                     "Missing password for encrypted private key");
+  }
+  ASSIGN_OR_RETURN(std::string secret,
+                   DecryptPgpCfb(KeyFromPassword(how, password, key_bytes), iv, reader.rest()));
+  secret = CheckSum(std::move(secret), by_sha1);
+  if (secret.empty()) {
+    return MakeError(absl::StatusCode::kInvalidArgument, "PASSWORD_WRONG",
+                     "Wrong password: could not decrypt private key");
+  }
+  return secret;
+}
+
+// The numbers of the secret key, as in a packet.
+absl::StatusOr<std::string> NumbersOf(const PgpKey& key, absl::string_view password) {
+  PgpReader reader(key.secret);
+  ASSIGN_OR_RETURN(const uint32_t kept, reader.ReadNumber(1));
+  if (kept == kCheckedBySha1 || kept == kCheckedBySum) {
+    return Unlock(reader, password, kept == kCheckedBySha1);
+  }
+  std::string numbers =
+      kept == kOpen ? CheckSum(std::string(reader.rest()), /*by_sha1=*/false) : std::string();
+  if (numbers.empty()) {
+    return NoSecret("malformed, or locked in a way that is not here");
+  }
+  return numbers;
+}
+
+absl::StatusOr<UniquePkey> BuildRsa(EVP_PKEY* public_key, absl::string_view secret) {
+  BIGNUM* n = nullptr;
+  BIGNUM* e = nullptr;
+  EVP_PKEY_get_bn_param(public_key, OSSL_PKEY_PARAM_RSA_N, &n);
+  EVP_PKEY_get_bn_param(public_key, OSSL_PKEY_PARAM_RSA_E, &e);
+  const UniqueBignum modulus(n);
+  const UniqueBignum exponent(e);
+  const UniqueBignum private_exponent = ToBignum(secret);
+  const UniqueParamsBuilder builder(OSSL_PARAM_BLD_new());
+  OSSL_PARAM_BLD_push_BN(builder.get(), OSSL_PKEY_PARAM_RSA_N, n);
+  OSSL_PARAM_BLD_push_BN(builder.get(), OSSL_PKEY_PARAM_RSA_E, e);
+  OSSL_PARAM_BLD_push_BN(builder.get(), OSSL_PKEY_PARAM_RSA_D, private_exponent.get());
+  return BuildPkey("RSA", true, builder.get());
+}
+
+}  // namespace
+
+absl::StatusOr<UniquePkey> UnlockPgpKey(const PgpKey& key, absl::string_view password) {
+  ASSIGN_OR_RETURN(const std::string numbers, NumbersOf(key, password));
+  PgpReader reader(numbers);
+  // RSA's private exponent, with the factors behind it, or the number of ECDH.
+  ASSIGN_OR_RETURN(const absl::string_view secret, reader.ReadMpi());
+  if (key.algorithm == kPgpEcdh) {
+    return PgpPrivateNumber(key.curve, key.point, secret);
+  }
+  return BuildRsa(key.public_key.get(), secret);
+}
+
+}  // namespace holkas
