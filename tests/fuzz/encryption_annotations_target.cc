@@ -13,8 +13,8 @@ namespace holkas {
 
 const char* const kFuzzSeeds[] = {
     "eyJjaXBoZXIiOiJBRVNfMjU2X0NUUl9ITUFDX1NIQTI1NiIsImhtYWMiOiJMM1oxZUlmSTRHMlBkNURWMVQyMnlwL3AwQ1"
-    "BWSGxVRlJMajNhZ2FRdTAwPSIsImNpcGhlcm9wdGlvbnMiOnt9fQ==\ne30=,MAA=\nMAA=",
-    "e30=\ne30=\ne30=",
+    "BWSGxVRlJMajNhZ2FRdTAwPSIsImNpcGhlcm9wdGlvbnMiOnt9fQ==\ne30=,MAA=\nMAA=\nMAA=",
+    "e30=\ne30=\ne30=\ne30=",
     nullptr,
 };
 
@@ -22,11 +22,11 @@ const char* const kFuzzWords[] = {",", "=", "\n", "e30=", "MAA=", "eyJjaXBoZXIi"
 
 }  // namespace holkas
 
-// The lines: the public options, the JWEs, the enveloped data.
+// The lines: the public options, the JWEs, the enveloped data, the messages of OpenPGP.
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  const char* const names[] = {"org.opencontainers.image.enc.pubopts",
-                               "org.opencontainers.image.enc.keys.jwe",
-                               "org.opencontainers.image.enc.keys.pkcs7"};
+  const char* const names[] = {
+      "org.opencontainers.image.enc.pubopts", "org.opencontainers.image.enc.keys.jwe",
+      "org.opencontainers.image.enc.keys.pkcs7", "org.opencontainers.image.enc.keys.pgp"};
   absl::string_view rest(reinterpret_cast<const char*>(data), size);
   std::map<std::string, std::string> annotations;
   for (const char* name : names) {
@@ -39,17 +39,19 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     return 0;
   }
   size_t bytes = 0;
-  for (const auto* keys : {&parsed->jwe, &parsed->pkcs7}) {
+  size_t count = 0;
+  for (const auto* keys : {&parsed->jwe, &parsed->pkcs7, &parsed->pgp}) {
+    count += keys->size();
     for (const std::string& key : *keys) {
       HOLKAS_FUZZ_CHECK(!key.empty());
       bytes += key.size();
     }
   }
   HOLKAS_FUZZ_CHECK(bytes <= holkas::kMaxWrappedKeyBytes);
-  HOLKAS_FUZZ_CHECK(parsed->jwe.size() + parsed->pkcs7.size() <= holkas::kMaxWrappedKeys);
+  HOLKAS_FUZZ_CHECK(count <= holkas::kMaxWrappedKeys);
   const auto again =
       holkas::ParseEncryptionAnnotations(holkas::WriteEncryptionAnnotations(*parsed));
   HOLKAS_FUZZ_CHECK(again.ok() && again->jwe == parsed->jwe && again->pkcs7 == parsed->pkcs7 &&
-                    again->hmac == parsed->hmac);
+                    again->pgp == parsed->pgp && again->hmac == parsed->hmac);
   return 0;
 }

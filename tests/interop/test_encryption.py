@@ -1,7 +1,11 @@
 """Encrypted layers: what Skopeo encrypts Holkas decrypts, and the other way round."""
 
+import base64
 import json
+import os
 import shutil
+import subprocess
+import tempfile
 
 import pytest
 
@@ -44,6 +48,60 @@ def keys(tmp_path_factory):
   if shutil.which("openssl") is None:
     pytest.skip("openssl is not installed")
   return Keys(tmp_path_factory.mktemp("keys"))
+
+
+class KeyRing:
+  """Keys of OpenPGP in a key ring of their own, made by GnuPG; `locked` opens with `secret`."""
+
+  def __init__(self, directory):
+    self.environment = {"GNUPGHOME": directory}
+    for name, primary, subkey, password in (
+        # Skopeo loses the key before one that it does not know.
+        ("curve", "ed25519", "cv25519", ""), ("nist", "nistp384", "nistp384", "secret"),
+        ("rsa", "rsa2048", "rsa2048", ""), ("locked", "rsa2048", "rsa2048", "secret"),
+        ("other", "rsa2048", "rsa2048", "")):
+      self.gpg("--passphrase", password, "--quick-gen-key", self.owner(name), primary, "sign",
+               "never").ok()
+      listing = self.gpg("--with-colons", "--list-keys", "=" + self.owner(name)).ok().stdout
+      fingerprint = next(line.split(":")[9] for line in listing.splitlines()
+                         if line.startswith("fpr:"))
+      self.gpg("--passphrase", password, "--quick-add-key", fingerprint, subkey, "encr",
+               "never").ok()
+      for armor in ([], ["--armor"]):
+        self.gpg("--passphrase", password, *armor, "--output", self.path(name) + "".join(armor),
+                 "--export-secret-keys", fingerprint).ok()
+
+  def owner(self, name):
+    return "%s reader <%s@layers.test>" % (name, name)
+
+  def path(self, name):
+    return os.path.join(self.environment["GNUPGHOME"], name + ".key")
+
+  def gpg(self, *arguments, **more):
+    return run(["gpg", "--batch", "--quiet", "--yes", "--pinentry-mode", "loopback",
+                "--trust-model", "always", *arguments], env={**os.environ, **self.environment},
+               **more)
+
+  def pipe(self, data, *arguments):
+    """What GnuPG makes of `data`."""
+    return subprocess.run(["gpg", "--batch", "--quiet", "--pinentry-mode", "loopback",
+                           "--trust-model", "always", *arguments], input=data, check=True,
+                          stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                          env={**os.environ, **self.environment}).stdout
+
+  def skopeo(self, *arguments):
+    return skopeo(*arguments, env={**os.environ, **self.environment})
+
+
+@pytest.fixture(scope="session")
+def key_ring():
+  if shutil.which("gpg") is None:
+    pytest.skip("gnupg is not installed")
+  # The names of its agent's sockets must be short.
+  with tempfile.TemporaryDirectory(prefix="ring") as directory:
+    made = KeyRing(directory)
+    yield made
+    run(["gpgconf", "--kill", "all"], env={**os.environ, **made.environment})
 
 
 @pytest.fixture
@@ -202,6 +260,122 @@ class TestFailures:
     result = programs.copy(image(plain), image(tmp_path / "to"), *encryption(keys, [recipient]))
     theirs = skopeo("copy", *encryption(keys, [recipient]), image(plain), image(tmp_path / "theirs"))
     assert result.code == 1 and message(result) == message(theirs)
+
+
+def pgp_recipients(*names):
+  return [part for name in names for part in ("--encryption-key", "pgp:%s@layers.test" % name)]
+
+
+def wrapped_by_pgp(path, layer=0):
+  return base64.b64decode(manifest(path)["layers"][layer]["annotations"][KEYS + "pgp"])
+
+
+class TestPgp:
+
+  # What opens it: armored or not, locked or not.
+  FILES = {"rsa": ("rsa", ""), "armored": ("rsa", "--armor"), "locked": ("locked", ":pass=secret")}
+
+  def key(self, key_ring, name, ending):
+    return ["--decryption-key", key_ring.path(name) + ending]
+
+  @pytest.mark.parametrize("file", FILES)
+  def test_holkas_reads_what_skopeo_encrypts(self, programs, key_ring, plain, tmp_path, file):
+    name, ending = self.FILES[file]
+    key_ring.skopeo("copy", *pgp_recipients("other", name), image(plain),
+                    image(tmp_path / "e")).ok()
+    programs.copy(image(tmp_path / "e"), image(tmp_path / "ours"),
+                  *self.key(key_ring, name, ending)).ok()
+    assert same_image(plain, tmp_path / "ours")
+
+  # With a key file that is not locked: Skopeo 1.9 takes a password for a part of its name.
+  def test_skopeo_reads_what_holkas_encrypts(self, programs, key_ring, plain, tmp_path):
+    programs.copy(image(plain), image(tmp_path / "e"), *pgp_recipients("curve", "other", "rsa"),
+                  env=key_ring.environment).ok()
+    assert encrypted(tmp_path / "e") == [True] * 3
+    key_ring.skopeo("copy", *self.key(key_ring, "rsa", ""), image(tmp_path / "e"),
+                    image(tmp_path / "theirs")).ok()
+    assert same_image(plain, tmp_path / "theirs")
+
+  def test_recipients_of_all_kinds_read_it(self, programs, keys, key_ring, plain, tmp_path):
+    programs.copy(image(plain), image(tmp_path / "e"), *pgp_recipients("curve", "nist"),
+                  *encryption(keys, ["jwe:P-256.pub", "pkcs7:rsa.crt"]),
+                  env=key_ring.environment).ok()
+    for i, key in enumerate((self.key(key_ring, "curve", ""),
+                             self.key(key_ring, "nist", ":pass=secret"),
+                             decryption(keys, ["P-256.key"]), decryption(keys, ["rsa.key"]),
+                             self.key(key_ring, "rsa", "") + self.key(key_ring, "curve", ""))):
+      programs.copy(image(tmp_path / "e"), image(tmp_path / str(i)), *key).ok()
+      assert same_image(plain, tmp_path / str(i))
+
+  def test_gnupg_reads_what_holkas_encrypts(self, programs, key_ring, plain, tmp_path):
+    programs.copy(image(plain), image(tmp_path / "e"), *pgp_recipients("rsa", "curve", "nist"),
+                  env=key_ring.environment).ok()
+    data = wrapped_by_pgp(tmp_path / "e")
+    for name in ("rsa", "curve", "nist"):
+      secret = json.loads(key_ring.pipe(data, "--passphrase", "secret", "--try-secret-key",
+                                        name + "@layers.test", "--decrypt"))
+      assert secret["digest"] == manifest(plain)["layers"][0]["digest"]
+
+  def wrapped_by_gnupg(self, programs, key_ring, plain, tmp_path, *flags):
+    """An image with one layer whose key GnuPG wraps anew."""
+    programs.copy(image(plain), image(tmp_path / "e"), "--encrypt-layer", "0",
+                  *pgp_recipients("rsa"), env=key_ring.environment).ok()
+    secret = key_ring.pipe(wrapped_by_pgp(tmp_path / "e"), "--decrypt")
+    self.replace(tmp_path / "e", key_ring.pipe(secret, *flags, "--encrypt"))
+    return tmp_path / "e"
+
+  def replace(self, path, data):
+    document = manifest(path)
+    document["layers"][0]["annotations"][KEYS + "pgp"] = base64.b64encode(data).decode()
+    rewrite(Layout(path), document)
+
+  @pytest.mark.parametrize("flags", [["-r", "curve"], ["-R", "curve", "-r", "rsa"],
+                                     ["-r", "nist", "-r", "curve", "-z", "0"]])
+  def test_holkas_reads_what_gnupg_wraps(self, programs, key_ring, plain, tmp_path, flags):
+    path = self.wrapped_by_gnupg(programs, key_ring, plain, tmp_path, *flags)
+    programs.copy(image(path), image(tmp_path / "ours"), *self.key(key_ring, "curve", "")).ok()
+    assert same_image(plain, tmp_path / "ours")
+
+  def test_without_integrity_it_is_not_read(self, programs, key_ring, plain, tmp_path):
+    path = self.wrapped_by_gnupg(programs, key_ring, plain, tmp_path, "-r", "rsa", "--rfc2440",
+                                 "--disable-mdc", "--cipher-algo", "AES256")
+    result = programs.copy(image(path), image(tmp_path / "ours"), *self.key(key_ring, "rsa", ""))
+    assert result.code == 1 and "none of the private keys" in result.stderr
+
+  def test_malformed_messages(self, programs, key_ring, plain, tmp_path):
+    key_ring.skopeo("copy", *pgp_recipients("rsa"), image(plain), image(tmp_path / "e")).ok()
+    data = wrapped_by_pgp(tmp_path / "e")
+    for wrong in (b"x", data[:-1], data + b"x", data[:-1] + bytes([data[-1] ^ 1])):
+      self.replace(tmp_path / "e", wrong)
+      result = programs.copy(image(tmp_path / "e"), image(tmp_path / "ours"),
+                             *self.key(key_ring, "rsa", ""))
+      assert result.code == 1 and "none of the private keys" in result.stderr
+      assert not (tmp_path / "ours" / "index.json").exists()
+
+  def test_keys_that_do_not_fit(self, programs, keys, key_ring, plain, tmp_path):
+    key_ring.skopeo("copy", *pgp_recipients("locked"), image(plain), image(tmp_path / "e")).ok()
+    for flags, words in (
+        (self.key(key_ring, "other", ""), "none of the private keys"),
+        (decryption(keys, ["rsa.key"]), "none of the private keys"),
+        (self.key(key_ring, "locked", ""), "Missing password"),
+        (self.key(key_ring, "locked", ":pass=wrong"), "Wrong password")):
+      result = programs.copy(image(tmp_path / "e"), image(tmp_path / "ours"), *flags)
+      assert result.code == 1 and words in result.stderr, result.stderr
+
+  def test_owners_without_a_key(self, programs, key_ring, plain, tmp_path):
+    for owner in ("nobody@layers.test", "rsa@layers", "rsa"):
+      flags = ("--encryption-key", "pgp:" + owner)
+      result = programs.copy(image(plain), image(tmp_path / "ours"), *flags,
+                             env=key_ring.environment)
+      theirs = key_ring.skopeo("copy", *flags, image(plain), image(tmp_path / "theirs"))
+      words = "PGP: No key found for the following recipients: " + owner
+      assert result.code == theirs.code == 1
+      assert words in result.stderr and words in theirs.stderr
+
+  def test_without_gnupg(self, programs, plain, tmp_path):
+    result = programs.copy(image(plain), image(tmp_path / "ours"), *pgp_recipients("rsa"),
+                           env={"PATH": str(tmp_path)})
+    assert result.code == 1 and "neither gpg2 nor gpg" in result.stderr
 
 
 def message(result):

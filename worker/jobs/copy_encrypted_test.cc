@@ -228,7 +228,8 @@ TEST_F(CopyEncryptedTest, WaysOfWrappingThatAreNotHereAreNamed) {
   ASSERT_OK(Encrypt());
   const std::unique_ptr<FakeSource> source = SourceOf(to_);
   source->SetTop(source->AddManifest(
-      kOciManifestType, absl::StrReplaceAll(to_.published().bytes(), {{"keys.jwe", "keys.pkcs11"}})));
+      kOciManifestType,
+      absl::StrReplaceAll(to_.published().bytes(), {{"keys.jwe", "keys.pkcs11"}})));
   EXPECT_THAT(Decrypt(*source), StatusIs(absl::StatusCode::kUnimplemented, HasSubstr("pkcs11")));
 }
 

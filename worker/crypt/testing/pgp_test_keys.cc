@@ -33,7 +33,7 @@ HDpQKQ0agMrYt5PS6hP3/PT0rExbyzB+
 =fhFp
 -----END PGP PUBLIC KEY BLOCK-----
 )",
-R"(-----BEGIN PGP PRIVATE KEY BLOCK-----
+                                  R"(-----BEGIN PGP PRIVATE KEY BLOCK-----
 
 lQOYBGsMMZYBCADRidhhFt8ezhmYKBqoWPA66qQvtq7DRfwouB9G1JLRNoBjcL64
 iDXD20xlrcXsrzuOd9DX6MVcPyhqv0U/psDCM43X8XJuOZ2hpKpgsWyI9KWgo0uC
@@ -111,7 +111,7 @@ dnZE49jTZ7kBnvC12hnL6t0LVnnM/uyaYG7v1tk2f5qw6XWaBW4puH5D08A40s28
 =vgxM
 -----END PGP PUBLIC KEY BLOCK-----
 )",
-R"(-----BEGIN PGP PRIVATE KEY BLOCK-----
+                                     R"(-----BEGIN PGP PRIVATE KEY BLOCK-----
 
 lQPGBGsMMZYBCADGDXiGg8JwLD8MM1HhAJIHWzVIXFqrT3BHpPoRC9Qozm7Lbsri
 xNMbHxrO40WA8VHnyxpG+lqbkbOAdDzqQXb+1R5dSnzGo6arhX2j7iQ5pSNlcr4H
@@ -159,7 +159,7 @@ B8E+c6hE9mPztOrYJWetjQV69kpXKzsHfui/HgU=
 =rQEj
 -----END PGP PUBLIC KEY BLOCK-----
 )",
-R"(-----BEGIN PGP PRIVATE KEY BLOCK-----
+                                    R"(-----BEGIN PGP PRIVATE KEY BLOCK-----
 
 lFgEawwxmRYJKwYBBAHaRw8BAQdA69pyTbLtcA+Ulu3DXVlZdTzRstZgBfDfPhIv
 vNs1/P0AAP4kBWRDl1vESGyLFgtKz0Q8I2FAxLe1YfR3Jt2515ITKQ6etCBDdXJ2
@@ -191,7 +191,7 @@ ik1Q4H3Xm8G4ob/lZvZTLVMDAQgHiHgEGBMIACAWIQQxu6TwBFR567gm8TEpTgst
 =mcB7
 -----END PGP PUBLIC KEY BLOCK-----
 )",
-R"(-----BEGIN PGP PRIVATE KEY BLOCK-----
+                                      R"(-----BEGIN PGP PRIVATE KEY BLOCK-----
 
 lKUEawwxmRMIKoZIzj0DAQcCAwTVjERILKCVV8SjIHSG7bI5mqQqHPgQFbTELF4l
 wzPRpxfE57I4nzbRkzo4nT+wpvci+eS0D+tgfdhWZzoASMHq/gcDAmQgRCrBteOC
@@ -229,7 +229,7 @@ awwxnQIbDAAKCRAeeYL66N4vn0yGAX4wGVEDLRUqalqvVg1Wk1bmMTQr13YbqdNE
 =fUrR
 -----END PGP PUBLIC KEY BLOCK-----
 )",
-R"(-----BEGIN PGP PRIVATE KEY BLOCK-----
+                                      R"(-----BEGIN PGP PRIVATE KEY BLOCK-----
 
 lNIEawwxnBMFK4EEACIDAwSpIbY49KL/CYo0U9sCJ2ZWXCzL/9xNnQaOdXhDPEDk
 wLv0Lg/sY7S9tuThQkIsAnELqPJL198C5lk2/7kcMq6hK0WnbG7q7UT0uh9DeNlE
@@ -273,7 +273,7 @@ XiaUXvlkHJ7rLFbSFPxMJcZlkBnxBLjB
 =zfkP
 -----END PGP PUBLIC KEY BLOCK-----
 )",
-R"(-----BEGIN PGP PRIVATE KEY BLOCK-----
+                                      R"(-----BEGIN PGP PRIVATE KEY BLOCK-----
 
 lQEIBGsMMZ4TBSuBBAAjBCMEAZBatUjFSZL+C58oP93Nah4CjSi94Ogdc7H73qkn
 u3S6DZXjaPyWmBqaZCQWi/LV5YCzAxQTmyJhUi07nPSzMPceACMm2iSDXwpxLsBd
