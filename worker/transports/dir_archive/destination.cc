@@ -37,15 +37,19 @@ class DirArchiveDestination : public ImageDestination {
   void Cancel() override { file_->Cancel(); }
 
   absl::Status WriteManifest(const Manifest& manifest, bool is_top) override {
-    ASSIGN_OR_RETURN(TarWriter * writer, file_->EndBlobs());
     if (is_top) {
+      ASSIGN_OR_RETURN(TarWriter * writer, file_->EndBlobs());
       return writer->AddFile(kDirTopName, manifest.bytes());
     }
     RETURN_IF_ERROR(CheckDirMember(manifest));
     Note(manifest.digest());
-    return members_.insert(manifest.digest()).second
-               ? writer->AddFile(DirManifestName(manifest.digest()), manifest.bytes())
-               : absl::OkStatus();
+    if (!members_.insert(manifest.digest()).second) {
+      return absl::OkStatus();
+    }
+    const Descriptor descriptor = manifest.ToDescriptor();
+    ASSIGN_OR_RETURN(std::unique_ptr<ByteSink> sink, file_->Write(descriptor, DirManifestName));
+    RETURN_IF_ERROR(sink->Append(manifest.bytes()));
+    return sink->Finish(descriptor.digest, descriptor.size_bytes);
   }
 
   absl::Status Publish(const Manifest& /*top*/) override {
