@@ -16,6 +16,7 @@ using holkas::v1::DeleteRequest;
 using holkas::v1::DeleteResponse;
 using holkas::v1::ExportRequest;
 using holkas::v1::ExportResponse;
+using holkas::v1::GetServerInfoResponse;
 using holkas::v1::ImageService;
 using holkas::v1::ImportOptions;
 using holkas::v1::ImportRequest;
@@ -24,6 +25,12 @@ using holkas::v1::InspectRequest;
 using holkas::v1::InspectResponse;
 using holkas::v1::ListTagsRequest;
 using holkas::v1::ListTagsResponse;
+using holkas::v1::SignRequest;
+using holkas::v1::SignResponse;
+using holkas::v1::SyncRequest;
+using holkas::v1::SyncResponse;
+using holkas::v1::VerifyRequest;
+using holkas::v1::VerifyResponse;
 
 namespace {
 
@@ -184,6 +191,48 @@ absl::Status ImageClient::CheckCredentials(const CheckCredentialsRequest& reques
   Call call(*this, deadline);
   CheckCredentialsResponse response;
   return FromRpcStatus(stub_->CheckCredentials(call.context(), request, &response));
+}
+
+absl::Status ImageClient::Sync(const SyncRequest& request, absl::Time deadline,
+                               const std::function<void(const SyncResponse&)>& on_event) {
+  Call call(*this, deadline);
+  auto reader = stub_->Sync(call.context(), request);
+  SyncResponse event;
+  while (reader->Read(&event)) {
+    on_event(event);
+  }
+  return FromRpcStatus(reader->Finish());
+}
+
+absl::StatusOr<SignResponse> ImageClient::Sign(const SignRequest& request, absl::Time deadline) {
+  Call call(*this, deadline);
+  SignResponse response;
+  absl::Status status = FromRpcStatus(stub_->Sign(call.context(), request, &response));
+  if (!status.ok()) {
+    return status;
+  }
+  return response;
+}
+
+absl::StatusOr<VerifyResponse> ImageClient::Verify(const VerifyRequest& request,
+                                                   absl::Time deadline) {
+  Call call(*this, deadline);
+  VerifyResponse response;
+  absl::Status status = FromRpcStatus(stub_->Verify(call.context(), request, &response));
+  if (!status.ok()) {
+    return status;
+  }
+  return response;
+}
+
+absl::StatusOr<GetServerInfoResponse> ImageClient::GetServerInfo(absl::Time deadline) {
+  Call call(*this, deadline);
+  GetServerInfoResponse response;
+  absl::Status status = FromRpcStatus(stub_->GetServerInfo(call.context(), {}, &response));
+  if (!status.ok()) {
+    return status;
+  }
+  return response;
 }
 
 void ImageClient::Cancel() {

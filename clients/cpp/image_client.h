@@ -20,8 +20,8 @@
 
 namespace holkas {
 
-// holkas.v1.ImageService as calls that return Status: what the command line needs of it. One call
-// at a time; Cancel may come from any thread.
+// holkas.v1.ImageService as calls that return Status. One call at a time; Cancel may come from any
+// thread.
 //
 // Errors everywhere: those of the rpc with reason and metadata (proto/wire/error.h). Without a
 // reason, UNAVAILABLE means that the server was not reached, or lost.
@@ -66,6 +66,17 @@ class ImageClient {
   // Finds out whether a registry accepts credentials.
   absl::Status CheckCredentials(const holkas::v1::CheckCredentialsRequest& request,
                                 absl::Time deadline);
+
+  absl::Status Sync(const holkas::v1::SyncRequest& request, absl::Time deadline,
+                    const std::function<void(const holkas::v1::SyncResponse&)>& on_event);
+
+  absl::StatusOr<holkas::v1::SignResponse> Sign(const holkas::v1::SignRequest& request,
+                                                absl::Time deadline);
+
+  absl::StatusOr<holkas::v1::VerifyResponse> Verify(const holkas::v1::VerifyRequest& request,
+                                                    absl::Time deadline);
+
+  absl::StatusOr<holkas::v1::GetServerInfoResponse> GetServerInfo(absl::Time deadline);
 
   // Ends the call in progress, and every later one at once, with CANCELLED.
   void Cancel();

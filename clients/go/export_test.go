@@ -132,8 +132,16 @@ type full struct{}
 func (full) Write([]byte) (int, error) { return 0, errDisk }
 
 func TestWriterThatFailsEndsTheCall(t *testing.T) {
-	_, err := connect(t, exportServer(nil, "first ")).Export(context.Background(), something(), full{}).Wait(nil)
-	if !errors.Is(err, errDisk) {
-		t.Errorf("got %v, want the writer's error", err)
+	ended := make(chan struct{})
+	client := connect(t, &fakeService{export: func(_ *holkaspb.ExportRequest, stream holkaspb.ImageService_ExportServer) error {
+		_ = stream.Send(&holkaspb.ExportResponse{Event: &holkaspb.ExportResponse_Chunk{Chunk: []byte("first ")}})
+		<-stream.Context().Done()
+		close(ended)
+		return nil
+	}})
+	events := client.Export(context.Background(), something(), full{})
+	if events.Next() || !errors.Is(events.Err(), errDisk) {
+		t.Errorf("got %v, want the writer's error", events.Err())
 	}
+	waitFor(t, ended)
 }

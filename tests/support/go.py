@@ -3,7 +3,6 @@
 import os
 import pathlib
 import re
-import subprocess
 
 import pytest
 
@@ -50,4 +49,3 @@ def write_user_module(directory, main):
       "replace holkas.dev/clients/go => %s\n\n%s\n" % (CLIENT, "\n\n".join(requirements)))
   (directory / "go.sum").write_bytes((CLIENT / "go.sum").read_bytes())
   (directory / "main.go").write_text(main)
-  subprocess.run([GO, "mod", "tidy"], cwd=directory, env=environment(GOFLAGS="-mod=mod"), check=True)

@@ -46,3 +46,11 @@ stage_programs() {
     mv -f "$HOLKAS_PROGRAMS/.${program##*/}.$$" "$HOLKAS_PROGRAMS/${program##*/}"
   done
 }
+
+# Builds what tests run beside the release programs, and puts it there.
+stage_test_programs() {
+  run_bazel build --config=release --noshow_progress --ui_event_filters=-info \
+    //clients/cpp:conformance_runner || return 1
+  install -D -m 0755 -t "$HOLKAS_PROGRAMS" \
+    "$(run_bazel info --config=release bazel-bin 2>/dev/null)/clients/cpp/conformance_runner"
+}

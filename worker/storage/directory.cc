@@ -62,6 +62,8 @@ constexpr size_t kEntryNameOffset = 19;
 constexpr int64_t kMaxMovedBytes = 256 << 20;
 // Nobody has longer chains of links; the kernel follows as many.
 constexpr int kMaxLinks = 40;
+// Links have names enough for tens of thousands, there and back.
+constexpr int64_t kMaxWalkedNames = 1024;
 constexpr size_t kMaxLinkBytes = 4096;
 
 // Appends names of a directory, but `.` and `..`, from where its descriptor is; at most so many,
@@ -181,6 +183,11 @@ int OpenBelow(int directory, absl::string_view path, uint64_t flags, mode_t mode
 }
 
 int OpenInRoot(int root, absl::string_view path, uint64_t flags) {
+  return WalkToDirectory(root, path, flags).fd;
+}
+
+WalkInRoot WalkToDirectory(int root, absl::string_view path, uint64_t flags) {
+  WalkInRoot walk;
   // What is left of the path, the next name last, and the directories passed through.
   std::vector<std::string> left;
   std::vector<UniqueFd> passed;
@@ -193,6 +200,10 @@ int OpenInRoot(int root, absl::string_view path, uint64_t flags) {
   while (!left.empty()) {
     const std::string name = std::move(left.back());
     left.pop_back();
+    if (++walk.names > kMaxWalkedNames) {
+      errno = ELOOP;
+      return walk;
+    }
     const int current = passed.empty() ? root : passed.back().get();
     if (name == ".") {
       continue;
@@ -208,7 +219,7 @@ int OpenInRoot(int root, absl::string_view path, uint64_t flags) {
     if (count >= 0) {
       if (++links > kMaxLinks || static_cast<size_t>(count) == sizeof target) {
         errno = ELOOP;
-        return -1;
+        return walk;
       }
       const absl::string_view text(target, static_cast<size_t>(count));
       if (absl::StartsWith(text, "/")) {
@@ -218,17 +229,18 @@ int OpenInRoot(int root, absl::string_view path, uint64_t flags) {
       continue;
     }
     if (errno != EINVAL) {
-      return -1;
+      return walk;
     }
     UniqueFd next(
         OpenBelow(current, name, O_PATH | O_DIRECTORY | O_NOFOLLOW, 0, RESOLVE_NO_SYMLINKS));
     if (!next.valid() || passed.size() == kMaxDepth) {
-      return -1;
+      return walk;
     }
     passed.push_back(std::move(next));
   }
-  return OpenBelow(passed.empty() ? root : passed.back().get(), ".", O_RDONLY | O_DIRECTORY | flags,
-                   0, RESOLVE_NO_SYMLINKS);
+  walk.fd = OpenBelow(passed.empty() ? root : passed.back().get(), ".",
+                      O_RDONLY | O_DIRECTORY | flags, 0, RESOLVE_NO_SYMLINKS);
+  return walk;
 }
 
 absl::Status WriteAll(int fd, absl::string_view bytes, absl::string_view what) {

@@ -77,6 +77,14 @@ int OpenBelow(int directory, absl::string_view path, uint64_t flags, mode_t mode
 // and errno.
 int OpenInRoot(int root, absl::string_view path, uint64_t flags);
 
+// The same, with what it took.
+struct WalkInRoot {
+  int fd = -1;
+  // How many names were looked up, those of links included. At most 1024: more is ELOOP.
+  int64_t names = 0;
+};
+WalkInRoot WalkToDirectory(int root, absl::string_view path, uint64_t flags);
+
 // Writes all of `bytes` at the descriptor's position.
 absl::Status WriteAll(int fd, absl::string_view bytes, absl::string_view what);
 

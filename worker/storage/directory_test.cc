@@ -149,6 +149,19 @@ TEST_F(DirectoryTest, LinksAreFollowedWithinTheRoot) {
   }
   EXPECT_EQ(OpenInRoot(root_.get(), "loop", 0), -1);
   EXPECT_EQ(errno, ELOOP);
+  // There and back, in a few links with a thousand names together.
+  std::string there_and_back = "inner";
+  for (int i = 0; i < 200; ++i) {
+    there_and_back += "/../inner";
+  }
+  fs::create_symlink(there_and_back, top_ + "/root/long1");
+  EXPECT_GE(UniqueFd(OpenInRoot(root_.get(), "long1", 0)).get(), 0);
+  const WalkInRoot walk = WalkToDirectory(root_.get(), "absolute", 0);
+  EXPECT_TRUE(UniqueFd(walk.fd).valid());
+  EXPECT_EQ(walk.names, 2);
+  fs::create_symlink("long1/../long1/../long1", top_ + "/root/long3");
+  EXPECT_EQ(OpenInRoot(root_.get(), "long3", 0), -1);
+  EXPECT_EQ(errno, ELOOP);
   EXPECT_EQ(OpenInRoot(root_.get(), "missing/a", 0), -1);
   EXPECT_EQ(errno, ENOENT);
   EXPECT_EQ(OpenInRoot(root_.get(), "inner/file", 0), -1);

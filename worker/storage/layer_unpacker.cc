@@ -46,13 +46,6 @@ absl::Status Invalid(absl::string_view message) {
   return MakeError(absl::StatusCode::kFailedPrecondition, "INVALID_LAYER", message);
 }
 
-// A path through no link takes one call.
-int OpenDirectoryInRoot(int root, absl::string_view path) {
-  const int fd =
-      OpenBelow(root, path.empty() ? "." : path, O_RDONLY | O_DIRECTORY, 0, RESOLVE_NO_SYMLINKS);
-  return fd >= 0 || errno != ELOOP ? fd : OpenInRoot(root, path, 0);
-}
-
 // As peers have them: of links any, else what a 64-bit number of nanoseconds holds, or the
 // beginning.
 timespec TimeOf(const TarEntry& entry) {
@@ -84,9 +77,9 @@ absl::Status LayerUnpacker::OnRaw(absl::string_view bytes) {
 }
 
 absl::Status LayerUnpacker::OnEntry(const TarEntry& entry) {
-  RETURN_IF_ERROR(CountEntry());
   entry_ = entry;
   path_ = CleanTarPath(entry_.name);
+  RETURN_IF_ERROR(CountEntry(path_));
   crc64_.Reset();
   // One more tells that there are too many.
   if (uids_.size() <= kMaxIds) {
@@ -240,12 +233,13 @@ absl::Status LayerUnpacker::RemoveBelow(const std::string& path) {
   while (!left.empty()) {
     const std::string current = std::move(left.back());
     left.pop_back();
-    UniqueFd fd(OpenDirectoryInRoot(root_.fd(), current));
+    UniqueFd fd(OpenDirectory(root_.fd(), current));
     if (!fd.valid()) {
       continue;  // a file of this layer
     }
     const Directory directory(std::move(fd));
     ASSIGN_OR_RETURN(const std::vector<std::string> names, directory.List(/*max_names=*/1 << 20));
+    names_ += static_cast<int64_t>(names.size()) * (kNamesOfEntry / kSingleNamesOfEntry);
     for (const std::string& name : names) {
       const std::string inner = current.empty() ? name : absl::StrCat(current, "/", name);
       if (made_.contains(inner)) {
@@ -309,7 +303,7 @@ absl::Status LayerUnpacker::UnpackDirectory(int parent, const std::string& base)
 
 absl::Status LayerUnpacker::UnpackHardLink(int parent, const std::string& base) {
   const std::string target = CleanTarPath(entry_.link_name);
-  const UniqueFd directory(OpenDirectoryInRoot(root_.fd(), TarPathParent(target)));
+  const UniqueFd directory(OpenDirectory(root_.fd(), TarPathParent(target)));
   const std::string target_base(TarPathBase(target));
   if (!directory.valid() || target_base.empty()) {
     return Invalid(absl::StrCat("unpack ", Shown(path_), ": a link to ", Shown(target),
@@ -382,11 +376,24 @@ absl::Status LayerUnpacker::UnpackNode(int parent, const std::string& base) {
   return SetTimesByName(parent, base);
 }
 
+// A path through no link takes one call.
+int LayerUnpacker::OpenDirectory(int root, absl::string_view path) {
+  CountNames(path);
+  const int fd =
+      OpenBelow(root, path.empty() ? "." : path, O_RDONLY | O_DIRECTORY, 0, RESOLVE_NO_SYMLINKS);
+  if (fd >= 0 || errno != ELOOP) {
+    return fd;
+  }
+  const WalkInRoot walk = WalkToDirectory(root, path, 0);
+  names_ += walk.names * (kNamesOfEntry / kSingleNamesOfEntry);
+  return walk.fd;
+}
+
 absl::StatusOr<int> LayerUnpacker::OpenParent(const std::string& path) {
   if (parent_.valid() && parent_path_ == path) {
     return parent_.get();
   }
-  parent_.reset(OpenDirectoryInRoot(root_.fd(), path));
+  parent_.reset(OpenDirectory(root_.fd(), path));
   if (!parent_.valid() && errno == ENOENT) {
     ASSIGN_OR_RETURN(parent_, MakeParents(path));
   }
@@ -408,13 +415,14 @@ absl::StatusOr<UniqueFd> LayerUnpacker::MakeParents(const std::string& path) {
   size_t there = 0;
   for (size_t missing = ends.size() - 1; missing - there > 1;) {
     const size_t middle = (there + missing) / 2;
-    const UniqueFd fd(OpenDirectoryInRoot(root_.fd(), path.substr(0, ends[middle])));
+    const UniqueFd fd(OpenDirectory(root_.fd(), path.substr(0, ends[middle])));
     (fd.valid() || errno != ENOENT ? there : missing) = middle;
   }
-  UniqueFd above(OpenDirectoryInRoot(root_.fd(), path.substr(0, ends[there])));
+  UniqueFd above(OpenDirectory(root_.fd(), path.substr(0, ends[there])));
   for (size_t i = there; i + 1 < ends.size() && above.valid(); ++i) {
-    ASSIGN_OR_RETURN(
-        above, MakeImplied(above.get(), std::string(TarPathBase(path.substr(0, ends[i + 1])))));
+    const std::string below = path.substr(0, ends[i + 1]);
+    RETURN_IF_ERROR(CountEntry(below));
+    ASSIGN_OR_RETURN(above, MakeImplied(above.get(), std::string(TarPathBase(below))));
   }
   return above;
 }
@@ -422,11 +430,10 @@ absl::StatusOr<UniqueFd> LayerUnpacker::MakeParents(const std::string& path) {
 absl::StatusOr<UniqueFd> LayerUnpacker::MakeImplied(int above, const std::string& base) {
   // Costs what a header costs.
   RETURN_IF_ERROR(Describe(kHeaderBytes));
-  RETURN_IF_ERROR(CountEntry());
   if (mkdirat(above, base.c_str(), kImpliedMode) != 0) {
     return EntryError(errno, "make the directory of");
   }
-  UniqueFd made(OpenDirectoryInRoot(above, base));
+  UniqueFd made(OpenDirectory(above, base));
   if (!made.valid() || fchmod(made.get(), kImpliedMode) != 0) {
     return EntryError(errno, "make the directory of");
   }
@@ -445,9 +452,16 @@ absl::Status LayerUnpacker::Describe(size_t bytes) {
                    " bytes, and of more than ", kDescriptionRatio, " for each byte of the layer"));
 }
 
-absl::Status LayerUnpacker::CountEntry() {
+// Each directory on the way is looked at whenever something is made or removed below it.
+void LayerUnpacker::CountNames(absl::string_view path) {
+  names_ += std::count(path.begin(), path.end(), '/');
+}
+
+absl::Status LayerUnpacker::CountEntry(absl::string_view path) {
   ++entries_;
-  if (entries_ <= kFreeEntries || entries_ <= blob_bytes_ / kEntryBlobBytes) {
+  CountNames(path);
+  const int64_t counted = entries_ + names_ / kNamesOfEntry;
+  if (counted <= kFreeEntries || counted <= blob_bytes_ / kEntryBlobBytes) {
     return absl::OkStatus();
   }
   return MakeError(absl::StatusCode::kResourceExhausted, "LIMIT_EXCEEDED",

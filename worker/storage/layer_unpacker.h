@@ -63,9 +63,14 @@ class LayerUnpacker : public TarHandler {
   // the layer as it came: 1 MiB is at most 32,768. Making an entry and removing it again takes the
   // kernel tens of microseconds, and headers are down to 6.5 bytes of gzip. Of real trees, those
   // that are links and small files most of all have 60 bytes for each entry (zstd -9; modules of
-  // Node.js), others 1000 and more; headers alone, as of a layer that deletes, 12.
-  static constexpr int64_t kFreeEntries = 20'000;
+  // Node.js), others 1000 and more; headers alone, as of a layer that deletes all `*.pyc` of a tree,
+  // 12, and such layers are what the free ones are for.
+  static constexpr int64_t kFreeEntries = 50'000;
   static constexpr int64_t kEntryBlobBytes = 32;
+  // What takes as long as an entry: so many names of paths, of which a few are the rule, or so many
+  // that are looked up one by one, on a way through links and below an opaque directory.
+  static constexpr int64_t kNamesOfEntry = 128;
+  static constexpr int64_t kSingleNamesOfEntry = 8;
 
   // `tar_split` outlives the unpacker. `mark_opaque` is for kOverlay alone.
   LayerUnpacker(Directory root, WhiteoutForm whiteouts, OpaqueMarker mark_opaque,
@@ -105,14 +110,17 @@ class LayerUnpacker : public TarHandler {
   absl::Status Replace(int parent, const std::string& base, absl::string_view verb,
                        const std::function<int()>& make);
 
+  // A descriptor, or -1 and errno.
+  int OpenDirectory(int root, absl::string_view path);
   // The directory of a cleaned path; makes what is missing. -1 where there is something else.
   absl::StatusOr<int> OpenParent(const std::string& path);
   absl::StatusOr<UniqueFd> MakeParents(const std::string& path);
   absl::StatusOr<UniqueFd> MakeImplied(int above, const std::string& base);
   // Counts bytes that are no file's content.
   absl::Status Describe(size_t bytes);
-  // Counts what is made of an entry, or without one.
-  absl::Status CountEntry();
+  // Counts what is made, of an entry or without one.
+  absl::Status CountEntry(absl::string_view path);
+  void CountNames(absl::string_view path);
 
   absl::Status SetOwnerAndMode(int fd);
   absl::Status SetXattrs(int fd) const;
@@ -149,6 +157,7 @@ class LayerUnpacker : public TarHandler {
   size_t remembered_bytes_ = 0;
   int64_t described_bytes_ = 0;
   int64_t entries_ = 0;
+  int64_t names_ = 0;  // kNamesOfEntry of them are as much as an entry
   int64_t blob_bytes_ = std::numeric_limits<int64_t>::max();
   std::set<uint32_t> uids_;
   std::set<uint32_t> gids_;

@@ -23,6 +23,7 @@ type call struct {
 	CancelAfterEvents int             `json:"cancel_after_events"`
 	Archive           string          `json:"archive"`
 	Output            string          `json:"output"`
+	load
 }
 
 // answer is one line of output.

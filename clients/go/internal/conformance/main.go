@@ -9,6 +9,11 @@
 //
 //	{"events": [...], "response": {...}, "error": {"code": "NOT_FOUND", "reason": "MANIFEST_UNKNOWN",
 //	 "domain": "holkas.dev", "metadata": {...}, "message": "..."}}
+//
+// A load (tests/support/client_load.py) makes many calls at a time:
+//
+//	{"load": "cancel", "count": 1000, "parallel": 8, "max_delay_seconds": 0.5, "request": {...}}
+//	{"ok": 1000, "completed": 12, "errors": []}
 package main
 
 import (
@@ -81,7 +86,7 @@ func serve(client *holkas.Client, from io.Reader, to io.Writer) error {
 		if err := json.Unmarshal(line, &wanted); err != nil {
 			return fmt.Errorf("malformed call: %w", err)
 		}
-		answer, err := json.Marshal(run(client, wanted))
+		answer, err := json.Marshal(answerTo(client, wanted))
 		if err != nil {
 			return err
 		}
@@ -89,4 +94,12 @@ func serve(client *holkas.Client, from io.Reader, to io.Writer) error {
 			return err
 		}
 	}
+}
+
+// answerTo makes what a line of input asks for, and gives the line of output.
+func answerTo(client *holkas.Client, wanted call) any {
+	if wanted.Load != "" {
+		return wanted.load.run(client, wanted.Request)
+	}
+	return run(client, wanted)
 }
