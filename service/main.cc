@@ -39,6 +39,7 @@
 #include "service/auth/authenticator.h"
 #include "service/auth/connection_table.h"
 #include "service/auth/listener.h"
+#include "service/auth/pending_requests.h"
 #include "service/auth/tls_credentials.h"
 #include "service/auth/tls_files.h"
 #include "service/auth/token_table.h"
@@ -58,6 +59,8 @@
 #include "service/rpc/get_server_info.h"
 #include "service/rpc/grpc_server.h"
 #include "service/rpc/image_service.h"
+#include "service/rpc/operation_runner.h"
+#include "service/rpc/request_hash.h"
 #include "service/sandbox/spare_launcher.h"
 #include "service/sandbox/zygote_launcher.h"
 #include "service/spool/spool_quota.h"
@@ -325,7 +328,8 @@ absl::StatusOr<AccessFiles> OpenAccessFiles(const ServerConfig& config, Logger& 
 
 // gRPC's credentials for TLS; null without it.
 std::shared_ptr<grpc::ServerCredentials> TlsOf(const ServerConfig& config, const AccessFiles& files,
-                                               const Authenticator& authenticator, Logger& logger) {
+                                               const Authenticator& authenticator,
+                                               PendingRequests& pending, Logger& logger) {
   if (files.tls == nullptr) {
     return nullptr;
   }
@@ -350,6 +354,8 @@ std::shared_ptr<grpc::ServerCredentials> TlsOf(const ServerConfig& config, const
     }
     return status;
   };
+  options.max_metadata_bytes = config.limits().max_metadata_bytes();
+  options.pending = &pending;
   return MakeTlsCredentials(*files.tls, std::move(options));
 }
 
@@ -372,8 +378,8 @@ void BecomePrivate(int connection_fd) {
 
 // Ends the server: waits for running requests until `deadline`, then cancels them.
 void Drain(grpc::Server& server, Acceptor& acceptor, const ConnectionTable& connections,
-           JobRunner& runner, const SpoolQuota& spool_quota, WakeUps& wake_ups,
-           absl::Time deadline) {
+           JobRunner& runner, OperationRunner& operations, const SpoolQuota& spool_quota,
+           WakeUps& wake_ups, absl::Time deadline) {
   if (grpc::HealthCheckServiceInterface* health = server.GetHealthCheckService()) {
     health->SetServingStatus(false);
   }
@@ -399,6 +405,7 @@ void Drain(grpc::Server& server, Acceptor& acceptor, const ConnectionTable& conn
   while (connections.size() > 0 && absl::Now() < last_words_end) {
     absl::SleepFor(absl::Milliseconds(5));
   }
+  operations.CancelAll();
   server.Shutdown(std::chrono::system_clock::now() +
                   absl::ToChronoMilliseconds(
                       idle && absl::Now() < deadline ? kLastWords : absl::ZeroDuration()));
@@ -407,8 +414,9 @@ void Drain(grpc::Server& server, Acceptor& acceptor, const ConnectionTable& conn
 
 // The only caller is gone, or somebody wants this process to end: gRPC sees the end of
 // `connection`, and its jobs are cancelled. False where one does not end.
-bool EndPrivateJobs(int connection, JobRunner& runner) {
+bool EndPrivateJobs(int connection, JobRunner& runner, OperationRunner& operations) {
   shutdown(connection, SHUT_RDWR);
+  operations.CancelAll();
   runner.Drain();
   return runner.WaitUntilIdle(absl::Now() + kShortDrain);
 }
@@ -498,14 +506,15 @@ absl::Status Serve(const Flags& flags, const ServerConfig& config, Logger& logge
   const Authenticator authenticator(access_files.tokens.get(), access_files.allow_list == nullptr);
   ConnectionTable connections(limits.max_connections(), limits.max_connections_per_user(),
                               limits.max_silent_connections());
-  ImageService service(parts, connections, authenticator);
+  PendingRequests pending(static_cast<int>(limits.max_streams_per_connection()));
+  ImageService service(parts, connections, authenticator, &pending);
   const absl::Duration handshake_timeout = ToDuration(limits.handshake_timeout());
   GrpcStart grpc_start(
       service,
       {.max_requests = max_concurrent + max_queued,
        .longest_request = parts.timeouts.longest,
        .is_private = is_private,
-       .tls = TlsOf(config, access_files, authenticator, logger),
+       .tls = TlsOf(config, access_files, authenticator, pending, logger),
        .handshake_timeout = handshake_timeout,
        .max_message_bytes = static_cast<int>(limits.max_message_bytes()),
        .max_metadata_bytes = static_cast<int>(limits.max_metadata_bytes()),
@@ -524,6 +533,10 @@ absl::Status Serve(const Flags& flags, const ServerConfig& config, Logger& logge
        .connections_per_registry = static_cast<int>(limits.max_connections_per_registry())},
       EgressOf(config), blobs.get());
   parts.runner = &runner;
+  ASSIGN_OR_RETURN(RequestHash request_hash, RequestHash::Create());
+  OperationRunner operations(std::move(request_hash),
+                             {.running = static_cast<size_t>(max_concurrent + max_queued)});
+  parts.operations = &operations;
   parts.info = MakeServerInfo(launcher->tier(), launcher->landlock_abi(), max_concurrent);
   parts.info.set_max_archive_bytes(spool_limits.archive_bytes);
   ASSIGN_OR_RETURN(GrpcServer grpc, grpc_start.Wait());
@@ -552,13 +565,13 @@ absl::Status Serve(const Flags& flags, const ServerConfig& config, Logger& logge
   logger.Log(LogLevel::kInfo, "draining",
              {{"reason", reason == WakeUps::Reason::kSignal ? "signal" : "connection ended"},
               {"running", runner.running()}});
-  if (is_private && EndPrivateJobs(private_connection.get(), runner)) {
+  if (is_private && EndPrivateJobs(private_connection.get(), runner, operations)) {
     launcher.reset();
     // The command line waits for this process; gRPC has nothing left to say to anybody, but takes
     // its time to shut down.
     _exit(EXIT_SUCCESS);
   }
-  Drain(*grpc.server, acceptor, connections, runner, spool_quota, wake_ups,
+  Drain(*grpc.server, acceptor, connections, runner, operations, spool_quota, wake_ups,
         absl::Now() + ToDuration(config.drain_timeout()));
   acceptor.Stop();
   logger.Log(LogLevel::kInfo, "stopped");

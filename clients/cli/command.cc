@@ -6,6 +6,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "clients/cli/image_name.h"
 #include "clients/cli/server_flags.h"
 #include "clients/cli/signal_watch.h"
 #include "proto/wire/error.h"
@@ -102,21 +103,42 @@ std::string ServerAddress(const FlagSet& flags, const CommandContext& context) {
   return flags.IsSet("server") ? flags.String("server") : context.server_variable;
 }
 
-absl::Status WithClient(const FlagSet& flags, CommandContext& context,
-                        const std::function<absl::Status(ImageClient& client)>& call) {
-  std::string address = ServerAddress(flags, context);
+bool IsCallersOwn(const FlagSet& flags, const CommandContext& context, const std::string& image) {
+  return HasPath(image) && !ServerAddress(flags, context).empty() && !flags.Bool("server-paths");
+}
+
+absl::Status WithConnections(
+    const FlagSet& flags, CommandContext& context, const std::vector<ServerKind>& servers,
+    const std::function<absl::Status(const std::vector<Connection*>& connections)>& call) {
+  const std::string address = ServerAddress(flags, context);
   ASSIGN_OR_RETURN(const std::vector<std::string> arguments,
                    PrivateServerArguments(flags, address));
   ASSIGN_OR_RETURN(const ServerAccess access,
                    ServerAccessOf(flags, context.server_variables, address));
-  // The watch calls the client, so it goes first; it holds signals back, so it comes first too.
+  // Whom the watch calls outlives it.
+  std::vector<Connection*> connections;
+  const auto for_each = [&connections](void (*act)(Connection&)) {
+    for (Connection* connection : connections) {
+      act(*connection);
+    }
+  };
+  // It holds signals back, so it comes before there are threads.
   SignalWatch signals;
-  ASSIGN_OR_RETURN(context.connection, context.connect(address, access, arguments));
-  Connection& connection = *context.connection;
-  signals.Watch([&connection] { connection.client().Cancel(); },
-                [&connection] { connection.Kill(); });
-  absl::Status status = connection.Explain(call(connection.client()));
-  connection.Close();
+  for (const ServerKind server : servers) {
+    absl::StatusOr<std::unique_ptr<Connection>> connection =
+        server == ServerKind::kPrivate ? context.connect(std::string(), ServerAccess(), arguments)
+                                       : context.connect(address, access, arguments);
+    if (!connection.ok()) {
+      for_each([](Connection& earlier) { earlier.Close(); });
+      return connection.status();
+    }
+    connections.push_back(connection->get());
+    context.connections.push_back(*std::move(connection));
+  }
+  signals.Watch([&] { for_each([](Connection& connection) { connection.client().Cancel(); }); },
+                [&] { for_each([](Connection& connection) { connection.Kill(); }); });
+  absl::Status status = call(connections);
+  for_each([](Connection& connection) { connection.Close(); });
   if (signals.caught() != 0 && !status.ok()) {
     return Interrupted(signals.caught());
   }
@@ -125,6 +147,21 @@ absl::Status WithClient(const FlagSet& flags, CommandContext& context,
     return absl::DeadlineExceededError("context deadline exceeded");
   }
   return status;
+}
+
+absl::Status WithClient(const FlagSet& flags, CommandContext& context,
+                        const std::function<absl::Status(ImageClient& client)>& call,
+                        ServerKind server) {
+  return WithConnections(flags, context, {server}, [&](const auto& connections) {
+    return connections[0]->Explain(call(connections[0]->client()));
+  });
+}
+
+absl::Status WithClientFor(const std::string& image, const FlagSet& flags, CommandContext& context,
+                           const std::function<absl::Status(ImageClient& client)>& call) {
+  return WithClient(
+      flags, context, call,
+      IsCallersOwn(flags, context, image) ? ServerKind::kPrivate : ServerKind::kUsual);
 }
 
 }  // namespace holkas

@@ -47,9 +47,9 @@ struct CommandContext {
   // not empty.
   std::function<absl::StatusOr<std::vector<std::string>>(const std::string& path)>
       credential_helpers = {};
-  // What `connect` made last. It is kept when its call is over and its server has ended: gRPC takes
-  // milliseconds to end its threads, which a program that is about to end need not wait for.
-  std::unique_ptr<Connection> connection = nullptr;
+  // What `connect` made. They are kept when their calls are over and their servers have ended: gRPC
+  // takes milliseconds to end its threads, which a program that is about to end need not wait for.
+  std::vector<std::unique_ptr<Connection>> connections = {};
 };
 
 struct Command {
@@ -88,11 +88,31 @@ holkas::v1::RetryPolicy RetryPolicyOf(const FlagSet& flags);
 // The address of the server that flags or environment name; empty: a private one does the work.
 std::string ServerAddress(const FlagSet& flags, const CommandContext& context);
 
-// Calls `call` with a client connected as flags and context say, and ends a private server. A
-// signal that comes meanwhile cancels the call. Errors: those of the connection and of `call`,
-// explained.
+// Whether `image` is files of the caller's own, which a private server is to read or write: its
+// name has a path, the flags or the environment name a server, and --server-paths is not given.
+bool IsCallersOwn(const FlagSet& flags, const CommandContext& context, const std::string& image);
+
+// A server that a command talks to.
+enum class ServerKind {
+  kUsual,    // that flags or the environment name; a private one where they name none
+  kPrivate,  // a private one whatever they name
+};
+
+// Calls `call` with a connection to each of `servers`, private ones first, and ends private
+// servers. A signal that comes meanwhile cancels their calls. Errors: those of the connections, and
+// of `call` as they are.
+absl::Status WithConnections(
+    const FlagSet& flags, CommandContext& context, const std::vector<ServerKind>& servers,
+    const std::function<absl::Status(const std::vector<Connection*>& connections)>& call);
+
+// The same with the client of one connection, and the errors of `call` explained.
 absl::Status WithClient(const FlagSet& flags, CommandContext& context,
-                        const std::function<absl::Status(ImageClient& client)>& call);
+                        const std::function<absl::Status(ImageClient& client)>& call,
+                        ServerKind server = ServerKind::kUsual);
+
+// The same with the server for a command about `image`.
+absl::Status WithClientFor(const std::string& image, const FlagSet& flags, CommandContext& context,
+                           const std::function<absl::Status(ImageClient& client)>& call);
 
 }  // namespace holkas
 

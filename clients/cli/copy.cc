@@ -5,6 +5,7 @@
 
 #include <cerrno>
 #include <memory>
+#include <optional>
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
@@ -13,6 +14,7 @@
 #include "clients/cli/error_context.h"
 #include "clients/cli/go_text.h"
 #include "clients/cli/spooled_input.h"
+#include "clients/cli/streamed_copy.h"
 #include "proto/wire/proto_duration.h"
 #include "proto/wire/status_macros.h"
 #include "proto/wire/unique_fd.h"
@@ -68,6 +70,40 @@ bool CopiesWholeIndex(const CopyRequest& request) {
          request.multi_arch() == holkas::v1::MULTI_ARCH_INDEX_ONLY;
 }
 
+// Has the copy made by a server that can: one alone, or two where files of the caller's own go to a
+// server or come from one.
+absl::Status CopyWhereFilesAre(const FlagSet& flags, CommandContext& context,
+                               const CopyRequest& copy, absl::Time deadline,
+                               const OnCopyEvent& on_event) {
+  const bool from_here = IsCallersOwn(flags, context, copy.source());
+  const bool to_here = IsCallersOwn(flags, context, copy.destination());
+  constexpr ServerKind kHere = ServerKind::kPrivate;
+  constexpr ServerKind kThere = ServerKind::kUsual;
+  if (from_here == to_here) {
+    return WithClient(
+        flags, context, [&](ImageClient& client) { return client.Copy(copy, deadline, on_event); },
+        from_here ? kHere : kThere);
+  }
+  if (from_here) {
+    if (const std::optional<UniqueFd> file = OpenArchive(copy.source()); file.has_value()) {
+      return WithConnections(flags, context, {kThere}, [&](const auto& servers) {
+        return UploadArchive(*servers[0], copy, file->get(), deadline, on_event);
+      });
+    }
+    return WithConnections(flags, context, {kHere, kThere}, [&](const auto& servers) {
+      return UploadImage(*servers[0], *servers[1], copy, deadline, on_event);
+    });
+  }
+  if (IsArchive(copy.destination())) {
+    return WithConnections(flags, context, {kThere}, [&](const auto& servers) {
+      return DownloadArchive(*servers[0], copy, deadline, on_event);
+    });
+  }
+  return WithConnections(flags, context, {kHere, kThere}, [&](const auto& servers) {
+    return DownloadImage(*servers[0], *servers[1], copy, deadline, on_event);
+  });
+}
+
 absl::Status RunCopy(const FlagSet& flags, const std::vector<std::string>& arguments,
                      CommandContext& context) {
   absl::Time deadline = DeadlineOf(flags);
@@ -78,18 +114,17 @@ absl::Status RunCopy(const FlagSet& flags, const std::vector<std::string>& argum
   SpooledInput input;
   RETURN_IF_ERROR(input.Resolve(*order.request.mutable_source(), context.input_fd));
   CopyResult result;
-  RETURN_IF_ERROR(WithClient(flags, context, [&](ImageClient& client) {
-    absl::Status status = client.Copy(order.request, deadline, [&](const CopyResponse& event) {
-      progress->Show(event);
-      if (event.has_retrying()) {
-        context.console.Log(LogLevel::kWarning, RetryMessage(event.retrying()));
-      }
-      if (event.has_result()) {
-        result = event.result();
-      }
-    });
-    return WithCopyContext(status, arguments[0], arguments[1]);
-  }));
+  const absl::Status status =
+      CopyWhereFilesAre(flags, context, order.request, deadline, [&](const CopyResponse& event) {
+        progress->Show(event);
+        if (event.has_retrying()) {
+          context.console.Log(LogLevel::kWarning, RetryMessage(event.retrying()));
+        }
+        if (event.has_result()) {
+          result = event.result();
+        }
+      });
+  RETURN_IF_ERROR(WithCopyContext(status, arguments[0], arguments[1]));
   for (const std::string& warning : result.warnings()) {
     context.console.Log(LogLevel::kWarning, warning);
   }

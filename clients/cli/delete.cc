@@ -68,7 +68,7 @@ absl::Status RunDelete(const FlagSet& flags, const std::vector<std::string>& arg
     return absl::InvalidArgumentError("Usage: delete imageReference");
   }
   ASSIGN_OR_RETURN(DeleteRequest request, MakeRequest(flags, arguments[0], context));
-  return WithClient(flags, context, [&](ImageClient& client) {
+  return WithClientFor(request.image(), flags, context, [&](ImageClient& client) {
     return WithDeleteContext(client.Delete(request, deadline).status(), arguments[0]);
   });
 }

@@ -1,5 +1,8 @@
 #include "clients/cli/image_name.h"
 
+#include <algorithm>
+#include <iterator>
+
 #include "absl/status/status.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -11,6 +14,10 @@ namespace holkas {
 
 namespace {
 
+constexpr absl::string_view kTarball = "tarball:";
+constexpr absl::string_view kWithPath[] = {
+    "oci:", "dir:", "docker-archive:", "oci-archive:", "sif:", kTarball};
+
 std::string Absolute(absl::string_view path, absl::string_view working_directory) {
   if (absl::StartsWith(path, "/")) {
     return std::string(path);
@@ -20,15 +27,21 @@ std::string Absolute(absl::string_view path, absl::string_view working_directory
 
 }  // namespace
 
+bool HasPath(absl::string_view name) {
+  return std::any_of(std::begin(kWithPath), std::end(kWithPath), [&](absl::string_view transport) {
+    return absl::StartsWith(name, transport);
+  });
+}
+
 absl::StatusOr<std::string> ResolveImageName(absl::string_view name,
                                              absl::string_view working_directory) {
   absl::StatusOr<ImageReference> reference = ImageReference::Parse(name);
   if (!reference.ok()) {
     return reference.status();
   }
-  for (absl::string_view transport : {"oci:", "dir:", "docker-archive:", "oci-archive:", "sif:"}) {
+  for (absl::string_view transport : kWithPath) {
     absl::string_view path = name;
-    if (absl::ConsumePrefix(&path, transport)) {
+    if (transport != kTarball && absl::ConsumePrefix(&path, transport)) {
       return absl::StrCat(transport, Absolute(path, working_directory));
     }
   }
@@ -36,7 +49,7 @@ absl::StatusOr<std::string> ResolveImageName(absl::string_view name,
     const auto absolute = [&](std::string* out, const std::string& path) {
       *out += path == "-" ? path : Absolute(path, working_directory);
     };
-    return absl::StrCat("tarball:", absl::StrJoin(tarball->paths, ":", absolute));
+    return absl::StrCat(kTarball, absl::StrJoin(tarball->paths, ":", absolute));
   }
   return std::string(name);
 }

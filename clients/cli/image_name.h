@@ -15,6 +15,10 @@ namespace holkas {
 absl::StatusOr<std::string> ResolveImageName(absl::string_view name,
                                              absl::string_view working_directory);
 
+// Whether the name of an image says where in a file system it is: `oci:`, `dir:`,
+// `docker-archive:`, `oci-archive:`, `sif:` and `tarball:`.
+bool HasPath(absl::string_view name);
+
 }  // namespace holkas
 
 #endif  // HOLKAS_CLIENTS_CLI_IMAGE_NAME_H_

@@ -114,7 +114,7 @@ absl::Status RunInspect(const FlagSet& flags, const std::vector<std::string>& ar
   ASSIGN_OR_RETURN(InspectRequest request, MakeRequest(flags, arguments[0], context));
   SpooledInput input;
   RETURN_IF_ERROR(input.Resolve(*request.mutable_image(), context.input_fd));
-  return WithClient(flags, context, [&](ImageClient& client) -> absl::Status {
+  return WithClientFor(request.image(), flags, context, [&](ImageClient& client) -> absl::Status {
     absl::StatusOr<InspectResponse> image = client.Inspect(request, deadline);
     if (!image.ok()) {
       return WithInspectContext(image.status(), arguments[0]);

@@ -117,19 +117,20 @@ absl::Status RunListTags(const FlagSet& flags, const std::vector<std::string>& a
     return ShowUsage();
   }
   ASSIGN_OR_RETURN(ListTagsRequest request, MakeRequest(flags, arguments[0], context));
-  return WithClient(flags, context, [&](ImageClient& client) -> absl::Status {
-    std::string repository;
-    std::vector<std::string> tags;
-    // All of it or nothing: half a document is of no use to who reads it.
-    RETURN_IF_ERROR(WithListTagsContext(
-        client.ListTags(request, deadline,
-                        [&](const ListTagsResponse& part) {
-                          repository = part.repository();
-                          tags.insert(tags.end(), part.tags().begin(), part.tags().end());
-                        }),
-        arguments[0]));
-    return context.console.Write(TagsJson(repository, tags));
-  });
+  return WithClientFor(
+      request.repository(), flags, context, [&](ImageClient& client) -> absl::Status {
+        std::string repository;
+        std::vector<std::string> tags;
+        // All of it or nothing: half a document is of no use to who reads it.
+        RETURN_IF_ERROR(WithListTagsContext(
+            client.ListTags(request, deadline,
+                            [&](const ListTagsResponse& part) {
+                              repository = part.repository();
+                              tags.insert(tags.end(), part.tags().begin(), part.tags().end());
+                            }),
+            arguments[0]));
+        return context.console.Write(TagsJson(repository, tags));
+      });
 }
 
 }  // namespace

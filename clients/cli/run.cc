@@ -55,6 +55,9 @@ FlagSet GlobalFlags() {
        "choose images for OS instead of the server's operating system"},
       {"override-variant", '\0', FlagType::kString, "VARIANT",
        "choose images for VARIANT of the architecture"},
+      {"server-paths", '\0', FlagType::kBool, "",
+       "paths in the names of images are the server's: by default they are those of this machine, "
+       "whose files are sent"},
       {"token-realms", '\0', FlagType::kString, "HOST[:PORT],...",
        "give a registry's credentials to these too, where it gets its tokens from them (default: "
        "to "

@@ -247,7 +247,7 @@ absl::StatusOr<ServerAccess> AccessOf(const Flags& flags) {
   ASSIGN_OR_RETURN(access.certificate_pem, ContentOf(flags.certificate_file));
   ASSIGN_OR_RETURN(access.key_pem, ContentOf(flags.key_file));
   ASSIGN_OR_RETURN(const std::string token, ContentOf(flags.token_file));
-  access.token = absl::StripAsciiWhitespace(token);
+  access.token = std::string(absl::StripAsciiWhitespace(token));
   return access;
 }
 

@@ -59,6 +59,53 @@ TEST(ConnectionTable, LimitsOfAllAndOfOneUserAreKept) {
   EXPECT_EQ(table.size(), 3u);
 }
 
+Peer Remote(const std::string& address) {
+  Peer peer;
+  peer.kind = Peer::Kind::kTls;
+  peer.address = address;
+  return peer;
+}
+
+TEST(ConnectionTable, OverTlsGrpcKnowsTheAddress) {
+  ConnectionTable table(10, 10);
+  ASSERT_OK_AND_ASSIGN(const uint64_t v4, table.Add(Remote("192.0.2.1:400")));
+  ASSERT_OK_AND_ASSIGN(const uint64_t v6, table.Add(Remote("[2001:db8::1]:500")));
+  table.SetDescriptor(v4, 7);
+  table.SetDescriptor(v6, 8);
+  EXPECT_EQ(table.Find("ipv4:192.0.2.1:400")->address, "192.0.2.1:400");
+  EXPECT_EQ(table.Find("ipv6:%5B2001:db8::1%5D:500")->address, "[2001:db8::1]:500");
+  EXPECT_FALSE(table.Find("fd:7").has_value());
+  table.Remove(v4);
+  EXPECT_FALSE(table.Find("ipv4:192.0.2.1:400").has_value());
+}
+
+TEST(ConnectionTable, AnAddressOverTcpIsCountedByItselfAndOfIpv6ItsNetwork) {
+  ConnectionTable table(10, 1);
+  ASSERT_OK(table.Add(Remote("192.0.2.1:400")));
+  EXPECT_THAT(table.Add(Remote("192.0.2.1:401")), StatusIs(absl::StatusCode::kResourceExhausted,
+                                                           testing::HasSubstr("192.0.2.1 has 1")));
+  ASSERT_OK(table.Add(Remote("192.0.2.2:400")));
+  ASSERT_OK(table.Add(Remote("[2001:db8::1]:400")));
+  EXPECT_THAT(table.Add(Remote("[2001:db8::ffff:2]:400")),
+              StatusIs(absl::StatusCode::kResourceExhausted, testing::HasSubstr("2001:db8::/64")));
+  ASSERT_OK(table.Add(Remote("[2001:db8:0:1::1]:400")));
+}
+
+TEST(ConnectionTable, TheOldestThatHasNotSpokenIsInExcess) {
+  ConnectionTable table(10, 10, 2);
+  ASSERT_OK_AND_ASSIGN(const uint64_t spoken, table.Add(Remote("192.0.2.1:1")));
+  table.SetDescriptor(spoken, 7);
+  table.SetSpoken("ipv4:192.0.2.1:1");
+  ASSERT_OK_AND_ASSIGN(const uint64_t oldest, table.Add(Remote("192.0.2.1:2")));
+  ASSERT_OK(table.Add(Remote("192.0.2.1:3")));
+  ASSERT_OK(table.Add(User(7)));
+  EXPECT_EQ(table.ExcessSilent(), std::nullopt);
+  ASSERT_OK(table.Add(Remote("192.0.2.1:4")));
+  EXPECT_EQ(table.ExcessSilent(), oldest);
+  table.Remove(oldest);
+  EXPECT_EQ(table.ExcessSilent(), std::nullopt);
+}
+
 TEST(PeerOf, UnixSocketTellsUserAndProcess) {
   int ends[2];
   ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);

@@ -4,11 +4,14 @@
 #include <grpc/grpc_security.h>
 #include <grpc/slice.h>
 
+#include <cstdint>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "absl/synchronization/mutex.h"
 
@@ -16,6 +19,8 @@ namespace holkas {
 namespace {
 
 constexpr absl::string_view kOwnService = "/holkas.v1.ImageService/";
+// What an entry of metadata counts beside its text (RFC 9113, section 6.5.2).
+constexpr size_t kEntryBytes = 32;
 
 grpc_ssl_client_certificate_request_type RequestTypeOf(TlsOptions::ClientCertificates which) {
   switch (which) {
@@ -46,10 +51,10 @@ std::vector<std::string> PropertiesOf(const grpc_auth_context* context, const ch
 class TlsCredentials final : public grpc::ServerCredentials {
  public:
   TlsCredentials(FollowedFiles<TlsFiles>& files, TlsOptions options)
-      : files_(files), admit_(std::move(options.admit)) {
+      : files_(files), options_(std::move(options)) {
     credentials_ = grpc_ssl_server_credentials_create_with_options(
         grpc_ssl_server_credentials_create_options_using_config_fetcher(
-            RequestTypeOf(options.client_certificates), &TlsCredentials::Fetch, this));
+            RequestTypeOf(options_.client_certificates), &TlsCredentials::Fetch, this));
     grpc_server_credentials_set_auth_metadata_processor(credentials_,
                                                         {&TlsCredentials::Process, nullptr, this});
   }
@@ -89,25 +94,51 @@ class TlsCredentials final : public grpc::ServerCredentials {
          status.ok() ? nullptr : std::string(status.message()).c_str());
   }
 
-  absl::Status Admit(const grpc_auth_context* context, const grpc_metadata* metadata,
-                     size_t count) const {
+  // Decides about a request of which the headers have come.
+  absl::Status Admit(grpc_auth_context* context, const grpc_metadata* metadata, size_t count) {
     ShownCredentials shown;
+    bool is_own = false;
+    size_t size = 0;
     for (size_t i = 0; i < count; ++i) {
       const absl::string_view key = TextOf(metadata[i].key);
-      if (key == ":path" && absl::StartsWith(TextOf(metadata[i].value), kOwnService)) {
-        return absl::OkStatus();
-      }
+      const absl::string_view value = TextOf(metadata[i].value);
+      size += key.size() + value.size() + kEntryBytes;
+      is_own |= key == ":path" && absl::StartsWith(value, kOwnService);
       if (key == "authorization") {
-        shown.authorization.emplace_back(TextOf(metadata[i].value));
+        shown.authorization.emplace_back(value);
       }
+    }
+    if (size > options_.max_metadata_bytes) {
+      return absl::ResourceExhaustedError(
+          absl::StrCat("admit request: its metadata is larger than ", options_.max_metadata_bytes,
+                       " bytes (limits.max_metadata_bytes)"));
+    }
+    if (is_own) {
+      return options_.pending == nullptr ? absl::OkStatus()
+                                         : options_.pending->Begin(ConnectionOf(context));
     }
     shown.certificate_name = CertificateName(
         [context](const char* property) { return PropertiesOf(context, property); });
-    return admit_ == nullptr ? absl::OkStatus() : admit_(shown);
+    return options_.admit == nullptr ? absl::OkStatus() : options_.admit(shown);
+  }
+
+  // The number is written before any handler of the connection can read it: each begins after its
+  // own request has been here.
+  uint64_t ConnectionOf(grpc_auth_context* context) {
+    absl::MutexLock lock(&mutex_);
+    const std::vector<std::string> known = PropertiesOf(context, kConnectionProperty);
+    uint64_t connection = 0;
+    if (!known.empty() && absl::SimpleAtoi(known.front(), &connection)) {
+      return connection;
+    }
+    connection = options_.pending->NewConnection();
+    grpc_auth_context_add_cstring_property(context, kConnectionProperty,
+                                           absl::StrCat(connection).c_str());
+    return connection;
   }
 
   FollowedFiles<TlsFiles>& files_;
-  const std::function<absl::Status(const ShownCredentials&)> admit_;
+  const TlsOptions options_;
   grpc_server_credentials* credentials_ = nullptr;
   absl::Mutex mutex_;
   // What gRPC has.

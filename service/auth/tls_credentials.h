@@ -8,6 +8,7 @@
 
 #include "absl/status/status.h"
 #include "service/auth/authenticator.h"
+#include "service/auth/pending_requests.h"
 #include "service/auth/tls_files.h"
 #include "service/config/followed_files.h"
 
@@ -23,7 +24,15 @@ struct TlsOptions {
   // which asks for itself: an error is the request's. On gRPC's threads; must not block. May be
   // null.
   std::function<absl::Status(const ShownCredentials& shown)> admit;
+  // How many bytes of metadata a request may have. gRPC keeps this bound only with clients that
+  // have acknowledged its settings.
+  size_t max_metadata_bytes = 16 << 10;
+  // Counts requests of holkas.v1.ImageService. Must outlive every connection; may be null.
+  PendingRequests* pending = nullptr;
 };
+
+// The property of gRPC's auth context that has the connection's number of PendingRequests.
+inline constexpr char kConnectionProperty[] = "holkas_connection";
 
 // `files` must outlive every connection. Errors of handshakes are the client's to see.
 std::shared_ptr<grpc::ServerCredentials> MakeTlsCredentials(FollowedFiles<TlsFiles>& files,

@@ -27,6 +27,8 @@ namespace {
 
 // How often `cancelled` is asked at least.
 constexpr absl::Duration kTick = absl::Milliseconds(50);
+// How long a worker may take to end its uploads, when nobody waits for them any more.
+constexpr absl::Duration kStopTime = absl::Seconds(1);
 // How often a lock that another process holds is tried.
 constexpr absl::Duration kLockTick = absl::Milliseconds(5);
 // How long a worker may keep a layout's lock.
@@ -61,6 +63,8 @@ class BrokerSession::State {
   void SendJob();
   void Wait();
   void CheckTime();
+  // Has the worker of a copy to a registry end its uploads before it ends, and other workers at once.
+  void Stop(absl::Status why);
   void TakeServedCalls();
   void ServeLine();
   void ReceiveFrames();
@@ -96,6 +100,9 @@ class BrokerSession::State {
   std::optional<std::pair<uint32_t, const CallRow*>> in_line_;  // the BeginPublish that waits
   bool publish_is_under_way_ = false;
   absl::Time lock_until_ = absl::InfiniteFuture();
+  // Why the job is being stopped, and how long the worker may take.
+  absl::Status stopping_;
+  absl::Time stop_until_ = absl::InfiniteFuture();
   absl::Time tick_end_;
   bool tick_begins_ = false;
   int frames_in_tick_ = 0;
@@ -155,7 +162,8 @@ void BrokerSession::State::Wait() {
     tick_end_ = now + kTick;
     frames_in_tick_ = 0;
   }
-  absl::Time until = std::min({tick_end_, deadline_, lock_until_});
+  absl::Time until = std::min(
+      {tick_end_, stopping_.ok() ? deadline_ : stop_until_, lock_until_});
   if (in_line_.has_value()) {
     until = std::min(until, now + kLockTick);
   }
@@ -169,15 +177,18 @@ void BrokerSession::State::Wait() {
 }
 
 void BrokerSession::State::CheckTime() {
-  if (options_.cancelled && options_.cancelled()) {
-    End(absl::CancelledError("the caller cancelled the call"), false);
+  if (!stopping_.ok()) {
+    if (absl::Now() >= stop_until_) {
+      End(stopping_, false);
+    }
+  } else if (options_.cancelled && options_.cancelled()) {
+    Stop(absl::CancelledError("the caller cancelled the call"));
   } else if (absl::Now() >= deadline_) {
-    End(absl::DeadlineExceededError(
-            deadline_ == options_.deadline
-                ? "the caller's deadline passed"
-                : absl::StrCat("the job took longer than the limit of ",
-                               absl::FormatDuration(options_.grants.max_run_time))),
-        false);
+    Stop(absl::DeadlineExceededError(
+        deadline_ == options_.deadline
+            ? "the caller's deadline passed"
+            : absl::StrCat("the job took longer than the limit of ",
+                           absl::FormatDuration(options_.grants.max_run_time))));
   }
   if (absl::Status spool = tick_begins_ ? calls_.CheckSpool() : absl::OkStatus(); !spool.ok()) {
     End(std::move(spool), false);
@@ -189,6 +200,20 @@ void BrokerSession::State::CheckTime() {
       phase_ = kRunning;
     }
   }
+}
+
+void BrokerSession::State::Stop(absl::Status why) {
+  const bool may_upload =
+      options_.job.has_copy() && options_.grants.destination_registry.has_value();
+  broker::ServiceFrame frame;
+  frame.mutable_cancel();
+  if (!may_upload || phase_ == kStarting ||
+      !channel_.Send(frame, {}, absl::Now() + kStopTime).ok()) {
+    End(std::move(why), false);
+    return;
+  }
+  stopping_ = std::move(why);
+  stop_until_ = absl::Now() + kStopTime;
 }
 
 void BrokerSession::State::TakeServedCalls() {
@@ -390,6 +415,9 @@ void BrokerSession::State::End(absl::Status status, bool worker_is_suspect) {
 }
 
 JobOutcome BrokerSession::State::CleanUp() {
+  if (!stopping_.ok() && !outcome_.status.ok() && !outcome_.worker_is_suspect) {
+    outcome_.status = stopping_;
+  }
   // One that died tells by its exit status why.
   bool died = ErrorReason(outcome_.status) == "WORKER_DIED";
   if (options_.kill && !died && (outcome_.worker_is_suspect || !calls_.finished().has_value())) {

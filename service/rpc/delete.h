@@ -7,7 +7,8 @@
 
 namespace holkas {
 
-// Serves the rpc Delete: errors as image_service.proto says.
+// Serves the rpc Delete: errors as image_service.proto says. A job whose request has an id goes on
+// without the caller, as that of Copy.
 absl::StatusOr<v1::DeleteResponse> Delete(const ServerParts& server, const RequestContext& context,
                                           const v1::DeleteRequest& request);
 

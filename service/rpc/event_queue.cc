@@ -2,6 +2,9 @@
 
 #include <utility>
 
+#include "absl/strings/str_cat.h"
+#include "proto/wire/error.h"
+
 namespace holkas {
 namespace {
 
@@ -20,6 +23,12 @@ std::string BlobOf(const CopyResponse& event) {
 }
 
 }  // namespace
+
+absl::Status TooManyWaitingEvents() {
+  return MakeError(absl::StatusCode::kResourceExhausted, "LIMIT_EXCEEDED",
+                   absl::StrCat("send events: more than ", kMaxWaitingEvents,
+                                " wait for the caller to read them"));
+}
 
 bool EventQueue::Push(CopyResponse event) {
   absl::MutexLock lock(&mutex_);

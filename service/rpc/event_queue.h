@@ -7,10 +7,19 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/container/flat_hash_map.h"
+#include "absl/status/status.h"
 #include "absl/synchronization/mutex.h"
 #include "holkas/v1/image_service.pb.h"
 
 namespace holkas {
+
+// Events that wait for a slow reader. An index of fifty images with the most layers that storage
+// drivers take has fewer.
+inline constexpr size_t kMaxWaitingEvents = 20000;
+
+// What a call ends with whose queue of so many events was full: RESOURCE_EXHAUSTED
+// (LIMIT_EXCEEDED).
+absl::Status TooManyWaitingEvents();
 
 // The events of one copy on their way from the job's thread, which never waits, to the caller, who
 // may read slowly. Events keep their order, but the newest BlobProgress of a blob takes the place

@@ -12,7 +12,7 @@
 #include "proto/wire/error.h"
 #include "proto/wire/status_macros.h"
 #include "service/jobs/job_runner.h"
-#include "service/rpc/copy.h"
+#include "service/rpc/copy_stream.h"
 #include "service/rpc/job_spec.h"
 #include "service/rpc/stall_guard.h"
 #include "service/rpc/validate.h"
@@ -63,12 +63,12 @@ absl::Status Export(const ServerParts& server, const RequestContext& context,
   ASSIGN_OR_RETURN(const std::unique_ptr<SpooledArchive> archive,
                    SpooledArchive::Create(server.spool_directory, *server.spool_quota));
   call.grants.destination_path->spooled = archive.get();
-  RETURN_IF_ERROR(RunCopy(server, context, std::move(call), request.copy().omit_progress(),
-                          [&write](const v1::CopyResponse& event) {
-                            v1::ExportResponse response;
-                            *response.mutable_copy() = event;
-                            return write(response);
-                          }));
+  RETURN_IF_ERROR(StreamCopy(server, context, std::move(call), request.copy().omit_progress(),
+                             [&write](const v1::CopyResponse& event) {
+                               v1::ExportResponse response;
+                               *response.mutable_copy() = event;
+                               return write(response);
+                             }));
   ASSIGN_OR_RETURN(const std::unique_ptr<StallGuard> guard,
                    StallGuard::Start(context.cancel, server.timeouts.archive_pause, deadline));
   return Send(*archive, *guard, write);

@@ -2,10 +2,8 @@
 
 #include <unistd.h>
 
-#include <chrono>
 #include <string>
 
-#include "absl/time/time.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "proto/wire/error.h"
@@ -110,21 +108,6 @@ TEST_F(ExportTest, AJobThatFailsGivesNoBytes) {
   });
   EXPECT_EQ(ErrorReason(Export(ExportOf("docker://localhost/a:1"))), "MANIFEST_UNKNOWN");
   EXPECT_EQ(bytes_, "");
-}
-
-TEST_F(ExportTest, ACallerWhoTakesNothingIsCutOff) {
-  timeouts_.archive_pause = absl::Milliseconds(100);
-  StartWriter(std::string(4 << 20, 'x'));
-  grpc::ClientContext context;
-  const auto call = stub_->Export(&context, ExportOf("docker://localhost/a:1"));
-  v1::ExportResponse event;
-  ASSERT_TRUE(call->Read(&event));
-  ASSERT_TRUE(event.has_copy());
-  // The server sees that itself: its end is the end of the call.
-  server_->Shutdown(std::chrono::system_clock::now() + std::chrono::seconds(20));
-  while (call->Read(&event)) {
-  }
-  EXPECT_THAT(FromGrpcStatus(call->Finish()), StatusIs(StatusCode::kCancelled));
 }
 
 }  // namespace

@@ -9,9 +9,11 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "absl/strings/numbers.h"
 #include "absl/time/time.h"
 #include "proto/wire/error.h"
 #include "proto/wire/status_macros.h"
+#include "service/auth/tls_credentials.h"
 #include "service/rpc/check_credentials.h"
 #include "service/rpc/copy.h"
 #include "service/rpc/delete.h"
@@ -64,6 +66,12 @@ absl::Status ImageService::Identify(const grpc::ServerContext& context,
     shown.authorization.emplace_back(entry->second.data(), entry->second.size());
   }
   ASSIGN_OR_RETURN(request.caller, authenticator_.Identify(request.peer, shown));
+  connections_.SetSpoken(context.peer());
+  const std::vector<std::string> connection = properties(kConnectionProperty);
+  uint64_t number = 0;
+  if (pending_ != nullptr && !connection.empty() && absl::SimpleAtoi(connection.front(), &number)) {
+    pending_->Arrive(number);
+  }
   return absl::OkStatus();
 }
 
@@ -72,11 +80,8 @@ absl::StatusOr<RequestContext> ImageService::ContextOf(grpc::ServerContext& cont
   RequestContext result;
   result.number = ++last_number_;
   absl::Status status = Identify(context, result);
-  if (status.ok()) {
-    connections_.SetSpoken(context.peer());
-    if (rpc != kForEverybody) {
-      status = AllowListOf(server_)->CheckOperation(result.caller, rpc);
-    }
+  if (status.ok() && rpc != kForEverybody) {
+    status = AllowListOf(server_)->CheckOperation(result.caller, rpc);
   }
   if (!status.ok()) {
     LogRefusal(server_, result, rpc, status);

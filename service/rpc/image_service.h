@@ -13,6 +13,7 @@
 #include "holkas/v1/image_service.grpc.pb.h"
 #include "service/auth/authenticator.h"
 #include "service/auth/connection_table.h"
+#include "service/auth/pending_requests.h"
 #include "service/rpc/request_context.h"
 
 namespace holkas {
@@ -21,10 +22,13 @@ namespace holkas {
 // passes it to the handler of the same name. One thread per request.
 class ImageService final : public v1::ImageService::Service {
  public:
-  // What is referred to must outlive the service.
+  // What is referred to must outlive the service. `pending`: of connections over TLS.
   ImageService(const ServerParts& server, ConnectionTable& connections,
-               const Authenticator& authenticator)
-      : server_(server), connections_(connections), authenticator_(authenticator) {}
+               const Authenticator& authenticator, PendingRequests* pending = nullptr)
+      : server_(server),
+        connections_(connections),
+        authenticator_(authenticator),
+        pending_(pending) {}
 
   grpc::Status Inspect(grpc::ServerContext* context, const v1::InspectRequest* request,
                        v1::InspectResponse* response) override;
@@ -62,6 +66,7 @@ class ImageService final : public v1::ImageService::Service {
   const ServerParts& server_;
   ConnectionTable& connections_;
   const Authenticator& authenticator_;
+  PendingRequests* const pending_;
   std::atomic<uint64_t> last_number_ = 0;
 };
 

@@ -5,6 +5,7 @@
 #include <grpcpp/server_posix.h>
 #include <sys/socket.h>
 
+#include <atomic>
 #include <chrono>
 #include <memory>
 #include <string>
@@ -29,12 +30,16 @@ class ImageServiceTest : public testing::Test {
     launcher_ = std::make_unique<FakeLauncher>(std::move(script));
     runner_ = std::make_unique<JobRunner>(*launcher_, logger_, authorization_,
                                           JobRunner::Limits{.concurrent = 4, .queued = 4});
+    operations_ = std::make_unique<OperationRunner>(
+        RequestHash::Create().value(), operation_limits_,
+        [this] { return absl::Now() + absl::Seconds(seconds_later_.load()); });
     LocalPathSettings paths;
     paths.working_directory = "/work";
     RegistryRules rules;
     rules.any = true;
     parts_ =
         std::make_unique<ServerParts>(ServerParts{runner_.get(),
+                                                  operations_.get(),
                                                   {},
                                                   paths,
                                                   rules,
@@ -64,6 +69,7 @@ class ImageServiceTest : public testing::Test {
       server_->Shutdown(std::chrono::system_clock::now());
       server_->Wait();
     }
+    operations_.reset();
   }
 
   absl::StatusOr<v1::InspectResponse> Inspect(const std::string& image) {
@@ -86,6 +92,10 @@ class ImageServiceTest : public testing::Test {
   std::unique_ptr<FakeLauncher> launcher_;
   AuthorizationResources authorization_;
   std::unique_ptr<JobRunner> runner_;
+  OperationRunner::Limits operation_limits_;
+  // How far ahead the clock of the operations is.
+  std::atomic<int> seconds_later_ = 0;
+  std::unique_ptr<OperationRunner> operations_;
   std::unique_ptr<ServerParts> parts_;
   std::unique_ptr<ImageService> service_;
   std::unique_ptr<grpc::Server> server_;

@@ -6,6 +6,7 @@
 #include <grpcpp/impl/codegen/client_unary_call.h>
 #include <grpcpp/server_posix.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <chrono>
@@ -23,7 +24,9 @@
 #include "proto/registries/registries_conf.h"
 #include "proto/wire/error.h"
 #include "proto/wire/status_matchers.h"
+#include "service/config/followed_files.h"
 #include "service/jobs/testing/fake_launcher.h"
+#include "service/policy/allow_list.h"
 #include "service/rpc/get_server_info.h"
 #include "service/rpc/grpc_server.h"
 #include "service/rpc/grpc_status.h"
@@ -499,6 +502,59 @@ TEST_F(ImageServiceTest, AllSlotsAndTheQueueFullIsResourceExhausted) {
   }
   EXPECT_EQ(ok, 8);
   EXPECT_EQ(refused, 1);
+}
+
+// Lets the user of this process inspect one repository.
+std::unique_ptr<FollowedFiles<AllowList>> OneRepository() {
+  return *FollowedFiles<AllowList>::Open(
+      {},
+      [] {
+        return AllowList::Parse(
+            absl::StrCat("version: 1\ncallers:\n  - {identity: \"uid:", geteuid(),
+                         "\", operations: [Inspect, Copy], repositories: [a.test/app]}\n"),
+            "allow.yaml");
+      },
+      [](const absl::Status&) {});
+}
+
+TEST_F(ImageServiceTest, WhatTheAllowListLacksStartsNoWorker) {
+  const auto list = OneRepository();
+  std::atomic<int> workers = 0;
+  Start([&workers](FakeWorkerSide& worker) {
+    ++workers;
+    return EndAtOnce()(worker);
+  });
+  parts_->allow_list = list.get();
+  EXPECT_THAT(Inspect("docker://a.test/other"),
+              StatusIs(StatusCode::kPermissionDenied, HasSubstr("a.test/other")));
+  for (const auto& [source, destination] :
+       {std::pair("docker://a.test/other", "docker://a.test/app"),
+        std::pair("docker://a.test/app", "docker://b.test/app")}) {
+    grpc::ClientContext context;
+    const auto reader = stub_->Copy(&context, CopyRequestOf(source, destination));
+    v1::CopyResponse event;
+    EXPECT_FALSE(reader->Read(&event));
+    const absl::Status status = FromGrpcStatus(reader->Finish());
+    EXPECT_THAT(status, StatusIs(StatusCode::kPermissionDenied));
+    EXPECT_EQ(ErrorReason(status), "CALLER_DENIED");
+  }
+  grpc::ClientContext context;
+  v1::DeleteRequest request;
+  request.set_image("docker://a.test/app");
+  v1::DeleteResponse response;
+  EXPECT_THAT(FromGrpcStatus(stub_->Delete(&context, request, &response)),
+              StatusIs(StatusCode::kPermissionDenied, HasSubstr("may not call Delete")));
+  EXPECT_EQ(workers, 0);
+  EXPECT_THAT(Inspect("docker://a.test/app"), StatusIs(StatusCode::kUnknown));
+  EXPECT_EQ(workers, 1);
+}
+
+TEST_F(ImageServiceTest, CallersAreToldWhoTheyAre) {
+  Start(EndAtOnce());
+  grpc::ClientContext context;
+  v1::GetServerInfoResponse response;
+  ASSERT_TRUE(stub_->GetServerInfo(&context, {}, &response).ok());
+  EXPECT_EQ(response.identity(), absl::StrCat("uid:", geteuid()));
 }
 
 }  // namespace

@@ -1,7 +1,9 @@
 #include "service/rpc/import.h"
 
 #include <cstdint>
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -13,8 +15,11 @@
 #include "proto/wire/error.h"
 #include "proto/wire/status_macros.h"
 #include "service/jobs/job_runner.h"
-#include "service/rpc/copy.h"
+#include "service/rpc/copy_stream.h"
 #include "service/rpc/job_spec.h"
+#include "service/rpc/operation.h"
+#include "service/rpc/operation_runner.h"
+#include "service/rpc/operation_table.h"
 #include "service/rpc/stall_guard.h"
 #include "service/rpc/validate.h"
 #include "service/spool/spooled_archive.h"
@@ -114,6 +119,55 @@ class Receiver {
   StallGuard& guard_;
 };
 
+// Sends the events of the copy.
+CopyWriter WriterTo(const ImportStream& stream) {
+  return [&stream](const v1::CopyResponse& event) {
+    v1::ImportResponse response;
+    *response.mutable_copy() = event;
+    return stream.write(response);
+  };
+}
+
+// The copy as the job of an operation, which keeps the archive as long as it runs.
+OperationRunner::Job CopyOf(std::unique_ptr<SpooledArchive> archive, OperationRunner::Job copy) {
+  return [archive = std::move(archive), copy = std::move(copy)](
+             Operation& operation, std::function<bool()> cancelled) mutable {
+    return std::move(copy)(operation, std::move(cancelled));
+  };
+}
+
+// Where the request has an id.
+std::optional<OperationTicket> TicketOf(const ServerParts& server, const RequestContext& context,
+                                        const v1::ImportOptions& options) {
+  const std::string& id = options.copy().request_id();
+  if (id.empty()) {
+    return std::nullopt;
+  }
+  return server.operations->TicketOf(OwnerOf(context), "Import", id, options);
+}
+
+// The second part: the copy, with the archive complete.
+absl::Status CopyArchive(const ServerParts& server, const RequestContext& context,
+                         const std::optional<OperationTicket>& ticket,
+                         std::unique_ptr<SpooledArchive> archive, JobRunner::Call call,
+                         bool omit_progress, const CopyWriter& write) {
+  call.grants.source_path->spooled = archive.get();
+  if (!ticket.has_value()) {
+    return StreamCopy(server, context, std::move(call), omit_progress, write);
+  }
+  OperationRunner::Job copy = CopyOperation(*server.runner, std::move(call), omit_progress);
+  ASSIGN_OR_RETURN(const std::unique_ptr<Operation::Attachment> attachment,
+                   server.operations->Start(*ticket, CopyOf(std::move(archive), std::move(copy))));
+  return StreamOperation(context, *attachment, write);
+}
+
+absl::Status StreamAttached(const RequestContext& context, const ImportStream& stream,
+                            Operation::Attachment& attachment) {
+  v1::ImportResponse attached;
+  attached.mutable_attached();
+  return stream.write(attached) ? StreamOperation(context, attachment, WriterTo(stream)) : HungUp();
+}
+
 }  // namespace
 
 absl::Status Import(const ServerParts& server, const RequestContext& context,
@@ -124,26 +178,29 @@ absl::Status Import(const ServerParts& server, const RequestContext& context,
   Receiver receiver(server, context, stream, *guard);
   ASSIGN_OR_RETURN(const v1::ImportOptions options, receiver.ReceiveOptions());
   RETURN_IF_ERROR(ValidateRequest(options));
+  const std::optional<OperationTicket> ticket = TicketOf(server, context, options);
+  if (ticket.has_value()) {
+    ASSIGN_OR_RETURN(const std::unique_ptr<Operation::Attachment> attachment,
+                     server.operations->Find(*ticket));
+    if (attachment != nullptr) {
+      guard.reset();
+      return StreamAttached(context, stream, *attachment);
+    }
+  }
   RETURN_IF_ERROR(CheckAuthFile(server, context, "options.copy.destination_registry",
                                 options.copy().destination_registry()));
   ASSIGN_OR_RETURN(PreparedJob job, PrepareJob(options, server.registries));
   ASSIGN_OR_RETURN(JobRunner::Call call,
                    MakeCall(server, context, "Import", std::move(job), deadline));
-  ASSIGN_OR_RETURN(const std::unique_ptr<SpooledArchive> archive,
+  ASSIGN_OR_RETURN(std::unique_ptr<SpooledArchive> archive,
                    SpooledArchive::Create(server.spool_directory, *server.spool_quota));
   RETURN_IF_ERROR(archive->Reserve(options.size_bytes()));
   const absl::Status received = receiver.ReceiveArchive(options.size_bytes(), *archive);
   RETURN_IF_ERROR(guard->status());
   RETURN_IF_ERROR(received);
   guard.reset();
-
-  call.grants.source_path->spooled = archive.get();
-  return RunCopy(server, context, std::move(call), options.copy().omit_progress(),
-                 [&stream](const v1::CopyResponse& event) {
-                   v1::ImportResponse response;
-                   *response.mutable_copy() = event;
-                   return stream.write(response);
-                 });
+  return CopyArchive(server, context, ticket, std::move(archive), std::move(call),
+                     options.copy().omit_progress(), WriterTo(stream));
 }
 
 }  // namespace holkas

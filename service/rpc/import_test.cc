@@ -29,6 +29,12 @@ v1::ImportRequest OptionsOf(const std::string& destination) {
   return request;
 }
 
+v1::ImportRequest OptionsWithId(const std::string& destination) {
+  v1::ImportRequest request = OptionsOf(destination);
+  request.mutable_options()->mutable_copy()->set_request_id("0b9a3a9e-6c1f-4d0c-9a52-1111111111ff");
+  return request;
+}
+
 v1::ImportRequest Chunk(const std::string& bytes) {
   v1::ImportRequest request;
   request.set_chunk(bytes);
@@ -90,6 +96,37 @@ TEST_F(ImportTest, TheWorkerReadsWhatWasSent) {
   ASSERT_GE(events_.size(), 2u);
   EXPECT_EQ(events_.end()[-2].received_bytes(), 7);
   EXPECT_EQ(events_.back().copy().result().manifest_digest(), "sha256:abc");
+}
+
+TEST_F(ImportTest, ARepeatedOneAttachesAndNeedsNoBytes) {
+  StartReader();
+  const v1::ImportRequest options = OptionsWithId("docker://localhost/a:1");
+  ASSERT_OK(Send({options, Chunk("one")}));
+  EXPECT_EQ(archive_, "one");
+  ASSERT_OK(Send({options}));
+  ASSERT_EQ(events_.size(), 2u);
+  EXPECT_TRUE(events_[0].has_attached());
+  EXPECT_EQ(events_[1].copy().result().manifest_digest(), "sha256:abc");
+  EXPECT_EQ(launcher_->launched(), 1);
+  EXPECT_EQ(ErrorReason(Send({OptionsWithId("docker://localhost/b:1")})), "REQUEST_ID_REUSED");
+}
+
+TEST_F(ImportTest, AnUploadThatIsCutLeavesNothing) {
+  StartReader();
+  const v1::ImportRequest options = OptionsWithId("docker://localhost/a:1");
+  {
+    grpc::ClientContext context;
+    const std::unique_ptr<ImportCall> call = stub_->Import(&context);
+    call->Write(options);
+    call->Write(Chunk("half of "));
+    v1::ImportResponse told;
+    EXPECT_TRUE(call->Read(&told));
+    context.TryCancel();
+    EXPECT_THAT(End(*call), StatusIs(StatusCode::kCancelled));
+  }
+  ASSERT_OK(Send({options, Chunk("whole")}));
+  EXPECT_EQ(archive_, "whole");
+  EXPECT_EQ(launcher_->launched(), 1);
 }
 
 TEST_F(ImportTest, TheImageIsWhatFollowsAPath) {

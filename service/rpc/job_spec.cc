@@ -341,6 +341,7 @@ absl::StatusOr<PreparedJob> PrepareCopy(const v1::CopyRequest& request, ImageRef
   copy.clear_destination_registry();
   copy.clear_additional_tags();
   copy.clear_decryption_keys();
+  copy.clear_request_id();
   spec.set_has_decryption_keys(request.decryption_keys_size() > 0);
   return PreparedJob{std::move(spec),
                      {std::move(from.identity),
@@ -402,6 +403,7 @@ absl::StatusOr<PreparedJob> PrepareJob(const v1::DeleteRequest& request,
   deletion = request;
   deletion.clear_image();
   deletion.clear_registry();
+  deletion.clear_request_id();
   return job;
 }
 

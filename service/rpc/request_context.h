@@ -20,6 +20,7 @@
 #include "service/policy/make_grants.h"
 #include "service/policy/registry_rules.h"
 #include "service/rpc/job_spec.h"
+#include "service/rpc/operation_runner.h"
 #include "service/spool/spool_quota.h"
 #include "service/telemetry/logger.h"
 
@@ -67,6 +68,7 @@ struct LocalPathSettings {
 struct ServerParts {
   // Set before the first request comes.
   JobRunner* runner = nullptr;
+  OperationRunner* operations = nullptr;
   RegistrySettings registries;
   LocalPathSettings local_paths;
   // Without what registries.conf says at the time of a request.
@@ -99,6 +101,9 @@ LocalPathRules PathRulesFor(const Peer& peer, const LocalPathSettings& settings)
 
 // The Docker daemons that `peer` may use: all for the process that started a private server.
 DaemonRules DaemonRulesFor(const Peer& peer, const std::vector<DaemonHost>& allowed);
+
+// Whose the ids of the caller's requests are: a user's, or of all who are not known.
+std::string OwnerOf(const RequestContext& context);
 
 // Whether the caller may have the server read `access.auth_file`, where it names one.
 // Errors: PERMISSION_DENIED (PATH_DENIED).

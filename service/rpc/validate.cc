@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
@@ -216,6 +217,16 @@ absl::Status CheckEncryption(const v1::CopyRequest& request) {
   return absl::OkStatus();
 }
 
+// A UUID as RFC 9562 writes it, where there is one.
+absl::Status CheckRequestId(const std::string& id) {
+  constexpr absl::string_view kForm = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx";
+  bool is_uuid = id.size() == kForm.size();
+  for (size_t i = 0; i < id.size() && is_uuid; ++i) {
+    is_uuid = kForm[i] == '-' ? id[i] == '-' : absl::ascii_isxdigit(id[i]);
+  }
+  return is_uuid || id.empty() ? absl::OkStatus() : Invalid("request_id", "is no UUID");
+}
+
 absl::Status CheckRetry(const v1::RetryPolicy& retry) {
   if (retry.max_retries() < 0 || retry.max_retries() > kMaxRetries) {
     return Invalid("retry.max_retries", absl::StrCat("must be 0 to ", kMaxRetries));
@@ -253,10 +264,7 @@ absl::Status CheckCopy(const v1::CopyRequest& request) {
     return Invalid("force_compression_format", "needs compression_format");
   }
   RETURN_IF_ERROR(CheckPlatforms(request));
-  if (!request.request_id().empty()) {
-    return Unimplemented("request_id", "is for a later version");
-  }
-  return absl::OkStatus();
+  return CheckRequestId(request.request_id());
 }
 
 // The same error about the field of a message that is the field `outer` of another.
@@ -322,10 +330,7 @@ absl::Status ValidateRequest(const v1::DeleteRequest& request) {
   RETURN_IF_ERROR(CheckImage("image", request.image()));
   RETURN_IF_ERROR(CheckRegistry("registry", request.registry()));
   RETURN_IF_ERROR(CheckRetry(request.retry()));
-  if (!request.request_id().empty()) {
-    return Unimplemented("request_id", "is for a later version");
-  }
-  return absl::OkStatus();
+  return CheckRequestId(request.request_id());
 }
 
 absl::Status ValidateRequest(const v1::ListTagsRequest& request) {

@@ -57,8 +57,8 @@ TEST(ValidateRequest, DeletionsAndListsAreCheckedLikeInspections) {
   deletion.mutable_registry()->set_bearer_token("a\nb");
   ExpectInvalid(ValidateRequest(deletion), "registry.bearer_token");
   deletion.clear_registry();
-  deletion.set_request_id("0b9a3a9e-6c1f-4d0c-9a52-111111111111");
-  ExpectUnimplemented(ValidateRequest(deletion), "request_id");
+  deletion.set_request_id("0b9a3a9e-6c1f-4d0c-9a52-11111111111");
+  ExpectInvalid(ValidateRequest(deletion), "request_id");
 
   v1::ListTagsRequest list;
   ExpectInvalid(ValidateRequest(list), "repository");
@@ -169,10 +169,20 @@ TEST(ValidateRequest, NumbersAreBounded) {
   }
 }
 
-TEST(ValidateRequest, OptionsOfLaterVersionsAreUnimplemented) {
+TEST(ValidateRequest, IdsAreUuids) {
   v1::CopyRequest request = GoodCopy();
-  request.set_request_id("0b9a3a9e-6c1f-4d0c-9a52-111111111111");
-  ExpectUnimplemented(ValidateRequest(request), "request_id");
+  for (const char* id :
+       {"0b9a3a9e-6c1f-4d0c-9a52-1111111111ff", "0B9A3A9E-6C1F-4D0C-9A52-1111111111FF"}) {
+    request.set_request_id(id);
+    EXPECT_OK(ValidateRequest(request));
+  }
+  for (const char* id :
+       {"1", "0b9a3a9e6c1f4d0c9a521111111111ff", "0b9a3a9e-6c1f-4d0c-9a52-1111111111fg",
+        "0b9a3a9e-6c1f-4d0c-9a52_1111111111ff", "{0b9a3a9e-6c1f-4d0c-9a52-1111111111ff}",
+        "0b9a3a9e-6c1f-4d0c-9a52-1111111111ff0", "0b9a3a9e-6c1f-4d0c-9a5-21111111111ff"}) {
+    request.set_request_id(id);
+    ExpectInvalid(ValidateRequest(request), "request_id");
+  }
 }
 
 TEST(ValidateRequest, PlatformsAreListedOnce) {

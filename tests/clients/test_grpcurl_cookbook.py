@@ -10,20 +10,22 @@ from conftest import ROOT, skopeo
 from support import console_page, grpcurl
 from support.images import Image, write_layout
 from support.programs import Server
+from support.registry import Registry
 
 PAGE = ROOT / "clients" / "grpcurl" / "README.md"
 STEPS = console_page.steps(PAGE.read_text())
 
 
 @pytest.fixture(scope="module")
-def world(programs, registry, tmp_path_factory):
+def world(programs, tmp_path_factory):
   """What the page's names stand for, and where its commands run: a server, a registry that it knows, and
   the page's image in a layout and in the registry."""
   directory = tmp_path_factory.mktemp("cookbook")
   program = pathlib.Path(grpcurl.program()).absolute()
   image = Image(seed=7, labels={"com.example.team": "ci"})
   write_layout(directory / "srv" / "layout", {"app": image})
-  with Server(programs, directory / "run", registries='insecure: ["%s"]' % registry.address) as server:
+  with Registry(directory / "registry") as registry, \
+       Server(programs, directory / "run", registries='insecure: ["%s"]' % registry.address) as server:
     programs.shared_servers.append(server)
     names = console_page.Names({
         "/run/ci/holkas.sock": str(server.socket), "registry.example.com": registry.address,

@@ -142,7 +142,6 @@ def test_copies_cancelled_at_random_moments_leave_nothing(build, server, registr
                                      soak(20, 1000))
 
 
-@pytest.mark.xfail(strict=True, reason="a worker that is killed leaves its upload sessions to the registry")
 def test_a_cancelled_copy_leaves_no_upload_session(build, server, image_layout, tmp_path):
   with Registry(tmp_path / "registry") as registry:
     with Runner(build.runner(), server) as runner:

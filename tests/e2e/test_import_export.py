@@ -13,6 +13,7 @@ import signal
 import socket
 import subprocess
 import tarfile
+import tempfile
 import threading
 import time
 
@@ -192,9 +193,9 @@ class TestImport:
 
     def requests():
       yield client.options(registry.repository("import") + ":1")
-      for chunk in client.chunks(data, len(data) // 8):
+      for number, chunk in enumerate(client.chunks(data)):
         yield chunk
-        time.sleep(0.2)
+        time.sleep(0.5 if number < 4 else 0)
 
     events = client.read(client.import_stream(requests()))
     kinds = [event.WhichOneof("event") for event in events]
@@ -300,7 +301,9 @@ class TestRefused:
     for data in (b"", bytes(10240), b"no tar at all" * 1000, several()):
       with pytest.raises(RpcFailed) as failed:
         client.import_archive(data, name)
-      assert failed.value.reason in ("INVALID_ARCHIVE", "INVALID_ARGUMENT"), data[:10]
+      # A list of no images has none that could be meant.
+      assert failed.value.reason == ("INVALID_REFERENCE" if data.startswith(b"manifest.json")
+                                     else "INVALID_ARCHIVE")
 
   @pytest.mark.parametrize("more", [-1, 1])
   def test_another_size_than_was_told(self, programs, client, shared_server, registry, archives,
@@ -495,7 +498,8 @@ class TestExport:
         members.extractall(tmp_path / "archive")
     if image:
       name += ":" + image
-    assert sha256(raw(name)) == result_of(events).manifest_digest
+    if format != "DOCKER":  # whose archives hold no manifest: each reader makes one
+      assert sha256(raw(name)) == result_of(events).manifest_digest
     skopeo("copy", name, "dir:%s" % (tmp_path / "read")).ok()
 
     again = registry.repository("again") + ":1"
@@ -518,7 +522,7 @@ class TestExport:
 
   def test_directory_has_the_files_of_one(self, programs, client, shared_server, pushed, tmp_path):
     _, archive = client.export_archive(pushed, format="DIRECTORY", multi_arch=2)
-    programs.copy("--all", pushed, "dir:%s" % (tmp_path / "dir"), server=shared_server).ok()
+    programs.copy(pushed, "dir:%s" % (tmp_path / "dir"), "--all", server=shared_server).ok()
     with tarfile.open(fileobj=io.BytesIO(archive)) as members:
       ours = {info.name: members.extractfile(info).read() for info in members}
     assert ours == {path.name: path.read_bytes() for path in (tmp_path / "dir").iterdir()}
@@ -528,8 +532,9 @@ class TestExport:
       pytest.skip("podman is not installed")
     _, archive = client.export_archive(pushed, format="DOCKER", image="some/image:1")
     (tmp_path / "archive").write_bytes(archive)
-    loaded = run(["podman", "--root", tmp_path / "root", "--runroot", tmp_path / "run",
-                  "--storage-driver", "vfs", "load", "-i", tmp_path / "archive"]).ok()
+    with tempfile.TemporaryDirectory(prefix="podman-") as short:  # podman wants it short
+      loaded = run(["podman", "--root", short + "/root", "--runroot", short + "/run",
+                    "--storage-driver", "vfs", "load", "-i", tmp_path / "archive"]).ok()
     assert "some/image:1" in loaded.stdout
 
   def test_events_come_before_bytes(self, client, pushed):

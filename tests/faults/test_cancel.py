@@ -54,6 +54,47 @@ def test_hung_up_caller_ends_the_worker(programs, shared_server, stalling, tmp_p
   eventually(lambda: check_no_file_in(tmp_path / "to"))
 
 
+def uploaded(registry):
+  """What upload sessions have of their blobs; a docker-registry keeps the rest of ended ones."""
+  return sorted(registry.directory.glob("storage/**/_uploads/*/data"))
+
+
+def test_hung_up_caller_leaves_no_upload(programs, shared_server, scripted, registry):
+  image = Image(layer_sizes=(3_000_000, 2_000_000, 1_000_000), seed=22)
+  for layer in image.layers:
+    scripted.on("GET", layer["digest"], slow(2))
+  source = scripted.add("app", "slow", image)
+  seen = 0
+  for number in range(8):
+    process = programs.start_copy(source, registry.repository("left-%d" % number) + ":x",
+                                  server=shared_server)
+    programs.wait_for_workers(1)
+    time.sleep(0.1 + 0.1 * number)
+    seen += len(uploaded(registry))
+    process.kill()
+    programs.wait_for_workers(0)
+    end(process)
+    eventually(lambda: check_equal(uploaded(registry), []))
+  assert seen > 8
+
+
+def test_hung_up_caller_of_a_stalled_source_leaves_no_upload(programs, shared_server, stalling,
+                                                             registry):
+  process = programs.start_copy(stalling, registry.repository("stalled") + ":x",
+                                server=shared_server)
+  eventually(lambda: check_equal(len(uploaded(registry)), 1), timeout=5)
+  process.kill()
+  start = time.monotonic()
+  programs.wait_for_workers(0)
+  assert time.monotonic() - start < 0.5
+  end(process)
+  eventually(lambda: check_equal(uploaded(registry), []))
+
+
+def check_equal(got, want):
+  assert got == want
+
+
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
 def test_private_server_ends_with_its_command(programs, stalling, tmp_path, how):
   process = programs.start_copy(stalling, "oci:%s:x" % (tmp_path / "to"))

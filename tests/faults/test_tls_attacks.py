@@ -131,12 +131,56 @@ def test_http2_that_never_begins_ends_in_time(start, files):
   assert time.monotonic() - began < 10
 
 
-def test_metadata_that_is_too_large_is_refused(start, files, pushed):
-  _, caller = start(max_metadata_bytes=8192)
-  caller.grpcurl(INFO, header="x-filler: " + "m" * 7000).ok()
-  beyond = caller.grpcurl(INFO, header="x-filler: " + "m" * 9000)
-  assert "ResourceExhausted" in beyond.stderr and "8192" in beyond.stderr
+def bearer(files):
+  return "Bearer " + files.token.read_text().strip()
+
+
+def until(frames, done):
+  """The frames until one for which `done` holds, that one too."""
+  seen = []
+  for frame in frames:
+    seen.append(frame)
+    if done(*frame):
+      break
+  return seen
+
+
+def trailers_of(stream):
+  return lambda kind, flags, of, payload: (kind == raw_http2.HEADERS and of == stream and
+                                           flags & raw_http2.END_STREAM)
+
+
+def is_settings(kind, flags, unused_stream, unused_payload):
+  return kind == raw_http2.SETTINGS and not flags & raw_http2.ACK
+
+
+def is_pong(kind, flags, unused_stream, unused_payload):
+  return kind == raw_http2.PING and flags & raw_http2.ACK
+
+
+@pytest.mark.parametrize("acknowledged", [True, False])
+def test_metadata_that_is_too_large_is_refused(start, files, pushed, acknowledged):
+  """By gRPC, of a client that has acknowledged its settings; of others by holkasd."""
+  server, caller = start(max_metadata_bytes=8192)
+  with raw_http2.Connection(server.port, files.authority.certificate,
+                            acknowledges=acknowledged) as connection:
+    frames = connection.frames()
+    if acknowledged:
+      until(frames, is_settings)
+      connection.send(raw_http2.PING, 0, 0, b"are you?")
+      until(frames, is_pong)
+    answers = []
+    for stream, size in ((1, 7000), (3, 9000)):
+      connection.request(stream, "/" + INSPECT, authorization=bearer(files), x_filler="m" * size)
+      connection.send(raw_http2.DATA, raw_http2.END_STREAM, stream, bytes(5))
+      answers.append(until(frames, trailers_of(stream))[-1][3])
+    assert b"field image is required" in answers[0]
+    assert b"\x0bgrpc-status\x018" in answers[1]
+    assert (b"size exceeds limit" if acknowledged else b"limits.max_metadata_bytes") in answers[1]
   caller.inspect(pushed).ok()
+  # A client that heeds the server's settings does not even send it.
+  refused = caller.grpcurl(INFO, header="x-filler: " + "m" * 9000)
+  assert "maximum size (8192 bytes) set by server" in refused.stderr
 
 
 def test_a_message_that_is_too_large_is_refused(start, pushed):
@@ -148,27 +192,46 @@ def test_a_message_that_is_too_large_is_refused(start, pushed):
   caller.inspect(pushed).ok()
 
 
-def test_streams_beyond_the_limit_are_refused(start, files, pushed):
+def test_a_client_that_takes_no_notice_of_the_limit_of_streams_loses_its_connection(start, files,
+                                                                                   pushed):
   server, caller = start(max_streams_per_connection=10)
   with raw_http2.Connection(server.port, files.authority.certificate) as connection:
     frames = connection.frames()
-    # The limit holds once the client has said that it knows it.
-    for kind, flags, _, _ in frames:
-      if kind == raw_http2.SETTINGS and not flags & raw_http2.ACK:
-        break
-    for stream in range(1, 60, 2):
-      connection.request(stream, "/" + INSPECT,
-                         authorization="Bearer " + files.token.read_text().strip())
+    told, = [frame for frame in until(frames, is_settings) if is_settings(*frame)]
+    assert bytes([0, 3, 0, 0, 0, 10]) in told[3]
     connection.send(raw_http2.PING, 0, 0, b"are you?")
-    refused = set()
-    for kind, flags, stream, payload in frames:
-      if kind == raw_http2.RST_STREAM:
-        assert int.from_bytes(payload, "big") == raw_http2.REFUSED_STREAM
-        refused.add(stream)
-      if kind == raw_http2.GOAWAY or (kind == raw_http2.PING and flags & raw_http2.ACK):
-        break
-    assert refused == set(range(21, 60, 2))
+    until(frames, is_pong)
+    for stream in range(1, 60, 2):
+      connection.request(stream, "/" + INSPECT, authorization=bearer(files))
+    # To the end of the connection.
+    answers = list(frames)
+    assert [stream for kind, _, stream, _ in answers if kind == raw_http2.HEADERS] == list(
+        range(1, 21, 2))
+  caller.inspect(pushed).ok()
+
+
+def resident_kib(server):
+  with open("/proc/%d/status" % server.process.pid) as status:
+    return next(int(line.split()[1]) for line in status if line.startswith("VmRSS"))
+
+
+def test_streams_of_a_client_that_acknowledges_nothing_are_refused(start, files, pushed):
+  """gRPC would take any number of them, some ten kilobytes each."""
+  server, caller = start(max_streams_per_connection=10)
+  before = resident_kib(server)
+  with raw_http2.Connection(server.port, files.authority.certificate,
+                            acknowledges=False) as connection:
+    frames = connection.frames()
+    refused = []
+    for first in range(1, 20000, 1000):
+      for stream in range(first, first + 1000, 2):
+        connection.request(stream, "/" + INSPECT)
+      connection.send(raw_http2.PING, 0, 0, b"are you?")
+      answers = until(frames, is_pong)
+      refused += [payload for kind, _, _, payload in answers if kind == raw_http2.HEADERS]
+    assert len(refused) > 9000 and b"limits.max_streams_per_connection" in refused[0]
     caller.inspect(pushed).ok()
+    assert resident_kib(server) - before < 40 << 10
 
 
 def test_one_caller_cannot_have_all_places(programs, start, files, scripted, pushed):

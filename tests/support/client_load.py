@@ -94,8 +94,8 @@ def _seconds_of_a_copy(runner, request, registry):
 
 
 def uploads(registry):
-  """The upload sessions in the directory of a docker-registry."""
-  return sorted(registry.directory.glob("storage/**/_uploads/*"))
+  """What upload sessions have in the directory of a docker-registry; it keeps the rest of ended ones."""
+  return sorted(registry.directory.glob("storage/**/_uploads/*/data"))
 
 
 def temporary_files(server):

@@ -76,10 +76,13 @@ class Programs:
 
   def holkas(self, *arguments, server=None, env=None, **more):
     """Runs the command line; without `server` it starts its own."""
-    command = [self.path("holkas")]
-    if server is not None:
-      command += ["--server", server.address]
+    command = [self.path("holkas"), *self.to(server)]
     return run(command + list(arguments), env={**self.environment, **(env or {})}, **more)
+
+  @staticmethod
+  def to(server):
+    """The flags for a server whose own files the paths of images mean."""
+    return ["--server", server.address, "--server-paths"] if server is not None else []
 
   def copy(self, source, destination, *flags, **more):
     return self.holkas("copy", "--src-tls-verify=false", "--dest-tls-verify=false", *flags, source,
@@ -94,8 +97,7 @@ class Programs:
                             stdout=subprocess.PIPE, stderr=subprocess.PIPE, **more)
 
   def start_copy(self, source, destination, *flags, server=None, **more):
-    at = ["--server", server.address] if server is not None else []
-    return self.start(*at, "copy", "--src-tls-verify=false", "--dest-tls-verify=false", *flags,
+    return self.start(*self.to(server), "copy", "--src-tls-verify=false", "--dest-tls-verify=false", *flags,
                       source, destination, **more)
 
   def processes(self, name=None):

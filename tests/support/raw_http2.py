@@ -44,9 +44,10 @@ def connect(port, ca=None, pair=()):
 class Connection:
   """A client. A context, which is closed at its end."""
 
-  def __init__(self, *where):
-    """As `connect`."""
+  def __init__(self, *where, acknowledges=True):
+    """As `connect`. `acknowledges`: the server's settings, when they are read."""
     self._socket = connect(*where)
+    self._acknowledges = acknowledges
     self._socket.sendall(PREFACE)
     self.send(SETTINGS, 0, 0, b"")
 
@@ -77,7 +78,7 @@ class Connection:
       size = int.from_bytes(head[:3], "big")
       kind, flags, stream = head[3], head[4], int.from_bytes(head[5:9], "big")
       payload = self._read(size)
-      if kind == SETTINGS and not flags & ACK:
+      if self._acknowledges and kind == SETTINGS and not flags & ACK:
         self.send(SETTINGS, ACK, 0, b"")
       yield kind, flags, stream, payload
 

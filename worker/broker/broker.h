@@ -122,6 +122,9 @@ class Broker {
   // holkasd is slower than the worker.
   virtual absl::Status SendTags(const v1::ListTagsResponse& tags) = 0;
 
+  // Whether nobody waits for the job any more. Thread-safe, does not block.
+  virtual bool Cancelled() { return false; }
+
   // Writes a line to holkasd's log. `severity` as in broker.Log.
   virtual void Log(int severity, absl::string_view message) = 0;
 };

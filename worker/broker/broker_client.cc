@@ -1,5 +1,6 @@
 #include "worker/broker/broker_client.h"
 
+#include <atomic>
 #include <map>
 #include <string>
 #include <utility>
@@ -54,6 +55,7 @@ class BrokerClient : public Broker {
   absl::Status MarkOpaque(broker::Place place, absl::string_view path) override;
   absl::Status SendEvent(const v1::CopyResponse& event) override;
   absl::Status SendTags(const v1::ListTagsResponse& tags) override;
+  bool Cancelled() override;
   void Log(int severity, absl::string_view message) override;
 
  private:
@@ -67,8 +69,8 @@ class BrokerClient : public Broker {
   absl::StatusOr<Answer> Call(broker::WorkerFrame frame, size_t min_fds, size_t max_fds);
   absl::Status Send(const broker::WorkerFrame& frame);
   absl::StatusOr<Answer> WaitFor(Waiting& waiting);
-  // Receives one reply and gives it to whom it belongs.
-  void ReceiveOne() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Receives one frame, where one comes until `deadline`. A reply goes to whom it belongs.
+  void ReceiveOne(absl::Time deadline) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Deliver(Answer answer) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   FrameChannel& channel_;
@@ -76,6 +78,7 @@ class BrokerClient : public Broker {
   absl::Mutex mutex_;
   bool receiving_ ABSL_GUARDED_BY(mutex_) = false;  // some thread receives for all
   absl::Status broken_ ABSL_GUARDED_BY(mutex_);     // why no call can succeed any more
+  std::atomic<bool> cancelled_ = false;
   uint32_t last_call_id_ ABSL_GUARDED_BY(mutex_) = 0;
   std::map<uint32_t, Waiting*> waiting_ ABSL_GUARDED_BY(mutex_);
 };
@@ -121,19 +124,34 @@ absl::StatusOr<Answer> BrokerClient::WaitFor(Waiting& waiting) {
       return std::move(waiting.answer);
     }
     RETURN_IF_ERROR(broken_);
-    ReceiveOne();
+    ReceiveOne(absl::InfiniteFuture());
   }
 }
 
-void BrokerClient::ReceiveOne() {
+bool BrokerClient::Cancelled() {
+  if (!cancelled_ && mutex_.TryLock()) {
+    if (!receiving_ && broken_.ok()) {
+      ReceiveOne(absl::InfinitePast());
+    }
+    mutex_.Unlock();
+  }
+  return cancelled_;
+}
+
+void BrokerClient::ReceiveOne(absl::Time deadline) {
   receiving_ = true;
   mutex_.Unlock();
   broker::ServiceFrame frame;
-  absl::StatusOr<std::vector<UniqueFd>> fds = channel_.Receive(frame);
+  absl::StatusOr<std::vector<UniqueFd>> fds = channel_.Receive(frame, deadline);
   mutex_.Lock();
   receiving_ = false;
+  if (absl::IsDeadlineExceeded(fds.status())) {
+    return;
+  }
   if (!fds.ok()) {
     broken_ = WithContext(fds.status(), "broker");
+  } else if (frame.has_cancel() && fds->empty()) {
+    cancelled_ = true;
   } else if (!frame.has_reply() || frame.reply().fd_count() != fds->size()) {
     broken_ = absl::InternalError("broker: a frame that is not a whole reply");
   } else {

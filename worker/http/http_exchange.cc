@@ -22,8 +22,8 @@ constexpr size_t kMaxQuotedBytes = 256;
 // Where the socket gave less at once last time, pieces are gathered in the caller's buffer: handed
 // on one by one they would cost a system call each.
 constexpr size_t kLeastLentBytes = 64 << 10;
-// libcurl has timers of its own; waiting is cut into pieces of at most this.
-constexpr absl::Duration kLongestWait = absl::Seconds(1);
+// libcurl has timers of its own, and the caller may go: waiting is cut into pieces of at most this.
+constexpr absl::Duration kLongestWait = absl::Milliseconds(100);
 
 absl::Status Unavailable(absl::string_view message) {
   return MakeError(absl::StatusCode::kUnavailable, "REGISTRY_UNAVAILABLE", message);
@@ -381,6 +381,10 @@ absl::Status HttpExchange::Step() {
   }
   if (const auto complaint = watch_.Complaint(); complaint.has_value()) {
     return Fail(HttpFailure::kStall, Unavailable(*complaint));
+  }
+  // What is being written is ended as it should.
+  if (peer_.place == broker::PLACE_SOURCE && peer_.broker.Cancelled()) {
+    return Fail(HttpFailure::kDenied, absl::CancelledError("nobody waits for the answer any more"));
   }
   const absl::Duration wait = std::min(watch_.Remaining() + absl::Milliseconds(1), kLongestWait);
   const absl::Time begin = absl::Now();

@@ -37,6 +37,9 @@ absl::Status ProgressReporter::BlobStarted(MovingBlob& blob, absl::Time now) {
 }
 
 absl::Status ProgressReporter::Report(const std::vector<MovingBlob*>& blobs, absl::Time now) {
+  if (broker_.Cancelled()) {
+    return absl::CancelledError("nobody waits for the copy any more");
+  }
   if (omit_progress_) {
     return absl::OkStatus();
   }

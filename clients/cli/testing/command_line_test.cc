@@ -32,6 +32,7 @@ CommandLineTest::CommandLineTest() {
 CommandLineTest::~CommandLineTest() { server_->Shutdown(std::chrono::system_clock::now()); }
 
 int CommandLineTest::Run(const std::vector<std::string>& arguments) {
+  addresses_.clear();
   UniqueFd in(memfd_create("in", 0));
   EXPECT_EQ(pwrite(in.get(), input_.data(), input_.size(), 0), static_cast<ssize_t>(input_.size()));
   UniqueFd out(memfd_create("out", 0));
@@ -47,6 +48,7 @@ int CommandLineTest::Run(const std::vector<std::string>& arguments) {
                  const std::vector<std::string>& server_arguments) {
             address_ = address;
             access_ = access;
+            addresses_.push_back(address);
             arguments_ = server_arguments;
             int ends[2];
             EXPECT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends), 0);
@@ -62,8 +64,10 @@ int CommandLineTest::Run(const std::vector<std::string>& arguments) {
             return credential_helpers_;
           },
   };
-  int exit_code = RunCommandLine(arguments, context);
-  kept_connection_ = context.connection != nullptr;
+  std::vector<std::string> all = flags_;
+  all.insert(all.end(), arguments.begin(), arguments.end());
+  int exit_code = RunCommandLine(all, context);
+  kept_connection_ = !context.connections.empty();
   out_ = Contents(out.get());
   err_ = Contents(err.get());
   return exit_code;

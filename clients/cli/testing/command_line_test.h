@@ -25,6 +25,8 @@ class CommandLineTest : public testing::Test {
   // Runs the command line: what it exits with. Its output is out_ and err_.
   int Run(const std::vector<std::string>& arguments);
 
+  // Flags before the arguments of each run. The fake server is asked for what a test names.
+  std::vector<std::string> flags_ = {"--server-paths"};
   // What the run finds around it.
   std::string working_directory_ = "/home/me";
   std::string server_variable_ = "unix:/from/environment";
@@ -41,6 +43,8 @@ class CommandLineTest : public testing::Test {
   // The server that the command line wanted last: its address, and the arguments of a private one.
   std::string address_;
   ServerAccess access_;
+  // All that the last run wanted, in order.
+  std::vector<std::string> addresses_;
   std::vector<std::string> arguments_;
   // Whether the connection was there still when the command was over.
   bool kept_connection_ = false;

@@ -21,6 +21,11 @@ using holkas::v1::CopyRequest;
 using holkas::v1::CopyResponse;
 using holkas::v1::DeleteRequest;
 using holkas::v1::DeleteResponse;
+using holkas::v1::ExportRequest;
+using holkas::v1::ExportResponse;
+using holkas::v1::ImportOptions;
+using holkas::v1::ImportRequest;
+using holkas::v1::ImportResponse;
 using holkas::v1::InspectRequest;
 using holkas::v1::InspectResponse;
 using holkas::v1::ListTagsRequest;
@@ -145,6 +150,57 @@ grpc::Status FakeImageService::Copy(grpc::ServerContext* context, const CopyRequ
   return events.empty() ? Misbehave(context, request->source()) : grpc::Status::OK;
 }
 
+grpc::Status FakeImageService::Import(
+    grpc::ServerContext* context, grpc::ServerReaderWriter<ImportResponse, ImportRequest>* stream) {
+  ImportRequest request;
+  stream->Read(&request);
+  const ImportOptions options = request.options();
+  std::string bytes;
+  while (!Is(options.copy().destination(), "missing") && stream->Read(&request)) {
+    bytes += request.chunk();
+    ImportResponse response;
+    response.set_received_bytes(static_cast<int64_t>(bytes.size()));
+    stream->Write(response);
+  }
+  {
+    absl::MutexLock lock(&mutex_);
+    import_options_ = options;
+    imported_ = bytes;
+  }
+  if (!Is(options.copy().destination(), "app") &&
+      absl::StartsWith(options.copy().destination(), kRepository)) {
+    return Misbehave(context, options.copy().destination());
+  }
+  for (const std::string& text : AppEvents()) {
+    ImportResponse response;
+    *response.mutable_copy() = Event(text);
+    stream->Write(response);
+  }
+  return grpc::Status::OK;
+}
+
+grpc::Status FakeImageService::Export(grpc::ServerContext* context, const ExportRequest* request,
+                                      grpc::ServerWriter<ExportResponse>* writer) {
+  {
+    absl::MutexLock lock(&mutex_);
+    export_request_ = *request;
+  }
+  const std::string& source = request->copy().source();
+  if (!Is(source, "app") && absl::StartsWith(source, kRepository)) {
+    return Misbehave(context, source);
+  }
+  ExportResponse response;
+  for (const std::string& text : AppEvents()) {
+    *response.mutable_copy() = Event(text);
+    writer->Write(response);
+  }
+  for (const std::string& chunk : {std::string("archive of "), source}) {
+    response.set_chunk(chunk);
+    writer->Write(response);
+  }
+  return grpc::Status::OK;
+}
+
 grpc::Status FakeImageService::Delete(grpc::ServerContext* context, const DeleteRequest* request,
                                       DeleteResponse* response) {
   {
@@ -217,6 +273,21 @@ std::vector<CheckCredentialsRequest> FakeImageService::check_requests() const {
 CopyRequest FakeImageService::copy_request() const {
   absl::MutexLock lock(&mutex_);
   return copy_request_;
+}
+
+ImportOptions FakeImageService::import_options() const {
+  absl::MutexLock lock(&mutex_);
+  return import_options_;
+}
+
+std::string FakeImageService::imported() const {
+  absl::MutexLock lock(&mutex_);
+  return imported_;
+}
+
+ExportRequest FakeImageService::export_request() const {
+  absl::MutexLock lock(&mutex_);
+  return export_request_;
 }
 
 DeleteRequest FakeImageService::delete_request() const {

@@ -30,6 +30,13 @@ class FakeImageService : public holkas::v1::ImageService::Service {
   grpc::Status Copy(grpc::ServerContext* context, const holkas::v1::CopyRequest* request,
                     grpc::ServerWriter<holkas::v1::CopyResponse>* writer) override;
 
+  // Takes all bytes, and copies what is called app or list in the destination.
+  grpc::Status Import(grpc::ServerContext* context,
+                      grpc::ServerReaderWriter<holkas::v1::ImportResponse,
+                                               holkas::v1::ImportRequest>* stream) override;
+  // The bytes `archive of `, and those of the source's name. Any path can be exported.
+  grpc::Status Export(grpc::ServerContext* context, const holkas::v1::ExportRequest* request,
+                      grpc::ServerWriter<holkas::v1::ExportResponse>* writer) override;
   grpc::Status Delete(grpc::ServerContext* context, const holkas::v1::DeleteRequest* request,
                       holkas::v1::DeleteResponse* response) override;
   grpc::Status ListTags(grpc::ServerContext* context, const holkas::v1::ListTagsRequest* request,
@@ -43,6 +50,9 @@ class FakeImageService : public holkas::v1::ImageService::Service {
   holkas::v1::CopyRequest copy_request() const;
   holkas::v1::DeleteRequest delete_request() const;
   holkas::v1::ListTagsRequest list_tags_request() const;
+  holkas::v1::ImportOptions import_options() const;
+  std::string imported() const;
+  holkas::v1::ExportRequest export_request() const;
   // All of them, in order.
   std::vector<holkas::v1::CheckCredentialsRequest> check_requests() const;
 
@@ -50,6 +60,9 @@ class FakeImageService : public holkas::v1::ImageService::Service {
   mutable absl::Mutex mutex_;
   holkas::v1::InspectRequest inspect_request_ ABSL_GUARDED_BY(mutex_);
   holkas::v1::CopyRequest copy_request_ ABSL_GUARDED_BY(mutex_);
+  holkas::v1::ImportOptions import_options_ ABSL_GUARDED_BY(mutex_);
+  std::string imported_ ABSL_GUARDED_BY(mutex_);
+  holkas::v1::ExportRequest export_request_ ABSL_GUARDED_BY(mutex_);
   holkas::v1::DeleteRequest delete_request_ ABSL_GUARDED_BY(mutex_);
   holkas::v1::ListTagsRequest list_tags_request_ ABSL_GUARDED_BY(mutex_);
   std::vector<holkas::v1::CheckCredentialsRequest> check_requests_ ABSL_GUARDED_BY(mutex_);

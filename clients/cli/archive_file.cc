@@ -1,0 +1,123 @@
+#include "clients/cli/archive_file.h"
+
+#include <fcntl.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+
+#include "absl/strings/str_cat.h"
+#include "clients/cli/go_text.h"
+#include "proto/wire/error.h"
+#include "proto/wire/status_macros.h"
+
+namespace holkas {
+namespace {
+
+absl::Status FileError(int error, absl::string_view step, const std::string& path) {
+  const absl::Status status = ErrnoError(error, "");
+  return MakeError(status.code(), ErrorReason(status),
+                   absl::StrCat(step, " ", path, ": ", GoErrno(error)));
+}
+
+absl::Status Conflict(absl::string_view message) {
+  return MakeError(absl::StatusCode::kFailedPrecondition, "DESTINATION_CONFLICT", message);
+}
+
+absl::Status NotNew() {
+  return Conflict("docker-archive doesn't support modifying existing images");
+}
+
+// Whether the file at `path` may be replaced: its permissions; nothing where there is none.
+absl::StatusOr<std::optional<mode_t>> CheckOld(const std::string& path, bool must_be_new) {
+  struct stat info = {};
+  if (stat(path.c_str(), &info) != 0) {
+    return errno == ENOENT ? absl::StatusOr<std::optional<mode_t>>(std::nullopt)
+                           : FileError(errno, "open", path);
+  }
+  if (!S_ISREG(info.st_mode)) {
+    return Conflict(absl::StrCat(
+        "open ", path, S_ISDIR(info.st_mode) ? ": is a directory" : ": not a regular file"));
+  }
+  if (must_be_new && info.st_size > 0) {
+    return NotNew();
+  }
+  if (access(path.c_str(), W_OK) != 0) {
+    return FileError(errno, "open", path);
+  }
+  return info.st_mode & 07777;
+}
+
+// The path without symbolic links, so that what they lead to is replaced, and not they.
+std::string Resolved(const std::string& path) {
+  const std::unique_ptr<char, decltype(&free)> resolved(realpath(path.c_str(), nullptr), &free);
+  return resolved == nullptr ? path : resolved.get();
+}
+
+absl::Status SyncDirectoryOf(const std::string& path) {
+  const UniqueFd directory(
+      open(path.substr(0, path.rfind('/') + 1).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  return directory.valid() && fsync(directory.get()) == 0 ? absl::OkStatus()
+                                                          : FileError(errno, "fsync", path);
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<ArchiveFile>> ArchiveFile::Create(const std::string& name,
+                                                                 bool must_be_new) {
+  const std::string path = Resolved(name);
+  RETURN_IF_ERROR(CheckOld(path, must_be_new).status());
+  uint64_t random = 0;
+  if (getrandom(&random, sizeof random, 0) != sizeof random) {
+    return ErrnoError(errno, "getrandom");
+  }
+  const size_t slash = path.rfind('/') + 1;
+  std::string temporary =
+      absl::StrCat(path.substr(0, slash), ".holkas-", absl::Hex(random, absl::kZeroPad16));
+  UniqueFd file(open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644));
+  if (!file.valid()) {
+    return FileError(errno, "open", path);
+  }
+  return std::unique_ptr<ArchiveFile>(
+      new ArchiveFile(path, must_be_new, std::move(temporary), std::move(file)));
+}
+
+ArchiveFile::~ArchiveFile() {
+  if (!temporary_.empty()) {
+    unlink(temporary_.c_str());
+  }
+}
+
+absl::Status ArchiveFile::Write(absl::string_view bytes) {
+  while (!bytes.empty()) {
+    const ssize_t written = write(file_.get(), bytes.data(), bytes.size());
+    if (written < 0 && errno != EINTR) {
+      return FileError(errno, "write", path_);
+    }
+    bytes.remove_prefix(written < 0 ? 0 : static_cast<size_t>(written));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ArchiveFile::Publish() {
+  if (fsync(file_.get()) != 0) {
+    return FileError(errno, "fsync", path_);
+  }
+  ASSIGN_OR_RETURN(const std::optional<mode_t> old, CheckOld(path_, must_be_new_));
+  if (old.has_value() && fchmod(file_.get(), *old) != 0) {
+    return FileError(errno, "chmod", path_);
+  }
+  // What came into its place meanwhile stays.
+  const unsigned int flags = must_be_new_ && !old.has_value() ? RENAME_NOREPLACE : 0;
+  if (renameat2(AT_FDCWD, temporary_.c_str(), AT_FDCWD, path_.c_str(), flags) != 0) {
+    return errno == EEXIST ? NotNew() : FileError(errno, "rename", path_);
+  }
+  temporary_.clear();
+  return SyncDirectoryOf(path_);
+}
+
+}  // namespace holkas

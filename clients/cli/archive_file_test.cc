@@ -1,0 +1,105 @@
+#include "clients/cli/archive_file.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "gtest/gtest.h"
+#include "proto/wire/error.h"
+#include "proto/wire/status_matchers.h"
+
+namespace holkas {
+namespace {
+
+using absl::StatusCode;
+using testing::HasSubstr;
+
+class ArchiveFileTest : public testing::Test {
+ protected:
+  void SetUp() override { std::filesystem::create_directory(directory_); }
+  void TearDown() override { std::filesystem::remove_all(directory_); }
+
+  std::string Path(const std::string& name) const { return absl::StrCat(directory_, "/", name); }
+  void Put(const std::string& name, const std::string& text) { std::ofstream(Path(name)) << text; }
+  std::string Get(const std::string& name) const {
+    std::ifstream file(Path(name));
+    return {std::istreambuf_iterator<char>(file), {}};
+  }
+  size_t Files() const {
+    return static_cast<size_t>(std::distance(std::filesystem::directory_iterator(directory_), {}));
+  }
+
+  const std::string directory_ = absl::StrCat(testing::TempDir(), "/archive-file-", getpid());
+};
+
+TEST_F(ArchiveFileTest, IsThereWhenItIsPublished) {
+  ASSERT_OK_AND_ASSIGN(const auto file, ArchiveFile::Create(Path("a.tar"), true));
+  EXPECT_OK(file->Write("one "));
+  EXPECT_OK(file->Write("two"));
+  EXPECT_FALSE(std::filesystem::exists(Path("a.tar")));
+  EXPECT_OK(file->Publish());
+  EXPECT_EQ(Get("a.tar"), "one two");
+  EXPECT_EQ(Files(), 1);
+}
+
+TEST_F(ArchiveFileTest, NothingIsLeftOfOneThatIsNot) {
+  Put("a.tar", "old");
+  {
+    ASSERT_OK_AND_ASSIGN(const auto file, ArchiveFile::Create(Path("a.tar"), false));
+    EXPECT_OK(file->Write("new"));
+    EXPECT_EQ(Files(), 2);
+  }
+  EXPECT_EQ(Get("a.tar"), "old");
+  EXPECT_EQ(Files(), 1);
+}
+
+TEST_F(ArchiveFileTest, TakesThePlaceAndThePermissionsOfTheOld) {
+  Put("a.tar", "old");
+  chmod(Path("a.tar").c_str(), 0640);
+  std::filesystem::create_symlink("a.tar", Path("link"));
+  ASSERT_OK_AND_ASSIGN(const auto file, ArchiveFile::Create(Path("link"), false));
+  EXPECT_OK(file->Write("new"));
+  EXPECT_OK(file->Publish());
+  EXPECT_EQ(Get("a.tar"), "new");
+  EXPECT_TRUE(std::filesystem::is_symlink(Path("link")));
+  struct stat info = {};
+  stat(Path("a.tar").c_str(), &info);
+  EXPECT_EQ(info.st_mode & 07777, 0640);
+}
+
+TEST_F(ArchiveFileTest, OneThatMustBeNewReplacesAnEmptyFileAlone) {
+  Put("a.tar", "old");
+  const absl::Status status = ArchiveFile::Create(Path("a.tar"), true).status();
+  EXPECT_THAT(status, StatusIs(StatusCode::kFailedPrecondition,
+                               "docker-archive doesn't support modifying existing images"));
+  EXPECT_EQ(ErrorReason(status), "DESTINATION_CONFLICT");
+  Put("b.tar", "");
+  ASSERT_OK_AND_ASSIGN(const auto file, ArchiveFile::Create(Path("b.tar"), true));
+  EXPECT_OK(file->Write("new"));
+  EXPECT_OK(file->Publish());
+  EXPECT_EQ(Get("b.tar"), "new");
+}
+
+TEST_F(ArchiveFileTest, WhatCameMeanwhileStays) {
+  ASSERT_OK_AND_ASSIGN(const auto file, ArchiveFile::Create(Path("a.tar"), true));
+  Put("a.tar", "another's");
+  EXPECT_THAT(file->Publish(), StatusIs(StatusCode::kFailedPrecondition));
+  EXPECT_EQ(Get("a.tar"), "another's");
+}
+
+TEST_F(ArchiveFileTest, WhatIsNoFileIsNotReplaced) {
+  EXPECT_THAT(ArchiveFile::Create(directory_, false),
+              StatusIs(StatusCode::kFailedPrecondition, HasSubstr("is a directory")));
+  EXPECT_THAT(ArchiveFile::Create("/dev/null", false),
+              StatusIs(StatusCode::kFailedPrecondition, HasSubstr("not a regular file")));
+  EXPECT_THAT(ArchiveFile::Create(Path("none/a.tar"), false),
+              StatusIs(StatusCode::kNotFound, HasSubstr("no such file or directory")));
+}
+
+}  // namespace
+}  // namespace holkas
