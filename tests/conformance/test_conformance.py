@@ -13,7 +13,7 @@ import pytest
 
 from fakes.actions import error, stall, wrong_bytes
 from fakes.scripted_registry import ScriptedRegistry
-from support import client_runners
+from support import client_runners, tls_server
 from support.images import OCI_INDEX, OCI_MANIFEST, Image, index, write_layout
 from support.json_pattern import mismatches
 from support.oracle import sha256
@@ -26,6 +26,8 @@ DATA = json.loads((pathlib.Path(__file__).parent / "cases.json").read_text())
 
 # Events that come when they like.
 PASSING = ("blobProgress", "receivedBytes")
+
+MAX_ARCHIVE_BYTES = 1 << 20
 
 SINGLE = Image(layer_sizes=(1000, 5000), seed=41, labels={"a": "b"})
 ARM = Image(seed=42, architecture="arm64")
@@ -61,6 +63,8 @@ class World:
     self._fill(keeping, "app")
     write_layout(root / "layout", {"app": SINGLE})
     programs.copy("oci:%s:app" % (root / "layout"), "docker-archive:%s:app:v1" % (root / "archive.tar")).ok()
+    programs.copy("oci:%s:app" % (root / "layout"), "oci-archive:%s:app" % (root / "oci.tar")).ok()
+    (root / "large.tar").write_bytes(bytes(MAX_ARCHIVE_BYTES + 1))
     (root / "broken.tar").write_bytes(b"no archive" * 100)
     self._break(scripted)
 
@@ -91,7 +95,8 @@ def world(programs, registry, tmp_path_factory):
   with PasswordRegistry(root / "locked") as locked, \
        Registry(root / "keeping", deletes=False) as keeping, ScriptedRegistry() as scripted, \
        Server(programs, root / "server",
-              config="access: {own_user_paths: roots, local_roots: ['%s']}" % root,
+              config="access: {own_user_paths: roots, local_roots: ['%s']}\n"
+                     "limits: {max_archive_bytes: %d}" % (root, MAX_ARCHIVE_BYTES),
               registries="egress: {allowed_registries: ['127.0.0.1:*']}\n"
                          "registries_conf: '%s'" % blocks) as server:
     programs.shared_servers.append(server)
@@ -125,10 +130,14 @@ def filled(value, values):
 CALL = ("rpc", "request", "timeout_seconds", "cancel_after_events", "archive", "output")
 
 
+def passes(event):
+  return any(name in part for part in (event, event.get("copy", {})) for name in PASSING)
+
+
 def check(runner, step):
   """Makes one call, and says where it is not told what it should be."""
   answer = runner.ask({name: step[name] for name in CALL if name in step})
-  events = [event for event in answer["events"] if not any(name in event for name in PASSING)]
+  events = [event for event in answer["events"] if not passes(event)]
   expected_error = step.get("error")
   found = mismatches(step.get("events", []), events, "events")
   if expected_error is None:
@@ -143,7 +152,7 @@ def check(runner, step):
 
 
 @pytest.mark.parametrize("case", DATA["cases"], ids=lambda case: case["name"])
-def test_case(programs, world, runner, case, request):
+def test_case(programs, world, runner, case):
   directory = world.root / ("%s-%s" % (case["name"], runner.name))
   directory.mkdir()
   repository = "conformance/%s-%s" % (case["name"], runner.name)
@@ -156,3 +165,41 @@ def test_case(programs, world, runner, case, request):
   programs.wait_for_workers(0, timeout=1)
   for step in case.get("then", []):
     assert check(runner, step) == []
+
+
+class TlsWorld:
+  """A holkasd for callers from other machines, and the files of the callers. `values` are as World's."""
+
+  def __init__(self, server, files, world):
+    self.address = "tcp:localhost:%d" % server.port
+    wrong = files.directory / "wrong.token"
+    wrong.write_text("nobody-has-this-token\n")
+    self.values = {**world.values, "ca": str(files.authority.certificate), "token": str(files.token),
+                   "wrong_token": str(wrong)}
+    for name in ("ci", "other"):
+      certificate, key = files.authority.issue(name, "DNS:%s.test" % name)
+      self.values.update({name + ".certificate": str(certificate), name + ".key": str(key)})
+
+
+@pytest.fixture(scope="module")
+def tls_world(programs, world, tmp_path_factory):
+  directory = tmp_path_factory.mktemp("conformance-tls")
+  files = tls_server.Files(directory / "files")
+  files.allowed.write_text(tls_server.allow_file(**{"cert_ci.test": tls_server.EVERYTHING,
+                                                    "token_bob": tls_server.EVERYTHING}))
+  with tls_server.TlsServer(programs, directory / "server", files.config()) as server:
+    programs.shared_servers.append(server)
+    yield TlsWorld(server, files, world)
+    programs.shared_servers.remove(server)
+
+
+@pytest.mark.parametrize("caller", DATA["callers"], ids=lambda caller: caller["name"])
+@pytest.mark.parametrize("name", client_runners.WITH_TLS)
+def test_caller(programs, tls_world, tmp_path, name, caller):
+  caller = filled(caller, tls_world.values)
+  runner = client_runners.start(name, tmp_path, tls_world.address, *caller["flags"])
+  try:
+    for step in caller["calls"]:
+      assert check(runner, step) == []
+  finally:
+    runner.close()

@@ -67,6 +67,10 @@ _PROGRAMS = {
 # All that this clone has clients for.
 NAMES = [name for name, (file, _) in _PROGRAMS.items() if (ROOT / file).exists()] + ["grpcurl"]
 
+# Those that callers from other machines use. Not grpcurl: it asks by reflection what there is, which a
+# caller who is not known is not told.
+WITH_TLS = [name for name in NAMES if name != "grpcurl"]
+
 
 def start(name, directory, server, *flags):
   """A runner, which is to be closed. Fails where it cannot be built."""

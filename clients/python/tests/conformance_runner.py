@@ -108,6 +108,10 @@ async def run_asyncio(client: holkas.aio.Client, call: Dict[str, Any]) -> Dict[s
   return outcome
 
 
+# How long each of many calls may take, in seconds: how fast the machine is, is not the question.
+PATIENCE = 600
+
+
 class Load:
   """Many calls at a time: what is asked for, and what came of it."""
 
@@ -148,7 +152,7 @@ def run_load(client: holkas.Client, load: Load) -> Dict[str, Any]:
   def call(number: int) -> Tuple[bool, Optional[holkas.HolkasError]]:
     try:
       if load.kind == "inspect":
-        client.inspect(load.inspect())
+        client.inspect(load.inspect(), timeout=PATIENCE)
         return True, None
       stream = client.copy(load.copy(number))
       timer = threading.Timer(load.delay(), stream.cancel)
@@ -174,7 +178,7 @@ async def run_load_asyncio(client: holkas.aio.Client, load: Load) -> Dict[str, A
     async with places:
       try:
         if load.kind == "inspect":
-          await client.inspect(load.inspect())
+          await client.inspect(load.inspect(), timeout=PATIENCE)
           load.count_in(True)
           return
         stream = client.copy(load.copy(number))

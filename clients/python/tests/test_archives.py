@@ -115,6 +115,35 @@ class TestImport:
     assert events[0].HasField("attached")
     assert events[-1].copy == RESULT
 
+  def test_a_loop_that_is_left_ends_the_call(self, server: FakeServer, receiver: Receiver,
+                                             client: Either) -> None:
+    class Endless(io.RawIOBase):
+
+      def read(self, size: int = -1) -> bytes:
+        return bytes(size)
+
+    client.events("import_archive", holkas.ImportOptions(), Endless(), leave_after=1)
+    assert server.calls[0].over.wait(5)
+    assert not receiver.ended.is_set()
+
+  def test_why_a_server_refuses_is_told_while_the_archive_is_sent(self, server: FakeServer,
+                                                                  client: Either) -> None:
+    class Endless(io.RawIOBase):
+
+      def read(self, size: int = -1) -> bytes:
+        return bytes(size)
+
+    def refuse(requests: Iterator[holkas.ImportRequest], context: grpc.ServicerContext) -> Any:
+      next(requests)
+      fail(context, grpc.StatusCode.RESOURCE_EXHAUSTED, reason="SPOOL_QUOTA_EXCEEDED")
+      yield holkas.ImportResponse()
+
+    server.on("Import", refuse)
+    # Whether something is on its way at that moment is chance.
+    for _ in range(20):
+      with pytest.raises(holkas.ResourceExhaustedError, match="SPOOL_QUOTA_EXCEEDED"):
+        client.result("import_archive", holkas.ImportOptions(), Endless())
+
   def test_no_more_is_read_than_is_taken(self, server: FakeServer, client: Either) -> None:
     refuse = threading.Event()
 

@@ -50,11 +50,7 @@ class Client:
     a file that cannot be read.
     """
     connection = connection_to(address, ca_file, certificate_file, key_file, token, insecure)
-    if connection.credentials is None:
-      self._channel = grpc.insecure_channel(connection.target, connection.options)
-    else:
-      self._channel = grpc.secure_channel(connection.target, connection.credentials,
-                                          connection.options)
+    self._channel = connection.open()
     self._stub = ImageServiceStub(self._channel)
     self._metadata = tuple(connection.metadata)
     self._timeouts = timeouts

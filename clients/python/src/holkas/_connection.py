@@ -38,6 +38,12 @@ class Connection:
   metadata: Sequence[Tuple[str, str]]
   options: Sequence[Tuple[str, Union[int, str]]] = _OPTIONS
 
+  def open(self) -> grpc.Channel:
+    """A channel of the client that blocks. Connecting happens with the first call."""
+    if self.credentials is None:
+      return grpc.insecure_channel(self.target, self.options)
+    return grpc.secure_channel(self.target, self.credentials, self.options)
+
 
 def connection_to(address: str, ca_file: Optional[Path], certificate_file: Optional[Path],
                   key_file: Optional[Path], token: Optional[str], insecure: bool) -> Connection:

@@ -19,7 +19,7 @@ Event = TypeVar("Event")
 _Self = TypeVar("_Self", bound="Stream")  # type: ignore[type-arg]
 
 
-class _Cancellable(Protocol):
+class Cancellable(Protocol):
   """Of a grpc.Call what streams need."""
 
   def cancel(self) -> object: ...
@@ -38,7 +38,7 @@ class Stream(Generic[Event]):
   the exception is forgotten. One thread may iterate.
   """
 
-  def __init__(self, call: _Cancellable, events: Generator[Event, None, None]) -> None:
+  def __init__(self, call: Cancellable, events: Generator[Event, None, None]) -> None:
     self._call = call
     self._events = events
 
@@ -182,11 +182,11 @@ class Upload:
     self.error: Optional[BaseException] = None
     self._options = options
     self._pieces = _pieces(archive, options)
-    self._call: Optional[_Cancellable] = None
+    self._call: Optional[Cancellable] = None
     self._started = threading.Event()
     self._stopped = False
 
-  def start(self, call: _Cancellable) -> None:
+  def start(self, call: Cancellable) -> None:
     """Tells which call to end where the archive cannot be read."""
     self._call = call
     self._started.set()

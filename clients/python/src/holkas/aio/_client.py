@@ -1,5 +1,6 @@
 """The client for asyncio."""
 
+import asyncio
 import weakref
 from types import TracebackType
 from typing import (TYPE_CHECKING, Any, AsyncIterable, BinaryIO, Optional, Type, TypeVar, Union,
@@ -8,11 +9,13 @@ from typing import (TYPE_CHECKING, Any, AsyncIterable, BinaryIO, Optional, Type,
 import grpc
 import grpc.aio
 
+from holkas import _stream
 from holkas._client import with_request_id
 from holkas._connection import Path, connection_to
+from holkas._stream import Upload
 from holkas._timeouts import Timeouts, choose
-from holkas.aio._stream import (CopyStream, ExportStream, ImportStream, Stream, TagStream, Upload,
-                                messages)
+from holkas.aio._stream import (CopyStream, ExportStream, ImportStream, Stream, TagStream,
+                                messages, pieces_of)
 from holkas.errors import error_of
 from holkas.v1.image_service_pb2 import (CheckCredentialsRequest, CopyRequest, DeleteRequest,
                                          DeleteResponse, ExportRequest, GetServerInfoRequest,
@@ -64,8 +67,11 @@ class Client:
       self._channel = grpc.aio.secure_channel(connection.target, connection.credentials,
                                               connection.options)
     self._stub = cast("ImageServiceAsyncStub", ImageServiceStub(self._channel))
+    self._connection = connection
     self._metadata = tuple(connection.metadata)
     self._timeouts = timeouts
+    # For Imports, when there is one.
+    self._blocking: Optional[grpc.Channel] = None
     self._streams: "weakref.WeakSet[Stream[Any]]" = weakref.WeakSet()
 
   async def close(self) -> None:
@@ -73,6 +79,8 @@ class Client:
     # gRPC ends only the calls that a task waits for.
     for stream in list(self._streams):
       stream.cancel()
+    if self._blocking is not None:
+      self._blocking.close()
     await self._channel.close(None)
 
   async def __aenter__(self) -> "Client":
@@ -132,11 +140,13 @@ class Client:
     """
     sent = ImportOptions()
     sent.CopyFrom(options)
-    upload = Upload(sent, archive)
-    call = self._stub.Import(upload.__aiter__(),
-                             timeout=choose(timeout, self._timeouts.import_archive),
-                             metadata=self._metadata)
-    return self._begun(ImportStream(call, upload))
+    upload = Upload(sent, pieces_of(archive, asyncio.get_running_loop())
+                    if isinstance(archive, AsyncIterable) else archive)
+    if self._blocking is None:
+      self._blocking = self._connection.open()
+    call = ImageServiceStub(self._blocking).Import(
+        iter(upload), choose(timeout, self._timeouts.import_archive), self._metadata)
+    return self._begun(ImportStream(_stream.ImportStream(call, upload)))
 
   def export_archive(self, request: ExportRequest, output: Union[Path, BinaryIO], *,
                      timeout: Optional[float] = None) -> ExportStream:

@@ -2,21 +2,21 @@
 
 import abc
 import asyncio
+import concurrent.futures
 import contextlib
 from types import TracebackType
-from typing import (AsyncGenerator, AsyncIterable, AsyncIterator, BinaryIO, Callable, Generic, List, Optional, Type,
-                    TypeVar, Union, cast)
+from typing import (AsyncGenerator, AsyncIterable, AsyncIterator, BinaryIO, Callable, Generic,
+                    Iterator, List, Optional, Type, TypeVar, Union)
 
 import grpc
 import grpc.aio
 
-from holkas import _archive
+from holkas import _archive, _stream
 from holkas._connection import Path
 from holkas._stream import result_of, without_result
 from holkas.errors import CancelledError, error_of
 from holkas.v1.image_service_pb2 import (CopyResponse, CopyResult, ExportRequest, ExportResponse,
-                                         ImportOptions, ImportRequest, ImportResponse,
-                                         ListTagsResponse)
+                                         ImportResponse, ListTagsResponse)
 
 Event = TypeVar("Event")
 _Request = TypeVar("_Request")
@@ -37,7 +37,7 @@ class Stream(Generic[Event]):
   event loop comes to it. One task may iterate.
   """
 
-  def __init__(self, call: grpc.aio.Call, events: AsyncGenerator[Event, None]) -> None:
+  def __init__(self, call: _stream.Cancellable, events: AsyncGenerator[Event, None]) -> None:
     self._call = call
     self._events = events
     self._cancelled = False
@@ -138,26 +138,28 @@ class TagStream(Stream[ListTagsResponse]):
 
 
 class ImportStream(_ResultStream[ImportResponse]):
-  """The events of an Import: how much of the archive has arrived, and those of the copy."""
+  """The events of an Import: how much of the archive has arrived, and those of the copy.
 
-  def __init__(self, call: "grpc.aio.StreamStreamCall[ImportRequest, ImportResponse]",
-               upload: "Upload") -> None:
-    super().__init__(call, self._responses(call, upload))
-    self._upload = upload
+  The call is one of gRPC's blocking client, on threads of its own: that for asyncio forgets why the
+  server ended a call while something is sent.
+  """
+
+  def __init__(self, stream: _stream.ImportStream) -> None:
+    super().__init__(stream, self._responses(stream))
 
   @staticmethod
-  async def _responses(call: "grpc.aio.StreamStreamCall[ImportRequest, ImportResponse]",
-                       upload: "Upload") -> AsyncGenerator[ImportResponse, None]:
-    async for response in call:
-      if response.HasField("attached"):
-        upload.stop()
-      yield response
-
-  def _failure(self, error: grpc.RpcError) -> BaseException:
-    return self._upload.error or super()._failure(error)
-
-  def _own_end(self) -> Optional[BaseException]:
-    return self._upload.error or super()._own_end()
+  async def _responses(stream: _stream.ImportStream) -> AsyncGenerator[ImportResponse, None]:
+    loop = asyncio.get_running_loop()
+    thread = concurrent.futures.ThreadPoolExecutor(1, "holkas-import")
+    events = iter(stream)
+    try:
+      while True:
+        event = await loop.run_in_executor(thread, lambda: next(events, None))
+        if event is None:
+          return
+        yield event
+    finally:
+      thread.shutdown(wait=False)
 
   def _result_of(self, event: ImportResponse) -> Optional[CopyResult]:
     return result_of(event.copy)
@@ -190,51 +192,17 @@ class ExportStream(_ResultStream[CopyResponse]):
     return result_of(event)
 
 
-class Upload:
-  """The messages of an Import. gRPC takes one when the one before is sent, so that the archive is never
-  held whole. What reading raises ends the call: gRPC does that."""
+def pieces_of(archive: AsyncIterable[bytes], loop: asyncio.AbstractEventLoop) -> Iterator[bytes]:
+  """The pieces of an archive that a task gives, for another thread."""
+  pieces = archive.__aiter__()
 
-  def __init__(self, options: ImportOptions,
-               archive: Union[Path, BinaryIO, AsyncIterable[bytes]]) -> None:
-    """Opens an archive that is a path, and tells its size in `options`. Raises OSError."""
-    self.error: Optional[BaseException] = None
-    self._options = options
-    self._pieces = _pieces(archive, options)
-    self._stopped = False
+  async def take() -> Optional[bytes]:
+    async for piece in pieces:
+      return piece
+    return None
 
-  def stop(self) -> None:
-    """No more of the archive is wanted."""
-    self._stopped = True
-
-  async def __aiter__(self) -> AsyncIterator[ImportRequest]:
-    yield ImportRequest(options=self._options)
-    try:
-      async for piece in self._pieces:
-        for chunk in _archive.split(piece):
-          if self._stopped:
-            return
-          yield ImportRequest(chunk=chunk)
-    except Exception as error:
-      self.error = error
-      raise
-
-
-def _pieces(archive: Union[Path, BinaryIO, AsyncIterable[bytes]],
-            options: ImportOptions) -> AsyncIterable[bytes]:
-  if _archive.is_path(archive):
-    return _chunks(_archive.open_archive(cast(Path, archive), options), close=True)
-  if hasattr(archive, "read"):
-    return _chunks(cast(BinaryIO, archive), close=False)
-  return cast(AsyncIterable[bytes], archive)
-
-
-async def _chunks(file: BinaryIO, close: bool) -> AsyncIterator[bytes]:
-  try:
-    while True:
-      chunk = await asyncio.to_thread(_archive.read_chunk, file)
-      if not chunk:
-        return
-      yield chunk
-  finally:
-    if close:
-      file.close()
+  while True:
+    piece = asyncio.run_coroutine_threadsafe(take(), loop).result()
+    if piece is None:
+      return
+    yield piece

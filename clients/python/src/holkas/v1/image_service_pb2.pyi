@@ -652,7 +652,8 @@ class CopyRequest(google.protobuf.message.Message):
     attaches to it and gets its events from then on; for ten minutes after, its result or error.
     One that says something else under the same id is INVALID_ARGUMENT (REQUEST_ID_REUSED). A caller
     that hangs up does not end a request that has one: that happens when nobody has attached
-    for 15 seconds. Ids are each caller's own.
+    for 15 seconds. Ids are each caller's own. The deadline of the first one holds. After
+    RESOURCE_EXHAUSTED, UNAVAILABLE, CANCELLED and DEADLINE_EXCEEDED the request runs anew.
     """
     omit_progress: builtins.bool
     """Do not stream BlobProgress events."""
