@@ -122,6 +122,28 @@ def test_calls_on_a_live_server(build, server, registry, pushed, tmp_path):
     assert (wrong["error"]["code"], wrong["error"]["reason"]) == ("INVALID_ARGUMENT", "INVALID_REFERENCE")
 
 
+def test_archives_come_and_go_with_the_request(build, server, registry, pushed, tmp_path):
+  archive, name = tmp_path / "archive.tar", registry.repository("imported") + ":x"
+  with Runner(build.runner(), server) as runner:
+    taken = runner.ask(rpc="Export", output=str(archive),
+                       request={"copy": {"source": pushed, "multiArch": "MULTI_ARCH_ALL"}})
+    assert taken["error"] is None and list(tmp_path.iterdir()) == [archive]
+    given = runner.ask(rpc="Import", archive=str(archive), request={
+        "copy": {"destination": name, "multiArch": "MULTI_ARCH_ALL"}})
+    assert given["error"] is None
+    received = [int(event["receivedBytes"]) for event in given["events"] if "receivedBytes" in event]
+    assert received[-1] == archive.stat().st_size
+    digests = [runner.ask(rpc="Inspect", request={"image": image})["response"]["digest"]
+               for image in (pushed, name)]
+    assert digests[0] == digests[1]
+    truncated = tmp_path / "truncated.tar"
+    truncated.write_bytes(archive.read_bytes()[:archive.stat().st_size // 2])
+    refused = runner.ask(rpc="Import", archive=str(truncated),
+                         request={"copy": {"destination": name}})
+    assert refused["error"]["reason"] == "INVALID_ARCHIVE"
+    runner.wait_until_idle()
+
+
 def test_cancelling_stops_the_worker(build, server, image_layout, registry):
   with Runner(build.runner(), server) as runner:
     answer = runner.ask(rpc="Copy", cancel_after_events=2, request={
