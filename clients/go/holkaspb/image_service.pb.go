@@ -1088,8 +1088,8 @@ type DecryptionKey struct {
 	unknownFields protoimpl.UnknownFields
 
 	// The key, in PEM (RFC 7468), DER, or as a JSON Web Key (RFC 7517), or secret keys of OpenPGP as
-	// GnuPG exports them, armored or not; at most 16 KiB. Never logged,
-	// never stored, handed to workers only that read no image.
+	// GnuPG exports them, armored or not; at most 16 KiB. Never logged, never stored, handed to workers
+	// only that read no image.
 	Key []byte `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
 	// What opens it, where it is encrypted. Never logged, never stored, as the key.
 	Password []byte `protobuf:"bytes,2,opt,name=password,proto3" json:"password,omitempty"`
@@ -1176,7 +1176,8 @@ type CopyRequest struct {
 	// attaches to it and gets its events from then on; for ten minutes after, its result or error.
 	// One that says something else under the same id is INVALID_ARGUMENT (REQUEST_ID_REUSED). A caller
 	// that hangs up does not end a request that has one: that happens when nobody has attached
-	// for 15 seconds. Ids are each caller's own.
+	// for 15 seconds. Ids are each caller's own. The deadline of the first one holds. After
+	// RESOURCE_EXHAUSTED, UNAVAILABLE, CANCELLED and DEADLINE_EXCEEDED the request runs anew.
 	RequestId string `protobuf:"bytes,13,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
 	// Do not stream BlobProgress events.
 	OmitProgress bool `protobuf:"varint,14,opt,name=omit_progress,json=omitProgress,proto3" json:"omit_progress,omitempty"`

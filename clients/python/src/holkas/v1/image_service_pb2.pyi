@@ -588,8 +588,8 @@ class DecryptionKey(google.protobuf.message.Message):
     PASSWORD_FIELD_NUMBER: builtins.int
     key: builtins.bytes
     """The key, in PEM (RFC 7468), DER, or as a JSON Web Key (RFC 7517), or secret keys of OpenPGP as
-    GnuPG exports them, armored or not; at most 16 KiB. Never logged,
-    never stored, handed to workers only that read no image.
+    GnuPG exports them, armored or not; at most 16 KiB. Never logged, never stored, handed to workers
+    only that read no image.
     """
     password: builtins.bytes
     """What opens it, where it is encrypted. Never logged, never stored, as the key."""
