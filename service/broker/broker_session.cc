@@ -63,7 +63,8 @@ class BrokerSession::State {
   void SendJob();
   void Wait();
   void CheckTime();
-  // Has the worker of a copy to a registry end its uploads before it ends, and other workers at once.
+  // Has the worker of a copy to a registry end its uploads before it ends, and other workers at
+  // once.
   void Stop(absl::Status why);
   void TakeServedCalls();
   void ServeLine();
@@ -162,8 +163,7 @@ void BrokerSession::State::Wait() {
     tick_end_ = now + kTick;
     frames_in_tick_ = 0;
   }
-  absl::Time until = std::min(
-      {tick_end_, stopping_.ok() ? deadline_ : stop_until_, lock_until_});
+  absl::Time until = std::min({tick_end_, stopping_.ok() ? deadline_ : stop_until_, lock_until_});
   if (in_line_.has_value()) {
     until = std::min(until, now + kLockTick);
   }

@@ -115,6 +115,12 @@ class BrokerSessionTest : public testing::Test {
     options.grants.destination_path = WritePathGrant{ReadPathGrant::Kind::kDir, layout_};
     return options;
   }
+  BrokerSession::Options CopyToRegistry() {
+    BrokerSession::Options options = CopyJob();
+    options.grants.destination_path.reset();
+    options.grants.destination_registry = RegistryGrant{"127.0.0.1", {listener_.port()}};
+    return options;
+  }
   // A copy from an archive to an archive.
   BrokerSession::Options ArchiveJob() {
     BrokerSession::Options options = CopyJob();

@@ -461,6 +461,39 @@ TEST_F(BrokerSessionTest, CancelledCallEndsTheJobSoon) {
   EXPECT_FALSE(fs::exists(layout_));
 }
 
+// When it is answered, the session has heard that the worker is ready.
+void AskForSomething(TestSession& session) {
+  broker::WorkerFrame frame;
+  frame.mutable_open_file()->set_place(broker::PLACE_SOURCE);
+  frame.mutable_open_file()->set_kind(broker::FILE_KIND_ROOT);
+  session.Call(std::move(frame));
+}
+
+TEST_F(BrokerSessionTest, CancelledCopyToARegistryMayEndItsUploads) {
+  TestSession session(CopyToRegistry());
+  session.Ready();
+  AskForSomething(session);
+  cancelled_ = true;
+  EXPECT_TRUE(session.NextIsCancel());
+  EXPECT_FALSE(killed_);
+  session.Finish(static_cast<int>(absl::StatusCode::kCancelled), "ended");
+  EXPECT_THAT(session.Outcome().status,
+              StatusIs(absl::StatusCode::kCancelled, HasSubstr("the caller cancelled")));
+  EXPECT_FALSE(session.Outcome().worker_is_suspect);
+}
+
+TEST_F(BrokerSessionTest, CancelledCopyToARegistryEndsASecondLater) {
+  TestSession session(CopyToRegistry());
+  session.Ready();
+  AskForSomething(session);
+  const absl::Time start = absl::Now();
+  cancelled_ = true;
+  EXPECT_THAT(session.Outcome().status, StatusIs(absl::StatusCode::kCancelled));
+  EXPECT_GT(absl::Now() - start, absl::Milliseconds(900));
+  EXPECT_LT(absl::Now() - start, absl::Milliseconds(2000));
+  EXPECT_TRUE(killed_);
+}
+
 TEST_F(BrokerSessionTest, CancelledCallDoesNotWaitForALookUp) {
   BrokerResources slow;
   // Outlives the test where a look-up is left behind.

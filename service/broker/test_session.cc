@@ -81,6 +81,11 @@ broker::Reply TestSession::NextReply(std::vector<UniqueFd>* fds) {
   return frame.reply();
 }
 
+bool TestSession::NextIsCancel() {
+  broker::ServiceFrame frame;
+  return worker_->Receive(frame).ok() && frame.has_cancel();
+}
+
 broker::Reply TestSession::Call(broker::WorkerFrame frame, std::vector<UniqueFd>* fds) {
   uint32_t id = Begin(std::move(frame));
   broker::Reply reply = NextReply(fds);

@@ -35,6 +35,8 @@ class TestSession {
   uint32_t Begin(broker::WorkerFrame frame);
   // The next reply; its code is 13 (INTERNAL) where the session closed the channel.
   broker::Reply NextReply(std::vector<UniqueFd>* fds = nullptr);
+  // Whether the next frame says that nobody waits any more.
+  bool NextIsCancel();
   // Both.
   broker::Reply Call(broker::WorkerFrame frame, std::vector<UniqueFd>* fds = nullptr);
   // Creates, writes, and commits a file.

@@ -236,7 +236,7 @@ TEST_F(ImageServiceTest, HangingUpKillsTheWorkerInHalfASecond) {
     return CleanExit();
   });
   grpc::ClientContext context;
-  const auto reader = stub_->Copy(&context, CopyRequestOf("docker://a/b", "docker://c/d"));
+  const auto reader = stub_->Copy(&context, CopyRequestOf("docker://a/b", "docker-daemon:c:d"));
   v1::CopyResponse event;
   ASSERT_TRUE(reader->Read(&event));
   const absl::Time start = absl::Now();

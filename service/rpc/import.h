@@ -20,8 +20,8 @@ struct ImportStream {
 
 // Serves the rpc Import: errors as image_service.proto says. First the archive is received, into a
 // file without a name and with no more than one message of it in memory; then a copy runs as for
-// Copy, whose worker reads that file. Nothing of the archive is left when the copy is over. A request
-// with an id whose copy runs or is over attaches to it, and nothing is received.
+// Copy, whose worker reads that file. Nothing of the archive is left when the copy is over. A
+// request with an id whose copy runs or is over attaches to it, and nothing is received.
 absl::Status Import(const ServerParts& server, const RequestContext& context,
                     const ImportStream& stream);
 

@@ -99,9 +99,7 @@ DaemonRules DaemonRulesFor(const Peer& peer, const std::vector<DaemonHost>& allo
   return {.any = peer.kind == Peer::Kind::kPrivate, .allowed = allowed};
 }
 
-std::string OwnerOf(const RequestContext& context) {
-  return context.caller.name;
-}
+std::string OwnerOf(const RequestContext& context) { return context.caller.name; }
 
 absl::Status CheckAuthFile(const ServerParts& server, const RequestContext& context,
                            const std::string& field, const v1::RegistryAccess& access) {

@@ -63,8 +63,8 @@ class LayerUnpacker : public TarHandler {
   // the layer as it came: 1 MiB is at most 32,768. Making an entry and removing it again takes the
   // kernel tens of microseconds, and headers are down to 6.5 bytes of gzip. Of real trees, those
   // that are links and small files most of all have 60 bytes for each entry (zstd -9; modules of
-  // Node.js), others 1000 and more; headers alone, as of a layer that deletes all `*.pyc` of a tree,
-  // 12, and such layers are what the free ones are for.
+  // Node.js), others 1000 and more; headers alone, as of a layer that deletes all `*.pyc` of a
+  // tree, 12, and such layers are what the free ones are for.
   static constexpr int64_t kFreeEntries = 50'000;
   static constexpr int64_t kEntryBlobBytes = 32;
   // What takes as long as an entry: so many names of paths, of which a few are the rule, or so many
