@@ -85,10 +85,10 @@ def is_copied(cell):
 
 
 def is_mistyped(cell):
-  return cell.source in STORES and "v2s2" in (kept_format(cell), format_of(cell))
+  return cell.source in STORES and format_of(cell) != "v2s1"
 
 
-GZIPPED = "Skopeo says that a store's layers are compressed, which are plain, where Docker's types are"
+GZIPPED = "Skopeo says that a store's layers are compressed, which are plain"
 
 DIFFERENCES = [
     Difference(REWORDED, is_stored_schema1, "Skopeo says that the layers are too few",
@@ -105,6 +105,9 @@ DIFFERENCES = [
     Difference(COMPRESSED, lambda c: is_copied(c) and c.source in UNPACKED and
                c.destination in ("docker", *LAYOUTS),
                "plain layers are compressed, and no two programs do it alike"),
+    Difference(COMPRESSED, lambda c: is_copied(c) and c.source in STORES and
+               c.destination == "dir" and format_of(c) == "v2s1",
+               "schema 1 is of layers that are compressed, and no two programs do it alike"),
     Difference(ORDER, lambda c: is_copied(c) and c.source == "docker-daemon" and
                c.destination == "docker-archive",
                "Holkas writes layers as the daemon sends them, and keeps none on the way"),
