@@ -218,7 +218,7 @@ Timeouts TimeoutsOf(const ServerConfig& config, bool is_private) {
   timeouts.copy = ToDuration(config.limits().copy_timeout());
   if (is_private) {
     // Its one caller waits for as long as it likes.
-    timeouts.inspect = timeouts.copy = timeouts.longest;
+    timeouts.inspect = timeouts.copy = timeouts.archive_pause = timeouts.longest;
   }
   return timeouts;
 }

@@ -86,6 +86,15 @@ absl::StatusOr<std::unique_ptr<ArchiveFile>> ArchiveFile::Create(const std::stri
       new ArchiveFile(path, must_be_new, std::move(temporary), std::move(file)));
 }
 
+absl::StatusOr<std::unique_ptr<ArchiveFile>> ArchiveFile::OpenStream(const std::string& path) {
+  UniqueFd file(open(path.c_str(), O_WRONLY | O_CLOEXEC));
+  if (!file.valid()) {
+    return FileError(errno, "open", path);
+  }
+  return std::unique_ptr<ArchiveFile>(
+      new ArchiveFile(path, /*must_be_new=*/false, /*temporary=*/"", std::move(file)));
+}
+
 ArchiveFile::~ArchiveFile() {
   if (!temporary_.empty()) {
     unlink(temporary_.c_str());
@@ -104,6 +113,9 @@ absl::Status ArchiveFile::Write(absl::string_view bytes) {
 }
 
 absl::Status ArchiveFile::Publish() {
+  if (temporary_.empty()) {
+    return absl::OkStatus();
+  }
   if (fsync(file_.get()) != 0) {
     return FileError(errno, "fsync", path_);
   }

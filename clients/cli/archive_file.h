@@ -23,13 +23,16 @@ class ArchiveFile {
   // (DESTINATION_CONFLICT) where something is that may not be replaced; those of the system calls.
   static absl::StatusOr<std::unique_ptr<ArchiveFile>> Create(const std::string& path,
                                                              bool must_be_new);
+  // What is at `path` takes the bytes as they come: a pipe, or a descriptor of the process.
+  // Errors: those of open(2).
+  static absl::StatusOr<std::unique_ptr<ArchiveFile>> OpenStream(const std::string& path);
   ~ArchiveFile();
   ArchiveFile(const ArchiveFile&) = delete;
   ArchiveFile& operator=(const ArchiveFile&) = delete;
 
   absl::Status Write(absl::string_view bytes);
 
-  // The archive is whole: gives it its name. Once. Errors: as Create.
+  // The archive is whole: gives it its name, where it is no stream. Once. Errors: as Create.
   absl::Status Publish();
 
  private:
@@ -41,6 +44,7 @@ class ArchiveFile {
 
   const std::string path_;
   const bool must_be_new_;
+  // Empty for a stream, and when the archive has its name.
   std::string temporary_;
   UniqueFd file_;
 };

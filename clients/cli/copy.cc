@@ -35,7 +35,8 @@ constexpr char kHelp[] =
     "docker-archive:FILE[:NAME:TAG], oci-archive:FILE[:NAME], docker-daemon:NAME:TAG or\n"
     "containers-storage:[[DRIVER@]ROOT[+RUNROOT]]NAME[:TAG]. SOURCE may be "
     "tarball:PATH[:PATH...],\n"
-    "where - is standard input, or sif:FILE, too.\n"
+    "where - is standard input, or sif:FILE, too. FILE of an archive may be /dev/stdin,\n"
+    "/dev/stdout or a pipe.\n"
     "\n"
     "Usage:\n"
     "holkas copy [command options] SOURCE DESTINATION\n"
@@ -70,6 +71,18 @@ bool CopiesWholeIndex(const CopyRequest& request) {
          request.multi_arch() == holkas::v1::MULTI_ARCH_INDEX_ONLY;
 }
 
+// Copies from an archive that comes in a stream, or into one that goes out in one.
+absl::Status CopyStream(Connection& server, const CopyRequest& copy, absl::Time deadline,
+                        const OnCopyEvent& on_event) {
+  if (!IsStream(copy.source())) {
+    return DownloadArchive(server, copy, deadline, on_event);
+  }
+  const std::optional<UniqueFd> archive = OpenArchive(copy.source());
+  return archive.has_value()
+             ? UploadArchive(server, copy, archive->get(), deadline, on_event)
+             : absl::NotFoundError(absl::StrCat("open ", copy.source(), ": ", GoErrno(errno)));
+}
+
 // Has the copy made by a server that can: one alone, or two where files of the caller's own go to a
 // server or come from one.
 absl::Status CopyWhereFilesAre(const FlagSet& flags, CommandContext& context,
@@ -79,6 +92,13 @@ absl::Status CopyWhereFilesAre(const FlagSet& flags, CommandContext& context,
   const bool to_here = IsCallersOwn(flags, context, copy.destination());
   constexpr ServerKind kHere = ServerKind::kPrivate;
   constexpr ServerKind kThere = ServerKind::kUsual;
+  const bool from_stream = IsStream(copy.source());
+  if (from_stream != IsStream(copy.destination())) {
+    const bool other_is_here = from_stream ? to_here : from_here;
+    return WithConnections(
+        flags, context, {other_is_here ? kHere : kThere},
+        [&](const auto& servers) { return CopyStream(*servers[0], copy, deadline, on_event); });
+  }
   if (from_here == to_here) {
     return WithClient(
         flags, context, [&](ImageClient& client) { return client.Copy(copy, deadline, on_event); },
@@ -109,8 +129,9 @@ absl::Status RunCopy(const FlagSet& flags, const std::vector<std::string>& argum
   absl::Time deadline = DeadlineOf(flags);
   ASSIGN_OR_RETURN(CopyOrder order, ParseCopyOrder(flags, arguments, context));
   std::unique_ptr<CopyProgress> progress = MakeCopyProgress(
-      order.progress, {CopiesWholeIndex(order.request), order.request.remove_signatures()},
-      context.console);
+      // Nothing else may come between the bytes of an archive.
+      IsStandardOutput(order.request.destination()) ? ProgressMode::kNone : order.progress,
+      {CopiesWholeIndex(order.request), order.request.remove_signatures()}, context.console);
   SpooledInput input;
   RETURN_IF_ERROR(input.Resolve(*order.request.mutable_source(), context.input_fd));
   CopyResult result;

@@ -1,6 +1,7 @@
 #include "clients/cli/streamed_copy.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -31,6 +32,8 @@ using holkas::v1::ImportResponse;
 
 constexpr absl::string_view kDocker = "docker-archive:";
 constexpr absl::string_view kOci = "oci-archive:";
+constexpr absl::string_view kStandardInput = "/dev/stdin";
+constexpr absl::string_view kStandardOutput = "/dev/stdout";
 
 // An archive's path and the image in it, as a name says them.
 struct ArchiveName {
@@ -59,6 +62,32 @@ std::optional<ArchiveName> ParseArchive(const std::string& image) {
   const size_t end = transport.size() + name.path.size();
   name.image = image.size() > end ? image.substr(end + 1) : "";
   return name;
+}
+
+// Descriptors of the process, whatever they are.
+bool NamesDescriptor(absl::string_view path) {
+  return path == kStandardInput || path == kStandardOutput || absl::StartsWith(path, "/dev/fd/") ||
+         absl::StartsWith(path, "/proc/self/fd/");
+}
+
+// Reads from `file` what is there, `path` being its name.
+absl::StatusOr<size_t> ReadSome(int file, absl::Span<char> buffer, const std::string& path) {
+  ssize_t count = -1;
+  do {
+    count = read(file, buffer.data(), buffer.size());
+  } while (count < 0 && errno == EINTR);
+  if (count < 0) {
+    return ErrnoError(errno, absl::StrCat("read ", path));
+  }
+  return static_cast<size_t>(count);
+}
+
+// Waits until there is something to read, or nobody wants it any more.
+void AwaitInput(int file, const std::stop_token& over) {
+  constexpr int kTickMilliseconds = 100;
+  pollfd entry = {file, POLLIN, 0};
+  while (!over.stop_requested() && poll(&entry, 1, kTickMilliseconds) == 0) {
+  }
 }
 
 // The options of an Import that does the rest of `copy`.
@@ -128,10 +157,29 @@ absl::Status Stream(Connection& from, const ExportRequest& request, const OnCopy
 
 }  // namespace
 
+bool IsStream(const std::string& image) {
+  const std::optional<ArchiveName> archive = ParseArchive(image);
+  if (!archive.has_value() || NamesDescriptor(archive->path)) {
+    return archive.has_value();
+  }
+  struct stat info = {};
+  return stat(archive->path.c_str(), &info) == 0 &&
+         (S_ISFIFO(info.st_mode) || S_ISCHR(info.st_mode));
+}
+
+bool IsStandardOutput(const std::string& image) {
+  const std::optional<ArchiveName> archive = ParseArchive(image);
+  return archive.has_value() && archive->path == kStandardOutput;
+}
+
 std::optional<UniqueFd> OpenArchive(const std::string& source) {
   const std::optional<ArchiveName> archive = ParseArchive(source);
   if (!archive.has_value()) {
     return std::nullopt;
+  }
+  if (IsStream(source)) {
+    UniqueFd stream(open(archive->path.c_str(), O_RDONLY | O_CLOEXEC));
+    return stream.valid() ? std::optional<UniqueFd>(std::move(stream)) : std::nullopt;
   }
   UniqueFd file(open(archive->path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   struct stat info = {};
@@ -148,19 +196,16 @@ absl::Status UploadArchive(Connection& server, const CopyRequest& copy, int file
   options.set_format(archive.format);
   options.set_image(archive.image);
   struct stat info = {};
-  if (fstat(file, &info) == 0) {
+  const bool is_file = fstat(file, &info) == 0 && S_ISREG(info.st_mode);
+  if (is_file && !IsStream(copy.source())) {
     options.set_size_bytes(info.st_size);
   }
   const auto read_file = [&](absl::Span<char> buffer,
-                             const std::stop_token&) -> absl::StatusOr<size_t> {
-    ssize_t count = -1;
-    do {
-      count = read(file, buffer.data(), buffer.size());
-    } while (count < 0 && errno == EINTR);
-    if (count < 0) {
-      return ErrnoError(errno, absl::StrCat("read ", archive.path));
+                             const std::stop_token& over) -> absl::StatusOr<size_t> {
+    if (!is_file) {
+      AwaitInput(file, over);
     }
-    return static_cast<size_t>(count);
+    return over.stop_requested() ? absl::StatusOr<size_t>(0) : ReadSome(file, buffer, archive.path);
   };
   return server.Explain(
       server.client().Import(options, deadline, read_file, EventsOfCopy(on_event)));
@@ -191,7 +236,9 @@ absl::Status DownloadArchive(Connection& server, const CopyRequest& copy, absl::
   request.set_image(archive.image);
   ASSIGN_OR_RETURN(
       const std::unique_ptr<ArchiveFile> file,
-      ArchiveFile::Create(archive.path, archive.format == holkas::v1::ARCHIVE_FORMAT_DOCKER));
+      IsStream(copy.destination())
+          ? ArchiveFile::OpenStream(archive.path)
+          : ArchiveFile::Create(archive.path, archive.format == holkas::v1::ARCHIVE_FORMAT_DOCKER));
   CopyResponse result;
   const auto hold_result_back = [&](const CopyResponse& event) {
     event.has_result() ? void(result = event) : on_event(event);

@@ -21,6 +21,12 @@ namespace holkas {
 
 using OnCopyEvent = std::function<void(const holkas::v1::CopyResponse&)>;
 
+// Whether the image is an archive that is no file, but comes from somebody or goes to somebody:
+// from standard input, to standard output, through a pipe. The path says so, or what is there.
+bool IsStream(const std::string& image);
+// Whether that is standard output.
+bool IsStandardOutput(const std::string& image);
+
 // The file of a source that is streamed as it is: an archive that can be opened. Nothing for
 // others.
 std::optional<UniqueFd> OpenArchive(const std::string& source);

@@ -20,7 +20,7 @@ from support.oracle import Layout, sha256
 from support.programs import ANY_REGISTRY, Programs, Server
 from support.registry import Registry
 from support.storage import remove_store
-from support import nginx
+from support import client_runners, nginx
 from support.tls_registry import TlsRegistry
 
 # What the design promises, as least ratios and largest values.
@@ -32,6 +32,7 @@ TARGETS = {
     "to docker-archive wall": 4, "from docker-archive wall": 3, "plain dir to docker wall": 3,
     "to storage wall": 2.5, "from storage wall": 2.5, "from storage again wall": 20,
     "inspect rate, TLS": 8,
+    "copy through a client": 0.9,
     "worker memory": 64,
     "launch p50": 0.3, "launch p99": 2, "launch rate": 2000,
 }
@@ -491,8 +492,49 @@ def storage(bench):
     remove_store(full)
 
 
+def clients(bench):
+  """The same Copy through every client, each a process that has made one before, and through the
+  command line with the same server."""
+  with bench.registry() as registry, \
+      Server(bench.programs, bench.new_path("server"), sandbox="") as server:
+    image = bench.image(registry)
+    access = {"tlsVerification": "TLS_VERIFICATION_DISABLED"}
+
+    def timed(copy):
+      path = bench.new_path("to")
+      begin = time.monotonic()
+      copy("dir:%s" % path)
+      seconds = time.monotonic() - begin
+      shutil.rmtree(path)
+      return seconds
+
+    def by_command_line(destination):
+      measure.run([bench.programs.path("holkas"), "--server", server.address, "--server-paths", "copy",
+                   "-q", "--src-tls-verify=false", image, destination], bench.programs.environment)
+
+    def by_client(runner, destination):
+      answer = runner.ask({"rpc": "Copy", "request": {
+          "source": image, "destination": destination, "sourceRegistry": access}})
+      assert answer["error"] is None, answer
+
+    for name in (name for name in client_runners.NAMES if name != "grpcurl"):
+      directory = bench.new_path(name)
+      directory.mkdir()
+      runner = client_runners.start(name, directory, server.address)
+      try:
+        ours, theirs = [], []
+        timed(functools.partial(by_client, runner))
+        for _ in range(2 * bench.options.runs):
+          theirs.append(timed(by_command_line))
+          ours.append(timed(functools.partial(by_client, runner)))
+      finally:
+        runner.close()
+      yield Figure("copy through %s" % name, measure.median(ours), measure.median(theirs), "s",
+                   TARGETS["copy through a client"], detail="the other is the command line")
+
+
 CASES = {"oci": to_oci, "dir": to_dir, "mount": mount, "registries": registries,
          "compress": compress, "recompress": recompress, "local": local,
          "archives": archives, "storage": storage,
-         "inspect": inspect, "inspect_tls": inspect_tls,
+         "inspect": inspect, "inspect_tls": inspect_tls, "clients": clients,
          "memory": memory, "launch": launch}

@@ -5,10 +5,12 @@ import gzip
 import hashlib
 import json
 import lzma
+import os
 import shutil
 import subprocess
 import tarfile
 import tempfile
+import time
 
 import pytest
 
@@ -263,10 +265,76 @@ class TestWritingDocker:
     programs.copy(pushed, name, server=shared_server).ok()
     assert [entry.name for entry in tmp_path.iterdir()] == ["archive"]
 
-  def test_streams_are_refused_by_name(self, programs, shared_server, pushed):
-    result = programs.copy(pushed, "docker-archive:/dev/stdout", server=shared_server)
+  def test_two_streams_are_refused_by_name(self, programs):
+    result = programs.copy("docker-archive:/dev/stdin", "docker-archive:/dev/stdout")
     assert result.code == 1
     assert "reading and writing archives as streams is not implemented" in result.stderr
+
+
+@pytest.mark.parametrize("with_server", [False, True], ids=["private server", "server"])
+class TestStreams:
+  """Archives that come from standard input or a pipe, and go there."""
+
+  def copy(self, programs, server, *arguments, **more):
+    return subprocess.run(
+        [str(programs.path("holkas")), *(["--server", server.address] if server else []), "copy",
+         "--src-tls-verify=false", "--dest-tls-verify=false", *map(str, arguments)],
+        env=programs.environment, stderr=subprocess.PIPE, timeout=60, check=False, **more)
+
+  @pytest.mark.parametrize("kind", KINDS)
+  def test_standard_input(self, programs, shared_server, archives, registry, tmp_path, kind,
+                          with_server):
+    server = shared_server if with_server else None
+    for number, destination in enumerate((registry.repository("from-stdin") + ":x",
+                                          "oci:%s:x" % (tmp_path / "layout"))):
+      # All at once, as a file, and through a pipe.
+      with open(path_of(archives[kind]), "rb") as file:
+        whole = {"stdin": file} if number == 0 else {"input": file.read()}
+        result = self.copy(programs, server, kind + ":/dev/stdin", destination, **whole)
+      assert result.returncode == 0, result.stderr
+      assert skopeo("inspect", "--raw", "--tls-verify=false", destination).ok().stdout
+    assert Layout(tmp_path / "layout").check().names().keys() == {"x"}
+
+  @pytest.mark.parametrize("kind", KINDS)
+  def test_standard_output(self, programs, shared_server, pushed, tmp_path, kind, with_server):
+    server = shared_server if with_server else None
+    programs.copy(pushed, "%s:%s:some/image:1" % (kind, tmp_path / "file")).ok()
+    result = self.copy(programs, server, pushed, kind + ":/dev/stdout:some/image:1",
+                       stdout=subprocess.PIPE)
+    assert result.returncode == 0, result.stderr
+    assert result.stdout == (tmp_path / "file").read_bytes()
+
+  def test_a_pipe_with_a_name(self, programs, shared_server, pushed, tmp_path, with_server):
+    server = shared_server if with_server else None
+    os.mkfifo(tmp_path / "pipe")
+    with open(tmp_path / "read", "wb") as to, \
+        subprocess.Popen(["cat", tmp_path / "pipe"], stdout=to):
+      result = self.copy(programs, server, pushed, "docker-archive:%s" % (tmp_path / "pipe"))
+    assert result.returncode == 0, result.stderr
+    programs.copy(pushed, "docker-archive:%s" % (tmp_path / "file")).ok()
+    assert same_bytes(tmp_path / "read", tmp_path / "file")
+
+  def test_a_stream_that_breaks_off(self, programs, shared_server, archives, tmp_path, with_server):
+    server = shared_server if with_server else None
+    with open(path_of(archives["docker-archive"]), "rb") as file:
+      result = self.copy(programs, server, "docker-archive:/dev/stdin", "dir:%s" % (tmp_path / "to"),
+                         input=file.read()[:5000])
+    assert result.returncode == 1
+    assert not (tmp_path / "to").exists()
+
+  def test_interrupted_while_nothing_comes(self, programs, shared_server, tmp_path, with_server):
+    server = shared_server if with_server else None
+    read, write = os.pipe()
+    with subprocess.Popen(
+        [str(programs.path("holkas")), *(["--server", server.address] if server else []), "copy",
+         "docker-archive:/dev/stdin", "dir:%s" % (tmp_path / "to")], env=programs.environment,
+        stdin=read, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+      os.close(read)
+      time.sleep(0.5)
+      process.terminate()
+      assert process.wait(5) != 0
+    os.close(write)
+    assert not (tmp_path / "to").exists()
 
 
 def same_bytes(ours, theirs):
