@@ -215,7 +215,8 @@ class TestCommandLine:
     assert "Usage:" in result.stderr
 
   def test_server_that_is_not_there(self, programs, tmp_path):
-    result = programs.holkas("--server", "unix:%s/none" % tmp_path, "inspect", "dir:/nothing")
+    result = programs.holkas("--server", "unix:%s/none" % tmp_path, "inspect",
+                             "docker://127.0.0.1:1/app")
     assert result.code == 1
     assert str(tmp_path) in fatal(result)
 

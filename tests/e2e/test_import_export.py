@@ -21,7 +21,7 @@ import pytest
 
 from conftest import skopeo, soak
 from support.grpc_client import Client, RpcFailed
-from support.images import OCI_CONFIG, OCI_MANIFEST
+from support.images import OCI_CONFIG, OCI_MANIFEST, Image
 from support.oracle import Layout, sha256
 from support.programs import Server, run
 from support.tar import DockerImage
@@ -436,9 +436,11 @@ class TestHangingUp:
       call.cancel()
       assert_nothing_left(programs, shared_server)
 
-  def test_while_an_export_is_sent(self, programs, shared_server, pushed):
+  def test_while_an_export_is_sent(self, programs, shared_server, scripted):
+    # More than gRPC holds for a client that does not read.
+    source = scripted.add("app", "large", Image(layer_sizes=(16_000_000,), seed=51))
     with Client(shared_server) as client:
-      call = client.export_stream(client.export_request(pushed))
+      call = client.export_stream(client.export_request(source))
       for event in call:
         if event.HasField("chunk"):
           break
