@@ -75,10 +75,10 @@ class TestPairs:
 
   def test_from_a_registry(self, programs, here, pushed, tmp_path, kind):
     ours, theirs = place(kind, tmp_path / "ours"), place(kind, tmp_path / "theirs")
-    programs.copy(pushed, theirs).ok()
+    programs.copy(pushed, theirs, "--digestfile", tmp_path / "their-digest").ok()
     copy(here, pushed, ours, "--digestfile", tmp_path / "digest").ok()
     assert raw(ours) == raw(theirs)
-    assert (tmp_path / "digest").read_text() == sha256(raw(ours))
+    assert (tmp_path / "digest").read_text() == (tmp_path / "their-digest").read_text()
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
 
   def test_what_is_printed_is_the_same(self, programs, here, sources, pushed, other_registry,
@@ -128,8 +128,9 @@ class TestIndexes:
     assert raw(ours) == raw(theirs)
     assert b"manifests" not in raw(ours)
 
-  def test_some_of_them(self, programs, here, image_layout, other_registry):
-    to = other_registry.repository() + ":t"
+  def test_some_of_them(self, here, image_layout, scripted):
+    # A docker-registry takes no index without its images.
+    to = "docker://%s/some:t" % scripted.address
     copy(here, "oci:%s:latest" % image_layout, to, "--multi-arch=linux/arm64").ok()
     assert sha256(raw(to)) == Layout(image_layout).names()["latest"]
 
@@ -180,7 +181,7 @@ class TestOptions:
 
   def test_server_paths_are_the_servers(self, programs, distant, shared_server, pushed, tmp_path):
     result = programs.copy(pushed, "oci:%s:v1" % (tmp_path / "to"), server=distant)
-    assert result.code == 1 and "may not use" in result.stderr
+    assert result.code == 1 and "access.local_roots" in result.stderr
     programs.copy(pushed, "oci:%s:v1" % (tmp_path / "to"), server=shared_server).ok()
     programs.inspect("oci:%s:v1" % (tmp_path / "to"), "--server-paths").ok()
 
