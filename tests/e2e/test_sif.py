@@ -356,9 +356,9 @@ def test_what_skopeo_does_not_say_is_clear(programs, rootfs, tmp_path, case, mes
 
 
 def test_bomb_is_refused(programs, tmp_path):
-  """A file of a terabyte without anything in it: mksquashfs makes a few kilobytes of it."""
+  """A file of 32 GiB without anything in it: mksquashfs makes a few hundred bytes of it."""
   (tmp_path / "root").mkdir()
-  os.truncate(_touch(tmp_path / "root" / "file"), 1 << 40)
+  os.truncate(_touch(tmp_path / "root" / "file"), 1 << 35)
   rootfs = sif.squashfs(tmp_path / "root", tmp_path / "rootfs", "-b", "1M")
   (tmp_path / "x.sif").write_bytes(sif.sif_file([sif.partition(rootfs)]))
   result = programs.copy("sif:%s" % (tmp_path / "x.sif"), "dir:%s" % (tmp_path / "to"))
