@@ -150,7 +150,8 @@ def test_operations_registries_and_repositories_are_as_listed(programs, call, fi
 
 def test_paths_of_the_server_are_not_for_callers_over_tls(call, files, tmp_path, pushed):
   caller = call(token=files.token)
-  result = caller.holkas("copy", "--src-tls-verify=false", pushed, "dir:%s" % (tmp_path / "out"))
+  result = caller.holkas("copy", "--src-tls-verify=false", "--server-paths", pushed,
+                         "dir:%s" % (tmp_path / "out"))
   assert result.code == 1 and "is not beneath one of the server's access.local_roots" in result.stderr
   result = caller.grpcurl("holkas.v1.ImageService/Inspect", request={
       "image": pushed, "registry": {"auth_file": "/etc/passwd"}})
