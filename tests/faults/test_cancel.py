@@ -8,6 +8,7 @@ import pytest
 from fakes.actions import slow, stall
 from support.images import Image
 from support.oracle import Directory, Layout
+from support.registry import Registry
 
 
 @pytest.fixture
@@ -59,36 +60,51 @@ def uploaded(registry):
   return sorted(registry.directory.glob("storage/**/_uploads/*/data"))
 
 
-def test_hung_up_caller_leaves_no_upload(programs, shared_server, scripted, registry):
+@pytest.fixture
+def own_registry(tmp_path):
+  """A registry that no other test left anything in."""
+  with Registry(tmp_path / "registry") as registry:
+    yield registry
+
+
+def hang_up(process, programs):
+  """Result: how long the worker took to end."""
+  process.kill()
+  start = time.monotonic()
+  try:
+    programs.wait_for_workers(0)
+  finally:
+    end(process)
+  return time.monotonic() - start
+
+
+def test_hung_up_caller_leaves_no_upload(programs, shared_server, scripted, own_registry):
   image = Image(layer_sizes=(3_000_000, 2_000_000, 1_000_000), seed=22)
   for layer in image.layers:
     scripted.on("GET", layer["digest"], slow(2))
   source = scripted.add("app", "slow", image)
   seen = 0
   for number in range(8):
-    process = programs.start_copy(source, registry.repository("left-%d" % number) + ":x",
+    process = programs.start_copy(source, own_registry.repository("left-%d" % number) + ":x",
                                   server=shared_server)
     programs.wait_for_workers(1)
     time.sleep(0.1 + 0.1 * number)
-    seen += len(uploaded(registry))
-    process.kill()
-    programs.wait_for_workers(0)
-    end(process)
-    eventually(lambda: check_equal(uploaded(registry), []))
+    seen += len(uploaded(own_registry))
+    hang_up(process, programs)
+    eventually(lambda: check_equal(uploaded(own_registry), []))
   assert seen > 8
 
 
 def test_hung_up_caller_of_a_stalled_source_leaves_no_upload(programs, shared_server, stalling,
-                                                             registry):
-  process = programs.start_copy(stalling, registry.repository("stalled") + ":x",
+                                                             own_registry):
+  process = programs.start_copy(stalling, own_registry.repository("stalled") + ":x",
                                 server=shared_server)
-  eventually(lambda: check_equal(len(uploaded(registry)), 1), timeout=5)
-  process.kill()
-  start = time.monotonic()
-  programs.wait_for_workers(0)
-  assert time.monotonic() - start < 0.5
-  end(process)
-  eventually(lambda: check_equal(uploaded(registry), []))
+  try:
+    eventually(lambda: check_equal(len(uploaded(own_registry)), 1), timeout=5)
+  finally:
+    seconds = hang_up(process, programs)
+  assert seconds < 0.5
+  eventually(lambda: check_equal(uploaded(own_registry), []))
 
 
 def check_equal(got, want):
