@@ -19,6 +19,7 @@ import zlib
 
 import pytest
 
+from conftest import soak
 from support.compressed_images import PLAIN, write_dir, zstd
 from support.oracle import sha256
 from support.storage import StorageRoot
@@ -302,9 +303,14 @@ HEADERS = {
 }
 
 
+# Each kind into one of the stores, and at length into both.
+HEADERS_AND_STORES = soak([(DRIVERS[number % 2], kind) for number, kind in enumerate(HEADERS)],
+                          list(itertools.product(DRIVERS, HEADERS)))
+
+
 class TestStore:
 
-  @pytest.mark.parametrize("kind", list(HEADERS))
+  @pytest.mark.parametrize("store, kind", HEADERS_AND_STORES, indirect=["store"])
   def test_layer_of_headers(self, into_store, kind):
     usage = into_store.copy(headers(HEADERS[kind]))
     assert usage.code == 1
