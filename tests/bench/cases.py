@@ -530,7 +530,7 @@ def clients(bench):
       finally:
         runner.close()
       yield Figure("copy through %s" % name, measure.median(ours), measure.median(theirs), "s",
-                   TARGETS["copy through a client"], detail="the other is the command line")
+                   TARGETS["copy through a client"], other="command line")
 
 
 CASES = {"oci": to_oci, "dir": to_dir, "mount": mount, "registries": registries,

@@ -133,9 +133,10 @@ class Figure:
   """One line of the result."""
 
   def __init__(self, name, ours, theirs=None, unit="s", target=None, more_is_better=False,
-               detail=""):
+               detail="", other="skopeo"):
     self.name, self.ours, self.theirs, self.unit = name, ours, theirs, unit
     self.target, self.more_is_better, self.detail = target, more_is_better, detail
+    self.other = other
 
   @property
   def ratio(self):
@@ -154,7 +155,7 @@ class Figure:
   def line(self):
     text = "%-34s %10.3f %-4s" % (self.name, self.ours, self.unit)
     if self.theirs is not None:
-      text += " skopeo %10.3f %-4s ratio %6.2f" % (self.theirs, self.unit, self.ratio)
+      text += " %s %10.3f %-4s ratio %6.2f" % (self.other, self.theirs, self.unit, self.ratio)
     if self.target is not None:
       text += "  target %g %s" % (self.target, "PASS" if self.reached() else "FAIL")
     return text + ("  " + self.detail if self.detail else "")
