@@ -43,6 +43,16 @@ void ExpectExceeded(const absl::Status& status, const std::string& limit,
   EXPECT_EQ(ErrorMetadata(status)["limit_bytes"], limit_bytes);
 }
 
+TEST_F(SpooledArchiveTest, WhatIsBehindTheEndIsCutOff) {
+  const std::unique_ptr<SpooledArchive> archive = Create();
+  ASSERT_OK_AND_ASSIGN(const UniqueFd worker, archive->OpenToWrite());
+  ASSERT_EQ(write(worker.get(), "archive and more", 16), 16);
+  ASSERT_OK(archive->CutTo(7));
+  EXPECT_THAT(archive->Measure(), IsOkAndHolds(7));
+  ASSERT_OK_AND_ASSIGN(const UniqueFd file, archive->OpenToRead());
+  EXPECT_EQ(ReadTestFd(file), "archive");
+}
+
 TEST_F(SpooledArchiveTest, WhatIsAppendedIsReadAndHasNoName) {
   const std::unique_ptr<SpooledArchive> archive = Create();
   ASSERT_OK(archive->Append("one "));

@@ -1,7 +1,9 @@
 // Copies that change layers, from plan to publication.
 
+#include <algorithm>
 #include <map>
 #include <memory>
+#include <random>
 #include <string>
 #include <utility>
 #include <vector>
@@ -431,6 +433,26 @@ TEST_F(ChangeLayersTest, WrongBytesAreDataLossWhateverTheyDecompressTo) {
   status = Copy();
   EXPECT_EQ(ErrorReason(status), "CONTENT_MISMATCH");
   EXPECT_THAT(to_.log(), Not(testing::Contains(testing::StartsWith("publish"))));
+}
+
+TEST_F(ChangeLayersTest, DestinationThatUsesSizesIsToldWhatGzipEndsIn) {
+  std::mt19937 random(3);
+  std::string content(3 << 19, '\0');
+  std::generate(content.begin(), content.end(), [&random] { return static_cast<char>(random()); });
+  const std::string large = CompressWhole(Compression::kGzip, content);
+  to_.layer_form = Form::kUncompressed;
+  to_.uses_sizes = true;
+  from_.SetTop(AddImage(kOciLayerGzipType, large));
+  ASSERT_OK(Copy());
+  EXPECT_THAT(to_.guessed, ElementsAre(testing::Pair(Digest::Sha256Of(large), 3 << 19)));
+  // Not of small layers, nor of those that stay as they are.
+  to_.guessed.clear();
+  from_.SetTop(AddImage(kOciLayerGzipType, gzip_));
+  ASSERT_OK(Copy());
+  to_.layer_form = Form::kAsTheyAre;
+  from_.SetTop(AddImage(kOciLayerGzipType, large));
+  ASSERT_OK(Copy());
+  EXPECT_THAT(to_.guessed, IsEmpty());
 }
 
 TEST_F(ChangeLayersTest, LayerThatIsNotWhatItBeginsLikeIsNamed) {

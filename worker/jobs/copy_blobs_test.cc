@@ -8,6 +8,7 @@
 
 #include "absl/status/status.h"
 #include "absl/synchronization/notification.h"
+#include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -93,6 +94,17 @@ TEST_F(CopyBlobsTest, OtherErrorsOfTheDestinationAreFinal) {
   from_.on_read = [](const Digest&) { return absl::DataLossError("broken"); };
   EXPECT_THAT(Copy(), StatusIs(absl::StatusCode::kDataLoss));
   EXPECT_EQ(from_.opened().size(), 1u);
+}
+
+TEST_F(CopyBlobsTest, NothingIsFinishedWhenNobodyWaitsAnyMore) {
+  PlanLayers({"first layer", "second layer"});
+  from_.on_read = [this](const Digest&) {
+    broker_.cancelled = true;
+    absl::SleepFor(2 * kProgressTick);
+    return absl::OkStatus();
+  };
+  EXPECT_THAT(Copy(), StatusIs(absl::StatusCode::kCancelled, HasSubstr("nobody waits")));
+  EXPECT_THAT(to_.blobs(), IsEmpty());
 }
 
 TEST_F(CopyBlobsTest, BytesArriveUnchanged) {

@@ -131,6 +131,17 @@ absl::StatusOr<std::unique_ptr<ByteSource>> FakeSource::OpenBlob(const Descripto
   return std::make_unique<HookedSource>(found->second, blob.digest, on_read);
 }
 
+std::string FakeSource::ReadBlobEnd(const Descriptor& blob, size_t count) {
+  const std::string& bytes = blobs_.at(blob.digest);
+  return bytes.substr(bytes.size() - count);
+}
+
+absl::Status FakeDestination::GuessBlobSize(const Descriptor& blob, int64_t size_bytes) {
+  absl::MutexLock lock(&mutex_);
+  guessed[blob.digest] = size_bytes;
+  return absl::OkStatus();
+}
+
 class FakeDestination::Sink : public ByteSink {
  public:
   explicit Sink(FakeDestination& destination) : destination_(destination) {}

@@ -1,6 +1,7 @@
 #ifndef HOLKAS_WORKER_JOBS_COPY_FAKES_H_
 #define HOLKAS_WORKER_JOBS_COPY_FAKES_H_
 
+#include <atomic>
 #include <functional>
 #include <map>
 #include <memory>
@@ -60,6 +61,7 @@ class FakeSource : public ImageSource {
 
   absl::StatusOr<RawManifest> ReadManifest(const std::optional<Digest>& instance) override;
   absl::StatusOr<std::unique_ptr<ByteSource>> OpenBlob(const Descriptor& blob) override;
+  std::string ReadBlobEnd(const Descriptor& blob, size_t count) override;
   std::vector<Digest> ReadingOrder() const override { return order; }
   std::optional<CompressedTwin> FindCompressedTwin(const Descriptor& blob) const override {
     const auto found = twins.find(blob.digest);
@@ -93,6 +95,9 @@ class FakeDestination : public ImageDestination {
   std::optional<EmbeddedName> name;
   // Called with each manifest to be published; an error is what Publish gives.
   std::function<absl::Status(const Manifest& top)> on_publish;
+  // Whether sizes are guessed for it, and what it was told.
+  bool uses_sizes = false;
+  std::map<Digest, int64_t> guessed;
   // How often each sink's Finish fails so that Rewind helps.
   int losses = 0;
 
@@ -115,6 +120,8 @@ class FakeDestination : public ImageDestination {
   const std::optional<Manifest>& source_top() const { return source_top_; }
   bool names_digest() const override { return has_digest_name; }
   bool writes_in_turn() const override { return in_turn; }
+  bool uses_guessed_sizes() const override { return uses_sizes; }
+  absl::Status GuessBlobSize(const Descriptor& blob, int64_t size_bytes) override;
   std::optional<EmbeddedName> embedded_name() const override { return name; }
   bool AcceptsManifestType(absl::string_view media_type) const override;
   absl::StatusOr<Reuse> ReuseBlob(const Descriptor& blob) override;
@@ -145,6 +152,9 @@ class EventBroker : public FakeBroker {
   std::function<absl::Status(const v1::CopyResponse& event)> on_event;
   // What the last event says of the copy.
   v1::CopyResult result() const;
+  // Whether nobody waits for the job any more.
+  std::atomic<bool> cancelled = false;
+  bool Cancelled() override { return cancelled; }
 
   absl::Status SendEvent(const v1::CopyResponse& event) override;
 };

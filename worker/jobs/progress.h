@@ -58,7 +58,8 @@ class ProgressReporter {
   // Image `number` of `total` begins; `listed` as in v1::ImageStarted.
   absl::Status ImageStarted(const Digest& digest, int number, int total, int listed);
   absl::Status BlobStarted(MovingBlob& blob, absl::Time now);
-  // Reports each of `blobs` that is due.
+  // Reports each of `blobs` that is due. Errors, also: CANCELLED where nobody waits for the copy
+  // any more.
   absl::Status Report(const std::vector<MovingBlob*>& blobs, absl::Time now);
   absl::Status BlobFinished(const MovingBlob& blob, const MovedBlob& moved);
   absl::Status ManifestStarted(const Manifest& manifest);
