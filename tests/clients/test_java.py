@@ -1,79 +1,44 @@
 """The Java client: its own tests and javadoc by Maven, and the client at work with a real holkasd and
 a real registry."""
 
-import hashlib
-import os
-import pathlib
 import re
 import shutil
-import subprocess
 
 import pytest
 
 from conftest import soak
-from support import client_load
+from support import client_load, java
 from support.client_load import Runner
 from support.oracle import Layout
 from support.programs import ANY_REGISTRY, Server, run
 from support.registry import Registry
 
-CLIENT = pathlib.Path(__file__).resolve().parent.parent.parent / "clients" / "java"
-
-
-class Build:
-  """What Maven made of clients/java, below HOLKAS_CACHE and apart from that of other clones."""
-
-  def __init__(self):
-    cache = pathlib.Path(os.environ.get("HOLKAS_CACHE") or pathlib.Path.home() / ".cache" / "holkas")
-    clone = hashlib.sha256(str(CLIENT).encode()).hexdigest()[:16]
-    self.directory = cache / "java" / clone
-
-  def maven(self, *arguments):
-    if shutil.which("mvn") is None:
-      pytest.skip("maven is not installed")
-    return run(["mvn", "-B", "-q", "-f", CLIENT / "pom.xml", "-DbuildDirectory=%s" % self.directory,
-                *arguments], timeout=1200)
-
-  def classpath(self):
-    return "%s/classes:%s" % (self.directory, (self.directory / "classpath").read_text().strip())
-
-  def runner(self):
-    """The conformance runner, without its options."""
-    return ["java", "-XX:TieredStopAtLevel=1", "-cp",
-            "%s/test-classes:%s" % (self.directory, self.classpath()), "dev.holkas.conformance.Runner"]
-
 
 @pytest.fixture(scope="module")
 def tested():
-  """The build, and how Maven's run of the unit tests ended."""
-  build = Build()
-  shutil.rmtree(build.directory / "surefire-reports", ignore_errors=True)
-  result = build.maven("test", "dependency:build-classpath",
-                       "-Dmdep.outputFile=%s" % (build.directory / "classpath"),
-                       "-Dmaven.test.failure.ignore=true")
-  return build, result
+  """How Maven's run of the unit tests ended."""
+  shutil.rmtree(java.BUILD / "surefire-reports", ignore_errors=True)
+  return java.build("test", "-Dmaven.test.failure.ignore=true")
 
 
 @pytest.fixture(scope="module")
-def build(tested):
-  build, result = tested
-  result.ok()
-  return build
+def runner_command(tested):
+  tested.ok()
+  return java.conformance_runner()
 
 
 def test_unit_tests(tested):
-  build, result = tested
-  result.ok()
-  reports = list((build.directory / "surefire-reports").glob("TEST-*.xml"))
+  tested.ok()
+  reports = list((java.BUILD / "surefire-reports").glob("TEST-*.xml"))
   counts = [re.search(r'tests="(\d+)" errors="(\d+)" skipped="\d+" failures="(\d+)"', r.read_text())
             for r in reports]
   assert sum(int(c[1]) for c in counts) > 50
-  assert [r.name for r, c in zip(reports, counts) if c[2] != "0" or c[3] != "0"] == [], result.stdout
+  assert [r.name for r, c in zip(reports, counts) if c[2] != "0" or c[3] != "0"] == [], tested.stdout
 
 
-def test_javadoc_is_complete(build):
-  build.maven("javadoc:javadoc").ok()
-  assert (build.directory / "reports/apidocs/dev/holkas/client/HolkasClient.html").exists()
+def test_javadoc_is_complete(tested):
+  java.maven("javadoc:javadoc").ok()
+  assert (java.BUILD / "reports/apidocs/dev/holkas/client/HolkasClient.html").exists()
 
 
 @pytest.fixture(scope="module")
@@ -86,8 +51,8 @@ def server(programs, registry, tmp_path_factory):
     programs.shared_servers.remove(server)
 
 
-def test_the_readmes_five_lines_work_when_pasted(build, server, pushed, tmp_path):
-  lines = re.search(r"```java\n(.*?)```", (CLIENT / "README.md").read_text(), re.S)[1].splitlines()
+def test_the_readmes_five_lines_work_when_pasted(tested, server, pushed, tmp_path):
+  lines = re.search(r"```java\n(.*?)```", (java.CLIENT / "README.md").read_text(), re.S)[1].splitlines()
   assert len(lines) == 5
   layout = tmp_path / "layout"
   text = "\n".join(lines + ["/exit", ""])
@@ -99,13 +64,13 @@ def test_the_readmes_five_lines_work_when_pasted(build, server, pushed, tmp_path
   pasted = tmp_path / "pasted"
   pasted.write_text(text)
   with open(pasted) as stdin:
-    result = run(["jshell", "-s", "--class-path", build.classpath(), "-"], stdin=stdin).ok()
+    result = run(["jshell", "-s", "--class-path", java.classpath(), "-"], stdin=stdin).ok()
   assert result.stdout.split()[-1] == Layout(layout).names()["app"]
   assert "image_started" in result.stderr + result.stdout
 
 
-def test_calls_on_a_live_server(build, server, registry, pushed, tmp_path):
-  with Runner(build.runner(), server) as runner:
+def test_calls_on_a_live_server(runner_command, server, registry, pushed, tmp_path):
+  with Runner(runner_command, server) as runner:
     image = runner.ask(rpc="Inspect", request={"image": pushed})
     assert image["error"] is None and image["response"]["digest"].startswith("sha256:")
     copy = runner.ask(rpc="Copy", request={"source": pushed, "destination": "dir:%s" % (tmp_path / "to")})
@@ -122,9 +87,9 @@ def test_calls_on_a_live_server(build, server, registry, pushed, tmp_path):
     assert (wrong["error"]["code"], wrong["error"]["reason"]) == ("INVALID_ARGUMENT", "INVALID_REFERENCE")
 
 
-def test_archives_come_and_go_with_the_request(build, server, registry, pushed, tmp_path):
+def test_archives_come_and_go_with_the_request(runner_command, server, registry, pushed, tmp_path):
   archive, name = tmp_path / "archive.tar", registry.repository("imported") + ":x"
-  with Runner(build.runner(), server) as runner:
+  with Runner(runner_command, server) as runner:
     taken = runner.ask(rpc="Export", output=str(archive),
                        request={"copy": {"source": pushed, "multiArch": "MULTI_ARCH_ALL"}})
     assert taken["error"] is None and list(tmp_path.iterdir()) == [archive]
@@ -144,8 +109,8 @@ def test_archives_come_and_go_with_the_request(build, server, registry, pushed, 
     runner.wait_until_idle()
 
 
-def test_cancelling_stops_the_worker(build, server, image_layout, registry):
-  with Runner(build.runner(), server) as runner:
+def test_cancelling_stops_the_worker(runner_command, server, image_layout, registry):
+  with Runner(runner_command, server) as runner:
     answer = runner.ask(rpc="Copy", cancel_after_events=2, request={
         "source": "oci:%s:latest" % image_layout, "multiArch": "MULTI_ARCH_ALL",
         "destination": registry.repository("left") + ":x"})
@@ -155,18 +120,18 @@ def test_cancelling_stops_the_worker(build, server, image_layout, registry):
   server.programs.wait_for_workers(0)
 
 
-def test_200_inspects_at_the_same_time(build, server, pushed):
-  client_load.check_inspects(build.runner(), server, pushed)
+def test_200_inspects_at_the_same_time(runner_command, server, pushed):
+  client_load.check_inspects(runner_command, server, pushed)
 
 
-def test_copies_cancelled_at_random_moments_leave_nothing(build, server, registry, image_layout):
-  client_load.check_cancelled_copies(build.runner(), server, registry, "oci:%s:latest" % image_layout,
+def test_copies_cancelled_at_random_moments_leave_nothing(runner_command, server, registry, image_layout):
+  client_load.check_cancelled_copies(runner_command, server, registry, "oci:%s:latest" % image_layout,
                                      soak(20, 1000))
 
 
-def test_a_cancelled_copy_leaves_no_upload_session(build, server, image_layout, tmp_path):
+def test_a_cancelled_copy_leaves_no_upload_session(runner_command, server, image_layout, tmp_path):
   with Registry(tmp_path / "registry") as registry:
-    with Runner(build.runner(), server) as runner:
+    with Runner(runner_command, server) as runner:
       for i in range(5):
         answer = runner.ask(rpc="Copy", cancel_after_events=2 + i, request={
             "source": "oci:%s:latest" % image_layout, "multiArch": "MULTI_ARCH_ALL",

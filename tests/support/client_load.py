@@ -8,11 +8,14 @@ with
 A Copy is cancelled after a random delay of at most S seconds; `{n}` in its request is its number.
 """
 
-import json
 import os
 import pathlib
-import subprocess
 import time
+
+from support import client_runners
+
+# Of thousands of calls.
+ANSWER_SECONDS = 1800
 
 INSECURE = {"tlsVerification": "TLS_VERIFICATION_DISABLED"}
 
@@ -21,29 +24,19 @@ class Runner:
   """A conformance runner that runs while it is entered as a context. `command` lacks --server."""
 
   def __init__(self, command, server):
-    self._command = [*map(str, command), "--server", server.address]
+    self._command, self._server = command, server
 
   def __enter__(self):
-    self._process = subprocess.Popen(self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                     text=True)
+    self._program = client_runners.Program(self._command, self._server.address,
+                                           answer_seconds=ANSWER_SECONDS)
     return self
 
   def __exit__(self, *unused):
-    self._process.stdin.close()
-    try:
-      self._process.wait(20)
-    except subprocess.TimeoutExpired:
-      self._process.kill()
-      self._process.wait()
-      raise AssertionError("the runner does not end: %s" % self._command) from None
+    self._program.close()
 
   def ask(self, **task):
     """The answer to one line."""
-    self._process.stdin.write(json.dumps(task) + "\n")
-    self._process.stdin.flush()
-    answer = self._process.stdout.readline()
-    assert answer, "the runner ended: exit code %s" % self._process.wait()
-    return json.loads(answer)
+    return self._program.ask(task)
 
   def running_requests(self):
     answer = self.ask(rpc="GetServerInfo", request={})

@@ -2,7 +2,6 @@
 each, and grpcurl in the same dress. tests/conformance/README.md says what the lines look like."""
 
 import base64
-import hashlib
 import json
 import os
 import pathlib
@@ -12,12 +11,11 @@ import shutil
 import subprocess
 import threading
 
-from support import go
+from support import go, java
 from support.programs import run
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 CLIENTS = ROOT / "clients"
-CACHE = pathlib.Path(os.environ.get("HOLKAS_CACHE") or pathlib.Path.home() / ".cache" / "holkas")
 
 # An answer that does not come fails the test, and ends the runner.
 ANSWER_SECONDS = 60
@@ -33,20 +31,14 @@ def _python_asyncio(directory):
 
 
 def _go(directory):
-  program = directory / "conformance"
-  run([go.GO, "build", "-o", program, "./internal/conformance"], cwd=go.CLIENT, env=go.environment(),
-      timeout=600).ok()
-  return [program]
+  assert os.access(go.GO, os.X_OK), "tools/setup installs Go"
+  return [go.build_conformance_runner(directory)]
 
 
 def _java(unused_directory):
-  # Where tests/clients/test_java.py builds it, too.
-  built = CACHE / "java" / hashlib.sha256(str(CLIENTS / "java").encode()).hexdigest()[:16]
-  run(["mvn", "-B", "-q", "-f", CLIENTS / "java" / "pom.xml", "-DbuildDirectory=%s" % built,
-       "test-compile", "dependency:build-classpath", "-Dmdep.outputFile=%s/classpath" % built],
-      timeout=1200).ok()
-  classpath = "%s/test-classes:%s/classes:%s" % (built, built, (built / "classpath").read_text().strip())
-  return ["java", "-XX:TieredStopAtLevel=1", "-cp", classpath, "dev.holkas.conformance.Runner"]
+  assert shutil.which("mvn"), "tools/setup installs Maven"
+  java.build("test-compile").ok()
+  return java.conformance_runner()
 
 
 def _cpp(unused_directory):
@@ -82,7 +74,8 @@ def start(name, directory, server, *flags):
 class Program:
   """A runner that is a process: one for all calls."""
 
-  def __init__(self, command, server, *flags):
+  def __init__(self, command, server, *flags, answer_seconds=ANSWER_SECONDS):
+    self._answer_seconds = answer_seconds
     self._process = subprocess.Popen(
         list(map(str, [*command, "--server", server, *flags])), stdin=subprocess.PIPE,
         stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": str(CLIENTS / "python" / "src")})
@@ -92,7 +85,7 @@ class Program:
     self._process.stdin.write(json.dumps(call).encode() + b"\n")
     self._process.stdin.flush()
     # A line is all that there is to read: the next one is not asked for before.
-    if not select.select([self._process.stdout], [], [], ANSWER_SECONDS)[0]:
+    if not select.select([self._process.stdout], [], [], self._answer_seconds)[0]:
       self._process.kill()
       raise AssertionError("no answer to %s" % json.dumps(call))
     line = self._process.stdout.readline()
