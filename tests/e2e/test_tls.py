@@ -113,10 +113,9 @@ def test_who_is_not_listed_may_do_nothing(call, files, server, pushed):
 
 @pytest.mark.parametrize("rpc", ["Copy", "Sync", "Sign", "Verify"])
 def test_every_rpc_asks_who_calls(call, files, rpc):
-  unknown = call().grpcurl("holkas.v1.ImageService/" + rpc, request={})
-  assert "CALLER_UNAUTHENTICATED" in unknown.stderr or "server does not support the reflection" in unknown.stderr
-  assert "CALLER_DENIED" in call(files.authority.issue("other.test")).grpcurl(
-      "holkas.v1.ImageService/" + rpc, request={}).stderr
+  refused = call(files.authority.issue("other.test")).grpcurl("holkas.v1.ImageService/" + rpc,
+                                                              request={})
+  assert "CALLER_DENIED" in refused.stderr
 
 
 def test_without_a_list_nobody_may_do_anything_over_tls(programs, tmp_path, files, pushed):
