@@ -26,7 +26,6 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/clock.h"
-#include "proto/wire/daemon_host.h"
 #include "proto/wire/error.h"
 #include "proto/wire/proto_duration.h"
 #include "proto/wire/read_config_file.h"
