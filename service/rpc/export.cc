@@ -25,6 +25,7 @@ constexpr int64_t kChunkBytes = 1 << 20;
 
 // Sends the archive, whose worker is gone.
 absl::Status Send(SpooledArchive& archive, StallGuard& guard,
+                  const std::function<bool()>& cancelled,
                   const std::function<bool(const v1::ExportResponse&)>& write) {
   ASSIGN_OR_RETURN(const int64_t size_bytes, archive.Measure());
   v1::ExportResponse response;
@@ -34,6 +35,10 @@ absl::Status Send(SpooledArchive& archive, StallGuard& guard,
     ASSIGN_OR_RETURN(const size_t count,
                      archive.ReadAt(offset, absl::MakeSpan(chunk.data(), chunk.size())));
     if (count == 0) {
+      RETURN_IF_ERROR(guard.status());
+      if (cancelled()) {
+        return CallerHungUp();
+      }
       return MakeError(absl::StatusCode::kDataLoss, "CONTENT_MISMATCH",
                        "read the archive: it has become shorter");
     }
@@ -69,9 +74,14 @@ absl::Status Export(const ServerParts& server, const RequestContext& context,
                                *response.mutable_copy() = event;
                                return write(response);
                              }));
+  // A write to a caller who hangs up comes back when gRPC has got rid of what it holds, which a
+  // caller who reads nothing puts off until the connection is given up.
   ASSIGN_OR_RETURN(const std::unique_ptr<StallGuard> guard,
-                   StallGuard::Start(context.cancel, server.timeouts.archive_pause, deadline));
-  return Send(*archive, *guard, write);
+                   StallGuard::Start({.cancel = context.cancel,
+                                      .cancelled = context.cancelled,
+                                      .let_go = [&archive] { archive->Discard(); }},
+                                     server.timeouts.archive_pause, deadline));
+  return Send(*archive, *guard, context.cancelled, write);
 }
 
 }  // namespace holkas

@@ -167,8 +167,9 @@ absl::Status StreamAttached(const RequestContext& context, const ImportStream& s
 absl::Status Import(const ServerParts& server, const RequestContext& context,
                     const ImportStream& stream) {
   const absl::Time deadline = DeadlineOf(context, server.timeouts.copy, server.timeouts);
-  ASSIGN_OR_RETURN(std::unique_ptr<StallGuard> guard,
-                   StallGuard::Start(context.cancel, server.timeouts.archive_pause, deadline));
+  ASSIGN_OR_RETURN(
+      std::unique_ptr<StallGuard> guard,
+      StallGuard::Start({.cancel = context.cancel}, server.timeouts.archive_pause, deadline));
   Receiver receiver(server, context, stream, *guard);
   ASSIGN_OR_RETURN(const v1::ImportOptions options, receiver.ReceiveOptions());
   RETURN_IF_ERROR(ValidateRequest(options));

@@ -10,12 +10,11 @@
 
 namespace holkas {
 
-absl::StatusOr<std::unique_ptr<StallGuard>> StallGuard::Start(std::function<void()> cancel,
-                                                              absl::Duration pause,
+absl::StatusOr<std::unique_ptr<StallGuard>> StallGuard::Start(Call call, absl::Duration pause,
                                                               absl::Time deadline) {
-  std::unique_ptr<StallGuard> guard(new StallGuard(std::move(cancel), pause, deadline));
+  std::unique_ptr<StallGuard> guard(new StallGuard(std::move(call), pause, deadline));
   try {
-    guard->thread_ = std::thread([&guard = *guard] { guard.Watch(); });
+    guard->thread_ = std::thread([&guard = *guard] { guard.Run(); });
   } catch (const std::system_error& error) {
     return MakeError(absl::StatusCode::kResourceExhausted, "LIMIT_EXCEEDED",
                      absl::StrCat("start a thread: ", error.what()));
@@ -23,8 +22,8 @@ absl::StatusOr<std::unique_ptr<StallGuard>> StallGuard::Start(std::function<void
   return guard;
 }
 
-StallGuard::StallGuard(std::function<void()> cancel, absl::Duration pause, absl::Time deadline)
-    : cancel_(std::move(cancel)), pause_(pause), deadline_(deadline), last_(absl::Now()) {}
+StallGuard::StallGuard(Call call, absl::Duration pause, absl::Time deadline)
+    : call_(std::move(call)), pause_(pause), deadline_(deadline), last_(absl::Now()) {}
 
 StallGuard::~StallGuard() {
   {
@@ -46,21 +45,37 @@ absl::Status StallGuard::status() const {
   return status_;
 }
 
-void StallGuard::Watch() {
-  {
-    absl::MutexLock lock(&mutex_);
-    for (absl::Time limit = std::min(last_ + pause_, deadline_); absl::Now() < limit;
-         limit = std::min(last_ + pause_, deadline_)) {
-      if (mutex_.AwaitWithDeadline(absl::Condition(&ended_), limit)) {
-        return;
-      }
-    }
-    status_ = absl::DeadlineExceededError(
-        absl::Now() >= deadline_
-            ? "the request took longer than it may"
-            : absl::StrCat("the caller did nothing for ", absl::FormatDuration(pause_)));
+void StallGuard::Run() {
+  const Outcome outcome = Watch();
+  if (outcome == Outcome::kTooLong) {
+    call_.cancel();
   }
-  cancel_();
+  if (outcome != Outcome::kEnded && call_.let_go != nullptr) {
+    call_.let_go();
+  }
+}
+
+StallGuard::Outcome StallGuard::Watch() {
+  absl::MutexLock lock(&mutex_);
+  for (;;) {
+    const absl::Time now = absl::Now();
+    const absl::Time limit = std::min(last_ + pause_, deadline_);
+    if (now >= limit) {
+      status_ = absl::DeadlineExceededError(
+          now >= deadline_
+              ? "the request took longer than it may"
+              : absl::StrCat("the caller did nothing for ", absl::FormatDuration(pause_)));
+      return Outcome::kTooLong;
+    }
+    const bool asks = call_.cancelled != nullptr;
+    if (mutex_.AwaitWithDeadline(absl::Condition(&ended_),
+                                 asks ? std::min(limit, now + kLookInterval) : limit)) {
+      return Outcome::kEnded;
+    }
+    if (asks && call_.cancelled()) {
+      return Outcome::kCancelled;
+    }
+  }
 }
 
 }  // namespace holkas

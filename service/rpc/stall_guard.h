@@ -17,11 +17,22 @@ namespace holkas {
 // long: gRPC's reads and writes block for as long as the caller likes. Thread-safe.
 class StallGuard {
  public:
-  // From now on `cancel` is called, once and on a thread of the guard's own, when Progress was not
-  // for `pause`, or at `deadline`.
+  // What it does to a call, on a thread of its own.
+  struct Call {
+    // Breaks it off.
+    std::function<void()> cancel;
+    // Whether it is over, for whatever reason. Null: that is not asked.
+    std::function<bool()> cancelled = {};
+    // Called when `cancelled` or after `cancel`. Null: nothing is.
+    std::function<void()> let_go = {};
+  };
+  // How often `cancelled` is asked.
+  static constexpr absl::Duration kLookInterval = absl::Milliseconds(200);
+
+  // From now on `cancel` is called when Progress was not for `pause`, or at `deadline`, and
+  // `let_go` when nobody wants the call any more: each at most once.
   // Errors: RESOURCE_EXHAUSTED (LIMIT_EXCEEDED) where there is no thread.
-  static absl::StatusOr<std::unique_ptr<StallGuard>> Start(std::function<void()> cancel,
-                                                           absl::Duration pause,
+  static absl::StatusOr<std::unique_ptr<StallGuard>> Start(Call call, absl::Duration pause,
                                                            absl::Time deadline);
   // Ends the watch.
   ~StallGuard();
@@ -32,10 +43,13 @@ class StallGuard {
   absl::Status status() const;
 
  private:
-  StallGuard(std::function<void()> cancel, absl::Duration pause, absl::Time deadline);
-  void Watch();
+  StallGuard(Call call, absl::Duration pause, absl::Time deadline);
+  void Run();
+  // Why the watch is over: kEnded without a reason to do anything.
+  enum class Outcome { kEnded, kCancelled, kTooLong };
+  Outcome Watch();
 
-  const std::function<void()> cancel_;
+  const Call call_;
   const absl::Duration pause_;
   const absl::Time deadline_;
   mutable absl::Mutex mutex_;

@@ -1,5 +1,6 @@
 #include "service/rpc/stall_guard.h"
 
+#include <atomic>
 #include <memory>
 
 #include "absl/status/status.h"
@@ -18,8 +19,8 @@ using ::testing::HasSubstr;
 TEST(StallGuard, WhoDoesNothingIsBrokenOffOnce) {
   absl::Notification cancelled;
   ASSERT_OK_AND_ASSIGN(const std::unique_ptr<StallGuard> guard,
-                       StallGuard::Start([&] { cancelled.Notify(); }, absl::Milliseconds(20),
-                                         absl::InfiniteFuture()));
+                       StallGuard::Start({.cancel = [&] { cancelled.Notify(); }},
+                                         absl::Milliseconds(20), absl::InfiniteFuture()));
   cancelled.WaitForNotification();
   EXPECT_THAT(guard->status(),
               StatusIs(absl::StatusCode::kDeadlineExceeded, HasSubstr("did nothing for 20ms")));
@@ -28,9 +29,9 @@ TEST(StallGuard, WhoDoesNothingIsBrokenOffOnce) {
 TEST(StallGuard, ProgressPutsItOff) {
   absl::Notification cancelled;
   const absl::Time start = absl::Now();
-  ASSERT_OK_AND_ASSIGN(
-      const std::unique_ptr<StallGuard> guard,
-      StallGuard::Start([&] { cancelled.Notify(); }, absl::Seconds(2), absl::InfiniteFuture()));
+  ASSERT_OK_AND_ASSIGN(const std::unique_ptr<StallGuard> guard,
+                       StallGuard::Start({.cancel = [&] { cancelled.Notify(); }}, absl::Seconds(2),
+                                         absl::InfiniteFuture()));
   absl::SleepFor(absl::Milliseconds(100));
   guard->Progress();
   cancelled.WaitForNotification();
@@ -40,7 +41,7 @@ TEST(StallGuard, ProgressPutsItOff) {
 TEST(StallGuard, TheDeadlineIsNotPutOff) {
   absl::Notification cancelled;
   ASSERT_OK_AND_ASSIGN(const std::unique_ptr<StallGuard> guard,
-                       StallGuard::Start([&] { cancelled.Notify(); }, absl::Hours(1),
+                       StallGuard::Start({.cancel = [&] { cancelled.Notify(); }}, absl::Hours(1),
                                          absl::Now() + absl::Milliseconds(20)));
   guard->Progress();
   cancelled.WaitForNotification();
@@ -48,14 +49,46 @@ TEST(StallGuard, TheDeadlineIsNotPutOff) {
 }
 
 TEST(StallGuard, NothingIsBrokenOffAfterItsEnd) {
-  bool cancelled = false;
+  std::atomic<bool> cancelled = false;
   {
-    ASSERT_OK_AND_ASSIGN(
-        const std::unique_ptr<StallGuard> guard,
-        StallGuard::Start([&] { cancelled = true; }, absl::Hours(1), absl::InfiniteFuture()));
+    ASSERT_OK_AND_ASSIGN(const std::unique_ptr<StallGuard> guard,
+                         StallGuard::Start({.cancel = [&] { cancelled = true; },
+                                            .let_go = [&] { cancelled = true; }},
+                                           absl::Milliseconds(200), absl::InfiniteFuture()));
     EXPECT_OK(guard->status());
   }
+  absl::SleepFor(absl::Milliseconds(400));
   EXPECT_FALSE(cancelled);
+}
+
+TEST(StallGuard, WhatIsBrokenOffIsLetGo) {
+  absl::Notification let_go;
+  std::atomic<bool> cancelled = false;
+  ASSERT_OK_AND_ASSIGN(const std::unique_ptr<StallGuard> guard,
+                       StallGuard::Start({.cancel = [&] { cancelled = true; },
+                                          .let_go =
+                                              [&] {
+                                                EXPECT_TRUE(cancelled);
+                                                let_go.Notify();
+                                              }},
+                                         absl::Milliseconds(20), absl::InfiniteFuture()));
+  let_go.WaitForNotification();
+}
+
+TEST(StallGuard, ACallThatIsOverIsLetGoAndNotBrokenOff) {
+  absl::Notification let_go;
+  std::atomic<bool> over = false;
+  std::atomic<bool> cancelled = false;
+  ASSERT_OK_AND_ASSIGN(const std::unique_ptr<StallGuard> guard,
+                       StallGuard::Start({.cancel = [&] { cancelled = true; },
+                                          .cancelled = [&] { return over.load(); },
+                                          .let_go = [&] { let_go.Notify(); }},
+                                         absl::Hours(1), absl::InfiniteFuture()));
+  EXPECT_FALSE(let_go.WaitForNotificationWithTimeout(StallGuard::kLookInterval * 2));
+  over = true;
+  let_go.WaitForNotification();
+  EXPECT_FALSE(cancelled);
+  EXPECT_OK(guard->status());
 }
 
 }  // namespace

@@ -34,6 +34,12 @@ SpoolQuota::Share::~Share() {
   quota_.bytes_ -= bytes_;
 }
 
+void SpoolQuota::Share::Release() {
+  absl::MutexLock lock(&quota_.mutex_);
+  quota_.bytes_ -= bytes_;
+  bytes_ = 0;
+}
+
 absl::Status SpoolQuota::Share::GrowTo(int64_t size_bytes) {
   if (size_bytes > quota_.limits_.archive_bytes) {
     return Exceeded("the archive has", "max_archive_bytes", quota_.limits_.archive_bytes);

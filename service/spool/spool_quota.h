@@ -28,10 +28,13 @@ class SpoolQuota {
     Share(const Share&) = delete;
     Share& operator=(const Share&) = delete;
 
-    // Makes sure that the archive may have `size_bytes`; a share never gets smaller.
+    // Makes sure that the archive may have `size_bytes`; a share gets no smaller.
     // Errors: RESOURCE_EXHAUSTED (SPOOL_QUOTA_EXCEEDED) with the metadata entries `limit`, the
     // limit's name in the configuration, and `limit_bytes`.
     absl::Status GrowTo(int64_t size_bytes);
+
+    // Gives back all that it has.
+    void Release();
 
    private:
     SpoolQuota& quota_;

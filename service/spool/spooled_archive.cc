@@ -70,6 +70,13 @@ absl::Status SpooledArchive::CutTo(int64_t size_bytes) {
                                                  : ErrnoError(errno, "cut the archive off");
 }
 
+void SpooledArchive::Discard() {
+  // Where that fails, the end of the file does it.
+  if (ftruncate(file_.get(), 0) == 0) {
+    share_.Release();
+  }
+}
+
 absl::StatusOr<size_t> SpooledArchive::ReadAt(int64_t offset, absl::Span<char> buffer) const {
   while (true) {
     const ssize_t count = pread(file_.get(), buffer.data(), buffer.size(), offset);

@@ -17,7 +17,8 @@ namespace holkas {
 
 // The archive of one Import or Export, in a file without a name: whatever ends the request, nothing
 // of it is left. Its bytes are never looked at here. Import appends, and a worker reads; a worker
-// writes, and Export reads. One does something after the other; Measure alone is thread-safe.
+// writes, and Export reads. One does something after the other; Measure and Discard alone are
+// thread-safe.
 class SpooledArchive {
  public:
   // A new empty one in `directory`; `quota` outlives it.
@@ -44,6 +45,10 @@ class SpooledArchive {
   absl::StatusOr<int64_t> Measure();
   // Cuts off what is behind that.
   absl::Status CutTo(int64_t size_bytes);
+
+  // Gives its bytes on the disk and its quota back before it is destroyed: it is empty, and nobody
+  // writes to it any more. Thread-safe.
+  void Discard();
 
   // Reads bytes from `offset` on. Result: how many; 0 at the end.
   absl::StatusOr<size_t> ReadAt(int64_t offset, absl::Span<char> buffer) const;

@@ -104,6 +104,17 @@ TEST_F(SpooledArchiveTest, AllTogetherHaveTheirs) {
   EXPECT_OK(second->Append(std::string(40, 'x')));
 }
 
+TEST_F(SpooledArchiveTest, WhatIsDiscardedTakesNothing) {
+  const std::unique_ptr<SpooledArchive> archive = Create();
+  ASSERT_OK(archive->Append(std::string(90, 'x')));
+  archive->Discard();
+  EXPECT_THAT(archive->Measure(), IsOkAndHolds(0));
+  EXPECT_OK(Create()->Reserve(100));
+  const std::unique_ptr<SpooledArchive> other = Create();
+  ASSERT_OK(other->Reserve(100));
+  ExpectExceeded(Create()->Reserve(51), "max_spooled_bytes", "150");
+}
+
 TEST_F(SpooledArchiveTest, AWorkerHasNoMore) {
   const std::unique_ptr<SpooledArchive> archive = Create();
   ASSERT_OK_AND_ASSIGN(const UniqueFd file, archive->OpenToWrite());

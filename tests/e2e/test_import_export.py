@@ -447,6 +447,8 @@ class TestHangingUp:
           break
       assert spooled(shared_server) > 0
       call.cancel()
+      # Long before gRPC's Python has taken what is on its way.
+      wait_until(lambda: spooled(shared_server) == 0, "spooled bytes are left", timeout=2)
       assert_nothing_left(programs, shared_server)
 
   def test_deadline_while_the_archive_is_sent(self, programs, client, shared_server, registry):
