@@ -27,6 +27,7 @@ struct StagedLayer {
   Compression compression = Compression::kNone;
   // Of its tar, where that is all there is in the directory; empty else.
   std::string spool_crc64 = {};
+  bool is_spooled() const { return !spool_crc64.empty(); }
 };
 
 // The identity of a layer on top of `parent` (empty for none), as all tools give it: so equal

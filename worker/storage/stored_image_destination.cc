@@ -96,6 +96,12 @@ bool StoredImageDestination::AcceptsManifestType(absl::string_view media_type) c
 
 void StoredImageDestination::NoteSource(const Manifest& top) { source_top_ = top; }
 
+void StoredImageDestination::ExpectBlob(const Descriptor& blob) {
+  if (!lowest_layer_.has_value() && IsLayerType(blob.media_type)) {
+    lowest_layer_ = blob.digest;
+  }
+}
+
 absl::StatusOr<ImageDestination::Reuse> StoredImageDestination::ReuseBlob(const Descriptor& blob) {
   if (!IsLayerType(blob.media_type)) {
     return Reuse::kAbsent;
@@ -140,8 +146,8 @@ absl::StatusOr<std::unique_ptr<ByteSink>> StoredImageDestination::CreateBlob(
     return std::make_unique<DataSink>(*this);
   }
   ASSIGN_OR_RETURN(const std::string directory, staging_->MakeDirectory());
-  return store_.driver() == StorageDriver::kOverlay ? CreateUnpackedLayer(directory)
-                                                    : CreateSpooledLayer(directory);
+  const bool waits = store_.driver() == StorageDriver::kVfs && blob.digest != lowest_layer_;
+  return waits ? CreateSpooledLayer(directory) : CreateUnpackedLayer(directory);
 }
 
 OpaqueMarker StoredImageDestination::MarkerOf(const std::string& directory) const {
@@ -253,7 +259,7 @@ absl::Status StoredImageDestination::CheckDiffDigests(const Manifest& image) {
 absl::StatusOr<std::unique_ptr<ByteSource>> StoredImageDestination::OpenStagedTar(
     const StagedLayer& staged) const {
   ASSIGN_OR_RETURN(const Directory stage, staging_->directory().OpenDirectory(staged.directory));
-  if (store_.driver() == StorageDriver::kVfs) {
+  if (staged.is_spooled()) {
     ASSIGN_OR_RETURN(UniqueFd tar, stage.OpenFile(kSpooledTar, O_RDONLY));
     return std::make_unique<FileSource>(std::move(tar));
   }
@@ -283,7 +289,7 @@ absl::StatusOr<StagedLayer> StoredImageDestination::StageAgain(std::unique_ptr<B
   }
   // What this process itself wrote down comes back as it was, or by accident not; that its CRC
   // finds, which takes a thirtieth of the time.
-  const bool is_spooled = first != nullptr && !first->spool_crc64.empty();
+  const bool is_spooled = first != nullptr && first->is_spooled();
   ASSIGN_OR_RETURN(const std::unique_ptr<LayerWriter> writer,
                    LayerWriter::Create(
                        stage, options_.whiteouts, MarkerOf(directory), nullptr,
@@ -324,9 +330,10 @@ absl::StatusOr<const StagedLayer*> StoredImageDestination::StageLayer(const Desc
       reused = &same->second;
     }
   }
-  // Of overlay, a layer can be used where it is; once.
+  // What was unpacked on top of nothing can be used where it is, once: of vfs, by the lowest.
   const bool is_first = used_.insert(blob.digest).second;
-  if (staged != nullptr && is_first && store_.driver() == StorageDriver::kOverlay) {
+  const bool is_alone = store_.driver() == StorageDriver::kOverlay || planned.parent.empty();
+  if (staged != nullptr && is_first && is_alone && !staged->is_spooled()) {
     return staged;
   }
   absl::StatusOr<std::unique_ptr<ByteSource>> tar =
