@@ -55,8 +55,8 @@ class BlockFormat {
   virtual std::string Trailer(uint32_t crc32, int64_t size) const = 0;
 };
 
-// gzip, as one member (RFC 1952). Without a level by ISA-L, which is several times as fast as zlib;
-// with one, -2 (Huffman codes alone) to 9 (smallest), by zlib.
+// gzip (RFC 1952). Without a level by ISA-L, which is the fastest, as one member. With one, from 0
+// (stored) to 9 (smallest), as NewGzipMembersFormat; -1 is 5, and -2 has Huffman codes alone.
 // Errors: INVALID_ARGUMENT (INVALID_FIELD) for other levels.
 absl::StatusOr<std::unique_ptr<BlockFormat>> NewGzipFormat(std::optional<int> level);
 

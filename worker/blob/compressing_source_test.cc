@@ -29,7 +29,6 @@ namespace holkas {
 namespace {
 
 using ::testing::HasSubstr;
-using ::testing::Lt;
 using ::testing::SizeIs;
 
 // Like the files of a layer: repeats itself, nearby and from afar.
@@ -103,7 +102,8 @@ class CompressingSourceTest : public testing::TestWithParam<Way> {
 INSTANTIATE_TEST_SUITE_P(All, CompressingSourceTest,
                          testing::Values(Way{Compression::kGzip, std::nullopt},
                                          Way{Compression::kGzip, -2}, Way{Compression::kGzip, 0},
-                                         Way{Compression::kGzip, 4},
+                                         Way{Compression::kGzip, -1}, Way{Compression::kGzip, 1},
+                                         Way{Compression::kGzip, 3}, Way{Compression::kGzip, 9},
                                          Way{Compression::kZstd, std::nullopt},
                                          Way{Compression::kZstd, -5}, Way{Compression::kZstd, 100}),
                          [](const auto& info) {
@@ -151,6 +151,17 @@ TEST(CompressingSource, GzipIsOneMember) {
   EXPECT_EQ(bytes.find(header, 1), std::string::npos);
 }
 
+TEST(CompressingSource, AHigherLevelOfGzipTakesLess) {
+  const std::string content = Content(6 << 20);
+  size_t before = content.size() + content.size() / 100;
+  for (int level = 0; level <= 9; ++level) {
+    ASSERT_OK_AND_ASSIGN(const std::string bytes,
+                         CompressBy(1, {Compression::kGzip, level}, content));
+    EXPECT_LT(bytes.size(), before) << level;
+    before = bytes.size();
+  }
+}
+
 TEST(CompressingSource, BlocksOfGzipSeeWhatIsBeforeThem) {
   // Each repetition begins with a block; within one nothing repeats.
   const std::string noise = Noise(16 << 10);
@@ -159,8 +170,10 @@ TEST(CompressingSource, BlocksOfGzipSeeWhatIsBeforeThem) {
     content += noise;
   }
   const size_t blocks = content.size() / (*NewGzipFormat({}))->block_bytes();
-  ASSERT_OK_AND_ASSIGN(const std::string bytes, CompressBy(1, {Compression::kGzip, 4}, content));
-  EXPECT_THAT(bytes, SizeIs(Lt(noise.size() + blocks * 6000)));
+  ASSERT_OK_AND_ASSIGN(const std::string bytes,
+                       CompressBy(1, {Compression::kGzip, std::nullopt}, content));
+  // ISA-L does not find all of it.
+  EXPECT_LT(bytes.size(), blocks * noise.size() * 9 / 10);
 }
 
 TEST(CompressingSource, ReadersMayBeAllTheThreadsThereAre) {

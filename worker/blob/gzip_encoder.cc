@@ -12,6 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "proto/wire/error.h"
 #include "worker/blob/block_encoder.h"
+#include "worker/blob/gzip_members.h"
 #include "worker/blob/vector_state.h"
 
 namespace holkas {
@@ -23,6 +24,11 @@ constexpr size_t kGzipBeforeBytes = 32 << 10;
 // Of ISA-L's levels the last gives the least, and takes almost twice as long as the one before.
 // Taking turns, each does half of a stream: that stays within a twentieth of what Skopeo makes.
 constexpr uint32_t kIsalLevels[] = {2, 3};
+// Of NewGzipFormat's levels.
+constexpr int kCodesOnlyLevel = -2;
+constexpr int kUsualLevel = -1;
+// What that is in Skopeo.
+constexpr int kSkopeosLevel = 5;
 // Large enough for each of them. A larger one means fewer tables of codes: what comes out is
 // larger, and not made faster.
 constexpr size_t kIsalBufferBytes = std::max(ISAL_DEF_LVL2_SMALL, ISAL_DEF_LVL3_SMALL);
@@ -88,31 +94,26 @@ class IsalEncoder : public BlockEncoder {
   isal_zstream stream_;
 };
 
-class ZlibEncoder : public BlockEncoder {
+// Huffman codes alone, which neither ISA-L nor libdeflate has.
+class CodesEncoder : public BlockEncoder {
  public:
-  static absl::StatusOr<std::unique_ptr<BlockEncoder>> New(int level) {
-    auto encoder = std::make_unique<ZlibEncoder>();
+  static absl::StatusOr<std::unique_ptr<BlockEncoder>> New() {
+    auto encoder = std::make_unique<CodesEncoder>();
     // Without a header and trailer of its own.
-    const bool only_codes = level == kCodesOnlyLevel;
-    if (deflateInit2(&encoder->stream_, only_codes ? Z_DEFAULT_COMPRESSION : level, Z_DEFLATED,
-                     -MAX_WBITS, MAX_MEM_LEVEL - 1,
-                     only_codes ? Z_HUFFMAN_ONLY : Z_DEFAULT_STRATEGY) != Z_OK) {
+    if (deflateInit2(&encoder->stream_, Z_DEFAULT_COMPRESSION, Z_DEFLATED, -MAX_WBITS,
+                     MAX_MEM_LEVEL - 1, Z_HUFFMAN_ONLY) != Z_OK) {
       return absl::ResourceExhaustedError("compress gzip: out of memory");
     }
     return encoder;
   }
-  static constexpr int kCodesOnlyLevel = -2;
 
-  ~ZlibEncoder() override { deflateEnd(&stream_); }
+  ~CodesEncoder() override { deflateEnd(&stream_); }
 
-  absl::StatusOr<EncodedBlock> Encode(int64_t /*number*/, absl::string_view before,
+  absl::StatusOr<EncodedBlock> Encode(int64_t /*number*/, absl::string_view /*before*/,
                                       absl::string_view block) override {
     // For the checksum.
     const ClearVectorsAtEnd clear;
     deflateReset(&stream_);
-    if (!before.empty()) {
-      deflateSetDictionary(&stream_, Bytes(before), static_cast<uInt>(before.size()));
-    }
     stream_.next_in = Bytes(block);
     stream_.avail_in = static_cast<uInt>(block.size());
     stream_.next_out = room_.bytes();
@@ -131,14 +132,14 @@ class ZlibEncoder : public BlockEncoder {
 
 class GzipFormat : public BlockFormat {
  public:
-  explicit GzipFormat(std::optional<int> level) : level_(level) {}
+  explicit GzipFormat(bool codes_only) : codes_only_(codes_only) {}
 
   size_t block_bytes() const override { return kGzipBlockBytes; }
   size_t before_bytes() const override { return kGzipBeforeBytes; }
 
   absl::StatusOr<std::unique_ptr<BlockEncoder>> NewEncoder() const override {
-    if (level_.has_value()) {
-      return ZlibEncoder::New(*level_);
+    if (codes_only_) {
+      return CodesEncoder::New();
     }
     return std::make_unique<IsalEncoder>();
   }
@@ -160,18 +161,21 @@ class GzipFormat : public BlockFormat {
   }
 
  private:
-  const std::optional<int> level_;
+  const bool codes_only_;
 };
 
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<BlockFormat>> NewGzipFormat(std::optional<int> level) {
-  if (level.has_value() && (*level < ZlibEncoder::kCodesOnlyLevel || *level > 9)) {
+  if (level.has_value() && (*level < kCodesOnlyLevel || *level > kHighestMembersLevel)) {
     return MakeError(absl::StatusCode::kInvalidArgument, "INVALID_FIELD",
                      absl::StrCat("gzip: invalid compression level: ", *level),
                      {{"field", "compression_level"}});
   }
-  return std::make_unique<GzipFormat>(level);
+  if (!level.has_value() || *level == kCodesOnlyLevel) {
+    return std::make_unique<GzipFormat>(level.has_value());
+  }
+  return NewGzipMembersFormat(*level == kUsualLevel ? kSkopeosLevel : *level);
 }
 
 }  // namespace holkas

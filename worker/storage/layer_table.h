@@ -25,6 +25,9 @@ struct StagedLayer {
   Digest blob_digest;
   int64_t blob_size_bytes = 0;
   Compression compression = Compression::kNone;
+  // Of its tar, where that is all there is in the directory; empty else.
+  std::string spool_crc64 = {};
+  bool is_spooled() const { return !spool_crc64.empty(); }
 };
 
 // The identity of a layer on top of `parent` (empty for none), as all tools give it: so equal

@@ -214,6 +214,8 @@ absl::Status LayerUnpacker::MarkOpaque(const std::string& path) {
     case WhiteoutForm::kApplied:
       return RemoveBelow(path);
     case WhiteoutForm::kOverlay:
+      entries_ += kEntriesOfMark - 1;
+      RETURN_IF_ERROR(CountEntry(path));
       return mark_opaque_(path);
     case WhiteoutForm::kOverlayUser:
       return fsetxattr(directory, kUserOpaqueXattr, "y", 1, 0) == 0

@@ -71,6 +71,8 @@ class LayerUnpacker : public TarHandler {
   // that are looked up one by one, on a way through links and below an opaque directory.
   static constexpr int64_t kNamesOfEntry = 128;
   static constexpr int64_t kSingleNamesOfEntry = 8;
+  // What the mark of an opaque directory takes, where the service sets it.
+  static constexpr int64_t kEntriesOfMark = 3;
 
   // `tar_split` outlives the unpacker. `mark_opaque` is for kOverlay alone.
   LayerUnpacker(Directory root, WhiteoutForm whiteouts, OpaqueMarker mark_opaque,

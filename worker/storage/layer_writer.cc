@@ -8,26 +8,31 @@
 
 namespace holkas {
 
-absl::StatusOr<std::unique_ptr<LayerWriter>> LayerWriter::Create(const Directory& stage,
-                                                                 WhiteoutForm whiteouts,
-                                                                 OpaqueMarker mark_opaque,
-                                                                 Sha256Pairing* pairing) {
+absl::StatusOr<std::unique_ptr<LayerWriter>> LayerWriter::Create(
+    const Directory& stage, WhiteoutForm whiteouts, OpaqueMarker mark_opaque,
+    Sha256Pairing* pairing, std::optional<Digest> known_digest) {
   ASSIGN_OR_RETURN(Directory files, stage.MakeOrOpenDirectory(kStagedFiles, 0700));
   ASSIGN_OR_RETURN(UniqueFd tar_split,
                    stage.OpenFile(kStagedTarSplit, O_WRONLY | O_CREAT | O_EXCL, 0600));
   return std::unique_ptr<LayerWriter>(new LayerWriter(std::move(files), std::move(tar_split),
-                                                      whiteouts, std::move(mark_opaque), pairing));
+                                                      whiteouts, std::move(mark_opaque), pairing,
+                                                      std::move(known_digest)));
 }
 
 LayerWriter::LayerWriter(Directory files, UniqueFd tar_split, WhiteoutForm whiteouts,
-                         OpaqueMarker mark_opaque, Sha256Pairing* pairing)
+                         OpaqueMarker mark_opaque, Sha256Pairing* pairing,
+                         std::optional<Digest> known_digest)
     : tar_split_(std::move(tar_split)),
       unpacker_(std::move(files), whiteouts, std::move(mark_opaque), tar_split_),
       tar_(unpacker_),
+      known_digest_(std::move(known_digest)),
       digester_("sha256", pairing) {}
 
 absl::Status LayerWriter::Append(absl::string_view tar) {
   size_bytes_ += static_cast<int64_t>(tar.size());
+  if (known_digest_.has_value()) {
+    return tar_.Append(tar);
+  }
   digester_.Begin(tar);
   const absl::Status status = tar_.Append(tar);
   digester_.Await();
@@ -38,7 +43,8 @@ absl::StatusOr<LayerContent> LayerWriter::Finish() {
   RETURN_IF_ERROR(tar_.Finish());
   RETURN_IF_ERROR(unpacker_.Finish());
   RETURN_IF_ERROR(tar_split_.Finish());
-  return LayerContent{digester_.Finish(), size_bytes_, unpacker_.uids(), unpacker_.gids()};
+  Digest digest = known_digest_.has_value() ? *known_digest_ : digester_.Finish();
+  return LayerContent{std::move(digest), size_bytes_, unpacker_.uids(), unpacker_.gids()};
 }
 
 }  // namespace holkas

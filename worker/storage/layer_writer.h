@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <set>
 
 #include "absl/status/status.h"
@@ -35,11 +36,11 @@ inline constexpr absl::string_view kStagedTarSplit = "tar-split.gz";
 class LayerWriter {
  public:
   // `stage` is empty, or has `files` already, on top of which the layer is unpacked. `pairing` may
-  // be null; else it outlives the writer.
-  static absl::StatusOr<std::unique_ptr<LayerWriter>> Create(const Directory& stage,
-                                                             WhiteoutForm whiteouts,
-                                                             OpaqueMarker mark_opaque,
-                                                             Sha256Pairing* pairing);
+  // be null; else it outlives the writer. `known_digest` is the tar's where the caller knows that
+  // it is: it is not found again.
+  static absl::StatusOr<std::unique_ptr<LayerWriter>> Create(
+      const Directory& stage, WhiteoutForm whiteouts, OpaqueMarker mark_opaque,
+      Sha256Pairing* pairing, std::optional<Digest> known_digest = std::nullopt);
 
   // See LayerUnpacker.
   void CountBlob(int64_t bytes) { unpacker_.CountBlob(bytes); }
@@ -52,11 +53,12 @@ class LayerWriter {
 
  private:
   LayerWriter(Directory files, UniqueFd tar_split, WhiteoutForm whiteouts, OpaqueMarker mark_opaque,
-              Sha256Pairing* pairing);
+              Sha256Pairing* pairing, std::optional<Digest> known_digest);
 
   TarSplitWriter tar_split_;
   LayerUnpacker unpacker_;
   TarStream tar_;
+  const std::optional<Digest> known_digest_;
   Digester digester_;
   int64_t size_bytes_ = 0;
 };

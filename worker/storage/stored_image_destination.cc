@@ -16,6 +16,7 @@
 #include "worker/image/image_config.h"
 #include "worker/image/media_types.h"
 #include "worker/storage/copy_tree.h"
+#include "worker/storage/crc64.h"
 #include "worker/storage/image_table.h"
 #include "worker/storage/layer_sink.h"
 #include "worker/storage/layer_tar_source.h"
@@ -95,6 +96,12 @@ bool StoredImageDestination::AcceptsManifestType(absl::string_view media_type) c
 
 void StoredImageDestination::NoteSource(const Manifest& top) { source_top_ = top; }
 
+void StoredImageDestination::ExpectBlob(const Descriptor& blob) {
+  if (!lowest_layer_.has_value() && IsLayerType(blob.media_type)) {
+    lowest_layer_ = blob.digest;
+  }
+}
+
 absl::StatusOr<ImageDestination::Reuse> StoredImageDestination::ReuseBlob(const Descriptor& blob) {
   if (!IsLayerType(blob.media_type)) {
     return Reuse::kAbsent;
@@ -139,8 +146,8 @@ absl::StatusOr<std::unique_ptr<ByteSink>> StoredImageDestination::CreateBlob(
     return std::make_unique<DataSink>(*this);
   }
   ASSIGN_OR_RETURN(const std::string directory, staging_->MakeDirectory());
-  return store_.driver() == StorageDriver::kOverlay ? CreateUnpackedLayer(directory)
-                                                    : CreateSpooledLayer(directory);
+  const bool waits = store_.driver() == StorageDriver::kVfs && blob.digest != lowest_layer_;
+  return waits ? CreateSpooledLayer(directory) : CreateUnpackedLayer(directory);
 }
 
 OpaqueMarker StoredImageDestination::MarkerOf(const std::string& directory) const {
@@ -175,6 +182,7 @@ absl::StatusOr<std::unique_ptr<ByteSink>> StoredImageDestination::CreateSpooledL
   struct Spool {
     UniqueFd file;
     Digester digester;
+    Crc64 crc64;
     int64_t size_bytes = 0;
   };
   ASSIGN_OR_RETURN(const Directory stage, staging_->directory().OpenDirectory(directory));
@@ -183,6 +191,7 @@ absl::StatusOr<std::unique_ptr<ByteSink>> StoredImageDestination::CreateSpooledL
   return std::make_unique<LayerSink>(
       [spool](absl::string_view tar, int64_t /*blob_bytes*/) {
         spool->digester.Update(tar);
+        spool->crc64.Update(tar);
         spool->size_bytes += static_cast<int64_t>(tar.size());
         return WriteAll(spool->file.get(), tar, kSpooledTar);
       },
@@ -190,7 +199,8 @@ absl::StatusOr<std::unique_ptr<ByteSink>> StoredImageDestination::CreateSpooledL
         LayerContent content{spool->digester.Finish(), spool->size_bytes, {}, {}};
         absl::MutexLock lock(&mutex_);
         staged_.insert_or_assign(
-            digest, StagedLayer{directory, std::move(content), digest, size_bytes, compression});
+            digest, StagedLayer{directory, std::move(content), digest, size_bytes, compression,
+                                spool->crc64.Bytes()});
         return absl::OkStatus();
       });
 }
@@ -249,7 +259,7 @@ absl::Status StoredImageDestination::CheckDiffDigests(const Manifest& image) {
 absl::StatusOr<std::unique_ptr<ByteSource>> StoredImageDestination::OpenStagedTar(
     const StagedLayer& staged) const {
   ASSIGN_OR_RETURN(const Directory stage, staging_->directory().OpenDirectory(staged.directory));
-  if (store_.driver() == StorageDriver::kVfs) {
+  if (staged.is_spooled()) {
     ASSIGN_OR_RETURN(UniqueFd tar, stage.OpenFile(kSpooledTar, O_RDONLY));
     return std::make_unique<FileSource>(std::move(tar));
   }
@@ -277,18 +287,30 @@ absl::StatusOr<StagedLayer> StoredImageDestination::StageAgain(std::unique_ptr<B
     ASSIGN_OR_RETURN(const Directory files, stage.MakeOrOpenDirectory(kStagedFiles, 0700));
     RETURN_IF_ERROR(CopyTree(parent, files));
   }
+  // What this process itself wrote down comes back as it was, or by accident not; that its CRC
+  // finds, which takes a thirtieth of the time.
+  const bool is_spooled = first != nullptr && first->is_spooled();
   ASSIGN_OR_RETURN(const std::unique_ptr<LayerWriter> writer,
-                   LayerWriter::Create(stage, options_.whiteouts, MarkerOf(directory), nullptr));
+                   LayerWriter::Create(
+                       stage, options_.whiteouts, MarkerOf(directory), nullptr,
+                       is_spooled ? std::make_optional(first->content.diff_digest) : std::nullopt));
   if (first != nullptr) {
     writer->CountBlob(first->blob_size_bytes);
   }
+  Crc64 crc64;
   std::vector<char> buffer(kCopyBufferBytes);
   while (true) {
     ASSIGN_OR_RETURN(const size_t count, tar->Read(absl::MakeSpan(buffer)));
     if (count == 0) {
       break;
     }
+    crc64.Update(absl::string_view(buffer.data(), count));
     RETURN_IF_ERROR(writer->Append(absl::string_view(buffer.data(), count)));
+  }
+  if (is_spooled && crc64.Bytes() != first->spool_crc64) {
+    return MakeError(absl::StatusCode::kDataLoss, "CONTENT_MISMATCH",
+                     absl::StrCat("layer ", first->content.diff_digest.ToString(),
+                                  ": what was written down of it is read back as something else"));
   }
   ASSIGN_OR_RETURN(LayerContent content, writer->Finish());
   return StagedLayer{std::move(directory), content, content.diff_digest, content.size_bytes,
@@ -308,9 +330,10 @@ absl::StatusOr<const StagedLayer*> StoredImageDestination::StageLayer(const Desc
       reused = &same->second;
     }
   }
-  // Of overlay, a layer can be used where it is; once.
+  // What was unpacked on top of nothing can be used where it is, once: of vfs, by the lowest.
   const bool is_first = used_.insert(blob.digest).second;
-  if (staged != nullptr && is_first && store_.driver() == StorageDriver::kOverlay) {
+  const bool is_alone = store_.driver() == StorageDriver::kOverlay || planned.parent.empty();
+  if (staged != nullptr && is_first && is_alone && !staged->is_spooled()) {
     return staged;
   }
   absl::StatusOr<std::unique_ptr<ByteSource>> tar =

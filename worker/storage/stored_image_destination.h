@@ -48,6 +48,7 @@ class StoredImageDestination : public ImageDestination {
   // Kept beside the image where it is another manifest, as Skopeo does: the image is found by the
   // digest of either.
   void NoteSource(const Manifest& top) override;
+  void ExpectBlob(const Descriptor& blob) override;
   absl::StatusOr<Reuse> ReuseBlob(const Descriptor& blob) override;
   bool unpacks_layers() const override { return true; }
   absl::StatusOr<Reuse> ReuseUnpacked(const Descriptor& blob, const Digest& plain) override;
@@ -102,6 +103,8 @@ class StoredImageDestination : public ImageDestination {
   const std::vector<LayerRecord> known_layers_;
   Sha256Pairing pairing_;
   std::optional<Manifest> source_top_;
+  // The image's first one, which waits for no other.
+  std::optional<Digest> lowest_layer_;
 
   mutable absl::Mutex mutex_;
   // By the digest of the blob.

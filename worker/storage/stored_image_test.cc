@@ -195,6 +195,19 @@ TEST_P(StoredImageTest, HolesOfALayerBelowStayHoles) {
   EXPECT_EQ(read, "abc");
 }
 
+TEST_P(StoredImageTest, LayersMayComeInAnyOrder) {
+  const TestStore::Image image{.tars = {base_, upper_, other_}, .sent_backwards = true};
+  ASSERT_OK(store_.Write(image, "localhost/a:1"));
+  EXPECT_THAT(ReadTars("localhost/a:1"), IsOkAndHolds(ElementsAre(base_, upper_, other_)));
+  const std::vector<LayerRecord> layers = LayerRecords();
+  ASSERT_THAT(layers, SizeIs(3));
+  for (const char* name : {"d/base", "d/upper"}) {
+    EXPECT_EQ(fs::exists(FilePath(layers[2], name)), GetParam() == StorageDriver::kVfs);
+  }
+  EXPECT_TRUE(fs::exists(FilePath(layers[2], "d/other")));
+  EXPECT_FALSE(fs::exists(FilePath(layers[0], "d/other")));
+}
+
 TEST_P(StoredImageTest, LayerTwiceInAnImageIsSentOnce) {
   ASSERT_OK(store_.Write({.tars = {base_, upper_, base_, upper_}}, "localhost/a:1"));
   EXPECT_THAT(ReadTars("localhost/a:1"), IsOkAndHolds(ElementsAre(base_, upper_, base_, upper_)));

@@ -2,12 +2,15 @@
 
 #include <fcntl.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <memory>
+#include <numeric>
 #include <optional>
 #include <set>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -105,13 +108,19 @@ absl::StatusOr<std::unique_ptr<StoredImageDestination>> TestStore::OpenDestinati
 
 absl::StatusOr<int> TestStore::SendBlobs(const Image& image, StoredImageDestination& destination) {
   const Manifest manifest = ManifestOf(image);
+  std::vector<size_t> order(image.tars.size());
+  std::iota(order.begin(), order.end(), 0);
+  if (image.sent_backwards) {
+    std::reverse(order.begin(), order.end());
+  }
   std::set<Digest> seen;
   int sent = 0;
-  for (size_t i = 0; i < image.tars.size(); ++i) {
+  for (const size_t i : order) {
     const Descriptor& blob = manifest.image().layers[i];
     if (!seen.insert(blob.digest).second) {
       continue;
     }
+    destination.ExpectBlob(blob);
     ASSIGN_OR_RETURN(const ImageDestination::Reuse reuse, destination.ReuseBlob(blob));
     if (reuse == ImageDestination::Reuse::kAbsent) {
       RETURN_IF_ERROR(Send(blob, BlobOf(image, image.tars[i]), destination));

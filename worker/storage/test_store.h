@@ -16,10 +16,12 @@ namespace holkas {
 class TestStore {
  public:
   // An image of layers that are tars. `gzip`: its manifest names them compressed.
+  // `sent_backwards`: the highest layer comes first.
   struct Image {
     std::vector<std::string> tars;
     std::string created = "2023-01-02T03:04:05Z";
     bool gzip = true;
+    bool sent_backwards = false;
   };
 
   explicit TestStore(const std::string& path, StorageDriver driver = StorageDriver::kOverlay);
