@@ -78,9 +78,10 @@ absl::StatusOr<LayerSecret> OpenAny(const broker::WrappedKeys& wrapped, const Pr
       return secret;
     }
   }
+  PgpOpener opener(keys.pgp);
   absl::Status password_failure;
   for (const std::string& pgp : wrapped.pgp()) {
-    const absl::StatusOr<std::string> json = DecryptPgp(pgp, keys.pgp);
+    const absl::StatusOr<std::string> json = opener.Open(pgp);
     if (json.ok()) {
       return ParseLayerSecret(*json);
     }
