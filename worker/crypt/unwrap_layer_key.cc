@@ -82,8 +82,9 @@ absl::StatusOr<LayerSecret> OpenAny(const broker::WrappedKeys& wrapped, const Pr
   absl::Status password_failure;
   for (const std::string& pgp : wrapped.pgp()) {
     const absl::StatusOr<std::string> json = opener.Open(pgp);
-    if (json.ok()) {
-      return ParseLayerSecret(*json);
+    absl::StatusOr<LayerSecret> secret = json.ok() ? ParseLayerSecret(*json) : json.status();
+    if (secret.ok()) {
+      return secret;
     }
     if (!ErrorReason(json.status()).empty()) {
       password_failure = WithContext(json.status(), "Invalid decryption keys");

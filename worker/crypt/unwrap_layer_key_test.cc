@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/time/time.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "holkas/v1/image_service.pb.h"
@@ -11,7 +12,9 @@
 #include "proto/wire/status_matchers.h"
 #include "worker/crypt/encryption_annotations.h"
 #include "worker/crypt/layer_recipients.h"
+#include "worker/crypt/layer_secret.h"
 #include "worker/crypt/pgp_key.h"
+#include "worker/crypt/pgp_key_file.h"
 #include "worker/crypt/pgp_message.h"
 #include "worker/crypt/pgp_packets.h"
 #include "worker/crypt/testing/pgp_test_keys.h"
@@ -116,6 +119,19 @@ TEST(UnwrapLayerKey, MessagesOfOpenpgpShareTheAttempts) {
   request.mutable_wrapped()->add_pgp(message);
   request.mutable_wrapped()->mutable_pgp()->SwapElements(0, 1);
   EXPECT_EQ(ErrorReason(UnwrapLayerKey(request).status()), "KEY_UNSUITABLE");
+}
+
+TEST(UnwrapLayerKey, OpenpgpMessageThatIsNoSecretLeavesTheOthers) {
+  std::vector<PgpKey> recipient;
+  recipient.push_back(
+      *ParsePgpRecipient(kPgpCurveReader.public_key, absl::FromUnixSeconds(1'800'000'000)));
+  broker::UnwrapRequest request;
+  AddKey(kPgpCurveReader.secret_key, "", request);
+  request.mutable_wrapped()->add_pgp(*EncryptPgp("no secret of a layer", recipient));
+  EXPECT_EQ(ErrorReason(UnwrapLayerKey(request).status()), "KEY_UNSUITABLE");
+  request.mutable_wrapped()->add_pgp(*EncryptPgp(WriteLayerSecret(SomeSecret()), recipient));
+  ASSERT_OK_AND_ASSIGN(const broker::LayerKey layer_key, UnwrapLayerKey(request));
+  EXPECT_EQ(layer_key.key(), SomeSecret().key.key);
 }
 
 TEST(UnwrapLayerKey, OtherKeysAreUnsuitable) {
