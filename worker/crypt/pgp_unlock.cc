@@ -1,7 +1,7 @@
 #include "worker/crypt/pgp_unlock.h"
 
 #include <openssl/core_names.h>
-#include <openssl/crypto.h>
+#include <openssl/err.h>
 #include <openssl/sha.h>
 
 #include <algorithm>
@@ -67,30 +67,36 @@ absl::StatusOr<PasswordHash> ReadPasswordHash(PgpReader& reader) {
 }
 
 // One hash, which `zeros` make another than the ones before. The password is not empty.
-std::string HashPassword(const PasswordHash& how, absl::string_view password, size_t zeros) {
+absl::StatusOr<std::string> HashPassword(const PasswordHash& how, absl::string_view password,
+                                         size_t zeros) {
   std::string repeated = absl::StrCat(how.salt, password);
   size_t left = std::max(how.count, repeated.size());
   for (const std::string once = repeated; repeated.size() < kHashedAtOnceBytes;) {
     repeated += once;
   }
   const UniqueHash context(EVP_MD_CTX_new());
-  EVP_DigestInit_ex(context.get(), how.hash, nullptr);
   const std::string prefix(zeros, '\0');
-  EVP_DigestUpdate(context.get(), prefix.data(), prefix.size());
-  while (left > 0) {
+  bool hashed = context != nullptr && EVP_DigestInit_ex(context.get(), how.hash, nullptr) == 1 &&
+                EVP_DigestUpdate(context.get(), prefix.data(), prefix.size()) == 1;
+  while (hashed && left > 0) {
     const size_t size = std::min(left, repeated.size());
-    EVP_DigestUpdate(context.get(), repeated.data(), size);
+    hashed = EVP_DigestUpdate(context.get(), repeated.data(), size) == 1;
     left -= size;
   }
   std::string digest(static_cast<size_t>(EVP_MD_get_size(how.hash)), '\0');
-  EVP_DigestFinal_ex(context.get(), Bytes(digest.data()), nullptr);
+  if (!hashed || EVP_DigestFinal_ex(context.get(), Bytes(digest.data()), nullptr) != 1) {
+    ERR_clear_error();
+    return absl::InternalError("hash a password: OpenSSL failed");
+  }
   return digest;
 }
 
-std::string KeyFromPassword(const PasswordHash& how, absl::string_view password, size_t size) {
+absl::StatusOr<std::string> KeyFromPassword(const PasswordHash& how, absl::string_view password,
+                                            size_t size) {
   std::string key;
   for (size_t zeros = 0; key.size() < size; ++zeros) {
-    key += HashPassword(how, password, zeros);
+    ASSIGN_OR_RETURN(const std::string hash, HashPassword(how, password, zeros));
+    key += hash;
   }
   key.resize(size);
   return key;
@@ -133,8 +139,8 @@ absl::StatusOr<std::string> Unlock(PgpReader reader, absl::string_view password,
     return MakeError(absl::StatusCode::kInvalidArgument, "PASSWORD_MISSING",
                      "Missing password for encrypted private key");
   }
-  ASSIGN_OR_RETURN(std::string secret,
-                   DecryptPgpCfb(KeyFromPassword(how, password, key_bytes), iv, reader.rest()));
+  ASSIGN_OR_RETURN(const std::string key, KeyFromPassword(how, password, key_bytes));
+  ASSIGN_OR_RETURN(std::string secret, DecryptPgpCfb(key, iv, reader.rest()));
   secret = CheckSum(std::move(secret), by_sha1);
   if (secret.empty()) {
     return MakeError(absl::StatusCode::kInvalidArgument, "PASSWORD_WRONG",
@@ -161,11 +167,15 @@ absl::StatusOr<std::string> NumbersOf(const PgpKey& key, absl::string_view passw
 absl::StatusOr<UniquePkey> BuildRsa(EVP_PKEY* public_key, absl::string_view secret) {
   BIGNUM* n = nullptr;
   BIGNUM* e = nullptr;
-  EVP_PKEY_get_bn_param(public_key, OSSL_PKEY_PARAM_RSA_N, &n);
-  EVP_PKEY_get_bn_param(public_key, OSSL_PKEY_PARAM_RSA_E, &e);
+  const bool known = EVP_PKEY_get_bn_param(public_key, OSSL_PKEY_PARAM_RSA_N, &n) == 1 &&
+                     EVP_PKEY_get_bn_param(public_key, OSSL_PKEY_PARAM_RSA_E, &e) == 1;
   const UniqueBignum modulus(n);
   const UniqueBignum exponent(e);
   const UniqueBignum private_exponent = ToBignum(secret);
+  if (!known || private_exponent == nullptr) {
+    ERR_clear_error();
+    return NoSecret("of no public key");
+  }
   const UniqueParamsBuilder builder(OSSL_PARAM_BLD_new());
   OSSL_PARAM_BLD_push_BN(builder.get(), OSSL_PKEY_PARAM_RSA_N, n);
   OSSL_PARAM_BLD_push_BN(builder.get(), OSSL_PKEY_PARAM_RSA_E, e);

@@ -12,7 +12,7 @@ namespace holkas {
 // is locked, and is not looked at where it is not. Hashes a password for up to 65 million bytes, as
 // the key says, which takes a tenth of a second. Errors: INVALID_ARGUMENT (PASSWORD_MISSING,
 // PASSWORD_WRONG), or without a reason where there is none, as for a smart card's key, or where it
-// is locked with another cipher than AES.
+// is locked with another cipher than AES; INTERNAL.
 absl::StatusOr<UniquePkey> UnlockPgpKey(const PgpKey& key, absl::string_view password);
 
 }  // namespace holkas
