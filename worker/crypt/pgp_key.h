@@ -21,9 +21,10 @@ struct PgpKey {
   static constexpr size_t kFingerprintBytes = 20;
   static constexpr size_t kIdBytes = 8;
 
-  // The end of the fingerprint.
+  // The end of the fingerprint; empty where that is.
   absl::string_view id() const {
-    return absl::string_view(fingerprint).substr(kFingerprintBytes - kIdBytes);
+    const absl::string_view whole = fingerprint;
+    return whole.empty() ? whole : whole.substr(kFingerprintBytes - kIdBytes);
   }
 
   // Empty where `public_key` is null and the packet has a secret.
