@@ -46,7 +46,7 @@ struct PgpKey {
 };
 
 // The body of a packet of a secret key, or of a public one.
-// Errors: INVALID_ARGUMENT without a reason where it is malformed or of another version.
+// Errors: INVALID_ARGUMENT without a reason where it is malformed or of another version; INTERNAL.
 absl::StatusOr<PgpKey> ParsePgpKey(absl::string_view body, bool has_secret);
 
 }  // namespace holkas

@@ -1,7 +1,6 @@
 #include "worker/crypt/pgp_message.h"
 
 #include <openssl/crypto.h>
-#include <openssl/sha.h>
 #include <zlib.h>
 
 #include <cstdint>
@@ -35,19 +34,14 @@ absl::Status Malformed(absl::string_view why) {
   return absl::InvalidArgumentError(absl::StrCat("OpenPGP message: ", why));
 }
 
-std::string Sha1Of(absl::string_view text) {
-  std::string digest(SHA_DIGEST_LENGTH, '\0');
-  SHA1(Bytes(text.data()), text.size(), Bytes(digest.data()));
-  return digest;
-}
-
 std::string FirstBlock() { return std::string(kPgpBlockBytes, '\0'); }
 
 absl::StatusOr<std::string> Protect(absl::string_view packets, const std::string& key) {
   ASSIGN_OR_RETURN(std::string text, PgpRandom(kPgpBlockBytes));
   text += text.substr(kPgpBlockBytes - kRepeatedBytes);
   absl::StrAppend(&text, packets, kHashHead);
-  text += Sha1Of(text);
+  ASSIGN_OR_RETURN(const std::string digest, PgpSha1(text));
+  text += digest;
   ASSIGN_OR_RETURN(const std::string encrypted, EncryptPgpCfb(key, FirstBlock(), text));
   return absl::StrCat(kProtectedVersion, encrypted);
 }
@@ -59,12 +53,12 @@ absl::StatusOr<std::string> RemoveProtection(absl::string_view body, const std::
     return Malformed("a protection that is not here");
   }
   ASSIGN_OR_RETURN(const std::string text, DecryptPgpCfb(key, FirstBlock(), body));
-  const size_t tail = kHashHead.size() + SHA_DIGEST_LENGTH;
+  const size_t tail = kHashHead.size() + kPgpSha1Bytes;
   if (text.size() < kPrefixBytes + tail) {
     return Malformed("too short");
   }
-  const absl::string_view hashed(text.data(), text.size() - SHA_DIGEST_LENGTH);
-  const std::string digest = Sha1Of(hashed);
+  const absl::string_view hashed(text.data(), text.size() - kPgpSha1Bytes);
+  ASSIGN_OR_RETURN(const std::string digest, PgpSha1(hashed));
   if (!absl::EndsWith(hashed, kHashHead) ||
       CRYPTO_memcmp(digest.data(), text.data() + hashed.size(), digest.size()) != 0) {
     return Malformed("it is another than was encrypted");

@@ -17,25 +17,16 @@ namespace holkas {
 namespace {
 
 constexpr uint32_t kVersion = 3;
-constexpr size_t kChecksumBytes = 2;
 constexpr size_t kWrapBlockBytes = 8;
 
 absl::Status Malformed(absl::string_view why) {
   return absl::InvalidArgumentError(absl::StrCat("OpenPGP session key: ", why));
 }
 
-std::string ChecksumOf(absl::string_view key) {
-  uint32_t sum = 0;
-  for (const char byte : key) {
-    sum += static_cast<unsigned char>(byte);
-  }
-  return WritePgpNumber(sum & 0xffff, kChecksumBytes);
-}
-
 // What is encrypted: the cipher, its key and a checksum.
 std::string WriteSession(const PgpSessionKey& session) {
   return absl::StrCat(WritePgpNumber(static_cast<uint32_t>(session.cipher), 1), session.key,
-                      ChecksumOf(session.key));
+                      WritePgpSum(session.key));
 }
 
 absl::StatusOr<PgpSessionKey> ReadSession(absl::string_view text) {
@@ -43,7 +34,7 @@ absl::StatusOr<PgpSessionKey> ReadSession(absl::string_view text) {
   ASSIGN_OR_RETURN(const uint32_t cipher, reader.ReadNumber(1));
   const size_t size = PgpKeyBytes(static_cast<int>(cipher));
   ASSIGN_OR_RETURN(const absl::string_view key, reader.ReadBytes(size));
-  if (size == 0 || reader.rest() != ChecksumOf(key)) {
+  if (size == 0 || reader.rest() != WritePgpSum(key)) {
     return Malformed("a wrong checksum, or a cipher that is not here");
   }
   return PgpSessionKey{static_cast<int>(cipher), std::string(key)};

@@ -31,8 +31,8 @@ absl::StatusOr<size_t> ReadLength(PgpReader& reader) {
   return reader.ReadNumber(4);
 }
 
-// One subpacket. What stands outside of what is signed may say who signed where that
-// does not, and nothing else.
+// One subpacket. What stands outside of what is signed may say who signed where that does
+// not, and nothing else.
 absl::Status ReadSubpacket(absl::string_view subpacket, bool is_signed, PgpSignature& signature) {
   PgpReader reader(subpacket);
   ASSIGN_OR_RETURN(const uint32_t head, reader.ReadNumber(1));

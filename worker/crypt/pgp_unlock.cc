@@ -2,7 +2,6 @@
 
 #include <openssl/core_names.h>
 #include <openssl/err.h>
-#include <openssl/sha.h>
 
 #include <algorithm>
 #include <cstdint>
@@ -30,7 +29,6 @@ constexpr uint32_t kSimple = 0;
 constexpr uint32_t kSalted = 1;
 constexpr uint32_t kIterated = 3;
 constexpr size_t kSaltBytes = 8;
-constexpr size_t kSumBytes = 2;
 constexpr size_t kHashedAtOnceBytes = 4096;
 
 using UniqueHash = std::unique_ptr<EVP_MD_CTX, OpensslFree<EVP_MD_CTX_free>>;
@@ -102,29 +100,16 @@ absl::StatusOr<std::string> KeyFromPassword(const PasswordHash& how, absl::strin
   return key;
 }
 
-std::string SumOf(absl::string_view secret) {
-  uint32_t sum = 0;
-  for (const char byte : secret) {
-    sum += static_cast<unsigned char>(byte);
-  }
-  return WritePgpNumber(sum & 0xffff, kSumBytes);
-}
-
-std::string Sha1Of(absl::string_view secret) {
-  std::string digest(SHA_DIGEST_LENGTH, '\0');
-  SHA1(Bytes(secret.data()), secret.size(), Bytes(digest.data()));
-  return digest;
-}
-
 // The numbers of the secret key, without the sum behind them; empty where the sum is another.
-std::string CheckSum(std::string secret, bool by_sha1) {
-  const size_t size = by_sha1 ? SHA_DIGEST_LENGTH : kSumBytes;
+absl::StatusOr<std::string> CheckSum(std::string secret, bool by_sha1) {
+  const size_t size = by_sha1 ? kPgpSha1Bytes : kPgpSumBytes;
   if (secret.size() <= size) {
     return "";
   }
-  const std::string sum = secret.substr(secret.size() - size);
+  const std::string kept = secret.substr(secret.size() - size);
   secret.resize(secret.size() - size);
-  return (by_sha1 ? Sha1Of(secret) : SumOf(secret)) == sum ? secret : "";
+  ASSIGN_OR_RETURN(const std::string sum, by_sha1 ? PgpSha1(secret) : WritePgpSum(secret));
+  return sum == kept ? secret : "";
 }
 
 absl::StatusOr<std::string> Unlock(PgpReader reader, absl::string_view password, bool by_sha1) {
@@ -141,7 +126,7 @@ absl::StatusOr<std::string> Unlock(PgpReader reader, absl::string_view password,
   }
   ASSIGN_OR_RETURN(const std::string key, KeyFromPassword(how, password, key_bytes));
   ASSIGN_OR_RETURN(std::string secret, DecryptPgpCfb(key, iv, reader.rest()));
-  secret = CheckSum(std::move(secret), by_sha1);
+  ASSIGN_OR_RETURN(secret, CheckSum(std::move(secret), by_sha1));
   if (secret.empty()) {
     return MakeError(absl::StatusCode::kInvalidArgument, "PASSWORD_WRONG",
                      "Wrong password: could not decrypt private key");
@@ -156,31 +141,27 @@ absl::StatusOr<std::string> NumbersOf(const PgpKey& key, absl::string_view passw
   if (kept == kCheckedBySha1 || kept == kCheckedBySum) {
     return Unlock(reader, password, kept == kCheckedBySha1);
   }
-  std::string numbers =
-      kept == kOpen ? CheckSum(std::string(reader.rest()), /*by_sha1=*/false) : std::string();
+  std::string numbers;
+  if (kept == kOpen) {
+    ASSIGN_OR_RETURN(numbers, CheckSum(std::string(reader.rest()), /*by_sha1=*/false));
+  }
   if (numbers.empty()) {
     return NoSecret("malformed, or locked in a way that is not here");
   }
   return numbers;
 }
 
-absl::StatusOr<UniquePkey> BuildRsa(EVP_PKEY* public_key, absl::string_view secret) {
-  BIGNUM* n = nullptr;
-  BIGNUM* e = nullptr;
-  const bool known = EVP_PKEY_get_bn_param(public_key, OSSL_PKEY_PARAM_RSA_N, &n) == 1 &&
-                     EVP_PKEY_get_bn_param(public_key, OSSL_PKEY_PARAM_RSA_E, &e) == 1;
-  const UniqueBignum modulus(n);
-  const UniqueBignum exponent(e);
-  const UniqueBignum private_exponent = ToBignum(secret);
-  if (!known || private_exponent == nullptr) {
-    ERR_clear_error();
-    return NoSecret("of no public key");
-  }
-  const UniqueParamsBuilder builder(OSSL_PARAM_BLD_new());
-  OSSL_PARAM_BLD_push_BN(builder.get(), OSSL_PKEY_PARAM_RSA_N, n);
-  OSSL_PARAM_BLD_push_BN(builder.get(), OSSL_PKEY_PARAM_RSA_E, e);
-  OSSL_PARAM_BLD_push_BN(builder.get(), OSSL_PKEY_PARAM_RSA_D, private_exponent.get());
-  return BuildPkey("RSA", true, builder.get());
+// Null where the key has no such number.
+UniqueBignum NumberOf(const EVP_PKEY* key, const char* name) {
+  BIGNUM* number = nullptr;
+  EVP_PKEY_get_bn_param(key, name, &number);
+  return UniqueBignum(number);
+}
+
+absl::StatusOr<UniquePkey> AddPrivateExponent(const EVP_PKEY* public_key, absl::string_view d) {
+  const UniqueBignum numbers[] = {NumberOf(public_key, OSSL_PKEY_PARAM_RSA_N),
+                                  NumberOf(public_key, OSSL_PKEY_PARAM_RSA_E), ToBignum(d)};
+  return BuildRsa(numbers);
 }
 
 }  // namespace
@@ -193,7 +174,7 @@ absl::StatusOr<UniquePkey> UnlockPgpKey(const PgpKey& key, absl::string_view pas
   if (key.algorithm == kPgpEcdh) {
     return PgpPrivateNumber(key.curve, key.point, secret);
   }
-  return BuildRsa(key.public_key.get(), secret);
+  return AddPrivateExponent(key.public_key.get(), secret);
 }
 
 }  // namespace holkas
