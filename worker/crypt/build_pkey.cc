@@ -23,8 +23,14 @@ absl::Status NoKey() { return absl::InvalidArgumentError("its numbers are no key
 
 }  // namespace
 
+// Secure ones alone are overwritten where a key's parameters are freed.
 UniqueBignum ToBignum(absl::string_view number) {
-  return UniqueBignum(BN_bin2bn(Bytes(number.data()), static_cast<int>(number.size()), nullptr));
+  UniqueBignum made(BN_secure_new());
+  if (made == nullptr ||
+      BN_bin2bn(Bytes(number.data()), static_cast<int>(number.size()), made.get()) == nullptr) {
+    return nullptr;
+  }
+  return made;
 }
 
 absl::StatusOr<UniquePkey> BuildPkey(const char* type, bool is_private, OSSL_PARAM_BLD* builder) {

@@ -10,6 +10,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "worker/crypt/build_pkey.h"
+#include "worker/crypt/cleanse.h"
 #include "worker/crypt/ecdh.h"
 
 namespace holkas {
@@ -92,8 +93,9 @@ absl::StatusOr<UniquePkey> PgpPrivateNumber(absl::string_view curve, absl::strin
     return NoSuchKey();
   }
   // Little-endian to OpenSSL, and a big-endian integer to OpenPGP.
-  std::string native(number.rbegin(), number.rend());
-  native.resize(kCurve25519Bytes, '\0');
+  std::string native(kCurve25519Bytes, '\0');
+  const CleansedAtEnd native_cleansed(native);
+  std::copy(number.rbegin(), number.rend(), native.begin());
   return TakeNativeKey(
       EVP_PKEY_new_raw_private_key(EVP_PKEY_X25519, nullptr, Bytes(native.data()), native.size()));
 }

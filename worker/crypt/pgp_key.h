@@ -6,6 +6,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "worker/crypt/cleanse.h"
 #include "worker/crypt/openssl_pointers.h"
 
 namespace holkas {
@@ -18,6 +19,11 @@ inline constexpr int kPgpRsaEncryptOnly = 2;
 inline constexpr int kPgpEcdh = 18;
 
 struct PgpKey {
+  PgpKey() = default;
+  PgpKey(PgpKey&&) = default;
+  PgpKey& operator=(PgpKey&&) = default;
+  ~PgpKey() { Cleanse(secret); }
+
   static constexpr size_t kFingerprintBytes = 20;
   static constexpr size_t kIdBytes = 8;
 

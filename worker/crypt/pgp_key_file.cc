@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "proto/wire/error.h"
 #include "proto/wire/status_macros.h"
+#include "worker/crypt/cleanse.h"
 #include "worker/crypt/pgp_packets.h"
 #include "worker/crypt/pgp_signature.h"
 
@@ -139,13 +140,17 @@ absl::StatusOr<PgpKey> ParsePgpRecipient(absl::string_view file, absl::Time now)
 
 std::vector<PgpKey> ParsePgpSecretKeys(absl::string_view file) {
   std::vector<PgpKey> keys;
-  const absl::StatusOr<std::string> data = RemovePgpArmor(file);
-  const absl::StatusOr<std::vector<PgpPacket>> packets =
-      data.ok() ? ReadPgpPackets(*data) : data.status();
+  absl::StatusOr<std::string> data = RemovePgpArmor(file);
+  if (!data.ok()) {
+    return keys;
+  }
+  const CleansedAtEnd data_cleansed(*data);
+  absl::StatusOr<std::vector<PgpPacket>> packets = ReadPgpPackets(*data);
   if (!packets.ok()) {
     return keys;
   }
-  for (const PgpPacket& packet : *packets) {
+  for (PgpPacket& packet : *packets) {
+    const CleansedAtEnd body_cleansed(packet.body);
     if (packet.tag != kPgpSecretKey && packet.tag != kPgpSecretSubkey) {
       continue;
     }

@@ -12,6 +12,7 @@
 #include "absl/strings/strip.h"
 #include "proto/wire/error.h"
 #include "proto/wire/status_macros.h"
+#include "worker/crypt/cleanse.h"
 #include "worker/crypt/pgp_algorithms.h"
 #include "worker/crypt/pgp_fields.h"
 #include "worker/crypt/pgp_packets.h"
@@ -123,6 +124,7 @@ absl::StatusOr<std::string> EncryptPgp(absl::string_view message,
                                        absl::Span<const PgpKey> recipients) {
   PgpSessionKey session = {kPgpAes256, ""};
   ASSIGN_OR_RETURN(session.key, PgpRandom(PgpKeyBytes(kPgpAes256)));
+  const CleansedAtEnd key_cleansed(session.key);
   std::string pgp;
   for (const PgpKey& recipient : recipients) {
     ASSIGN_OR_RETURN(const std::string wrapped, WrapPgpSessionKey(session, recipient));
@@ -186,8 +188,9 @@ absl::StatusOr<std::string> PgpOpener::Open(absl::string_view pgp) {
 absl::StatusOr<std::string> PgpOpener::OpenWith(const Envelope& envelope,
                                                 absl::string_view session_key, size_t key) {
   ASSIGN_OR_RETURN(EVP_PKEY* const private_key, Unlock(key));
-  ASSIGN_OR_RETURN(const PgpSessionKey session,
+  ASSIGN_OR_RETURN(PgpSessionKey session,
                    UnwrapPgpSessionKey(session_key, keys_[key].key, private_key));
+  const CleansedAtEnd key_cleansed(session.key);
   ASSIGN_OR_RETURN(const std::string packets, RemoveProtection(envelope.content, session.key));
   return ReadText(packets, /*may_be_compressed=*/true);
 }

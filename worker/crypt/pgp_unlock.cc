@@ -10,6 +10,7 @@
 #include "proto/wire/error.h"
 #include "proto/wire/status_macros.h"
 #include "worker/crypt/build_pkey.h"
+#include "worker/crypt/cleanse.h"
 #include "worker/crypt/pgp_algorithms.h"
 #include "worker/crypt/pgp_curve.h"
 #include "worker/crypt/pgp_fields.h"
@@ -50,8 +51,10 @@ absl::StatusOr<std::string> Unlock(PgpReader reader, absl::string_view password,
     return MakeError(absl::StatusCode::kInvalidArgument, "PASSWORD_MISSING",
                      "Missing password for encrypted private key");
   }
-  ASSIGN_OR_RETURN(const std::string key, HashPgpPassword(how, password, key_bytes));
-  ASSIGN_OR_RETURN(const std::string secret, DecryptPgpCfb(key, iv, reader.rest()));
+  ASSIGN_OR_RETURN(std::string key, HashPgpPassword(how, password, key_bytes));
+  const CleansedAtEnd key_cleansed(key);
+  ASSIGN_OR_RETURN(std::string secret, DecryptPgpCfb(key, iv, reader.rest()));
+  const CleansedAtEnd secret_cleansed(secret);
   ASSIGN_OR_RETURN(std::string numbers, CheckSum(secret, by_sha1));
   if (numbers.empty()) {
     return MakeError(absl::StatusCode::kInvalidArgument, "PASSWORD_WRONG",
@@ -93,7 +96,8 @@ absl::StatusOr<UniquePkey> AddPrivateExponent(const EVP_PKEY* public_key, absl::
 }  // namespace
 
 absl::StatusOr<UniquePkey> UnlockPgpKey(const PgpKey& key, absl::string_view password) {
-  ASSIGN_OR_RETURN(const std::string numbers, NumbersOf(key, password));
+  ASSIGN_OR_RETURN(std::string numbers, NumbersOf(key, password));
+  const CleansedAtEnd numbers_cleansed(numbers);
   PgpReader reader(numbers);
   // RSA's private exponent, with the factors behind it, or the number of ECDH.
   ASSIGN_OR_RETURN(const absl::string_view secret, reader.ReadMpi());
