@@ -11,6 +11,7 @@
 #include "absl/strings/strip.h"
 #include "proto/wire/status_macros.h"
 #include "worker/crypt/aes_gcm.h"
+#include "worker/crypt/cleanse.h"
 #include "worker/crypt/ecdh.h"
 #include "worker/crypt/jwk.h"
 #include "worker/crypt/rsa.h"
@@ -205,7 +206,8 @@ absl::StatusOr<std::string> DecryptFor(const Message& message, const JsonValue& 
   RETURN_IF_ERROR(CheckHeader(header));
   ASSIGN_OR_RETURN(const std::string content, GetString(header, "enc"));
   ASSIGN_OR_RETURN(const std::string wrapped, GetBytes(recipient, "encrypted_key"));
-  ASSIGN_OR_RETURN(const std::string content_key, Unwrap(header, wrapped, key));
+  ASSIGN_OR_RETURN(std::string content_key, Unwrap(header, wrapped, key));
+  const CleansedAtEnd key_cleansed(content_key);
   if (content_key.size() != KeyBytesOf(content, "A", "GCM")) {
     return Malformed("a content key of another size");
   }
@@ -216,7 +218,8 @@ absl::StatusOr<std::string> DecryptFor(const Message& message, const JsonValue& 
 
 absl::StatusOr<std::string> EncryptJwe(absl::string_view message,
                                        absl::Span<const UniquePkey> recipients) {
-  ASSIGN_OR_RETURN(const std::string content_key, RandomBytes(kContentKeyBytes));
+  ASSIGN_OR_RETURN(std::string content_key, RandomBytes(kContentKeyBytes));
+  const CleansedAtEnd key_cleansed(content_key);
   ASSIGN_OR_RETURN(const std::string nonce, RandomBytes(kGcmNonceBytes));
   std::vector<WrappedKey> wrapped;
   for (const UniquePkey& recipient : recipients) {

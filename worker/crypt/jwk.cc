@@ -1,10 +1,8 @@
 #include "worker/crypt/jwk.h"
 
 #include <openssl/core_names.h>
-#include <openssl/err.h>
 
 #include <algorithm>
-#include <array>
 #include <cstddef>
 #include <iterator>
 #include <string>
@@ -34,18 +32,8 @@ struct Curve {
 constexpr Curve kCurves[] = {
     {"P-256", "prime256v1", 32}, {"P-384", "secp384r1", 48}, {"P-521", "secp521r1", 66}};
 
-// The numbers of an RSA key, public ones first.
-struct RsaNumber {
-  absl::string_view jwk_name;
-  const char* openssl_name;
-};
-
-constexpr RsaNumber kRsaNumbers[] = {
-    {"n", OSSL_PKEY_PARAM_RSA_N},          {"e", OSSL_PKEY_PARAM_RSA_E},
-    {"d", OSSL_PKEY_PARAM_RSA_D},          {"p", OSSL_PKEY_PARAM_RSA_FACTOR1},
-    {"q", OSSL_PKEY_PARAM_RSA_FACTOR2},    {"dp", OSSL_PKEY_PARAM_RSA_EXPONENT1},
-    {"dq", OSSL_PKEY_PARAM_RSA_EXPONENT2}, {"qi", OSSL_PKEY_PARAM_RSA_COEFFICIENT1},
-};
+// The numbers of an RSA key, as BuildRsa takes them: public ones first.
+constexpr absl::string_view kRsaNumbers[] = {"n", "e", "d", "p", "q", "dp", "dq", "qi"};
 constexpr size_t kRsaPublicNumbers = 2;
 
 absl::Status Invalid(absl::string_view why) {
@@ -62,23 +50,19 @@ absl::StatusOr<std::string> GetNumber(const JsonValue& jwk, absl::string_view na
 }
 
 absl::StatusOr<UniquePkey> ParseRsa(const JsonValue& jwk) {
-  const UniqueParamsBuilder builder(OSSL_PARAM_BLD_new());
   const bool is_private = FindField(jwk, "d") != nullptr;
-  // What the builder has is used when it builds.
   std::vector<UniqueBignum> numbers;
   for (size_t i = 0; i < std::size(kRsaNumbers); ++i) {
-    const auto& [jwk_name, openssl_name] = kRsaNumbers[i];
     if (i >= kRsaPublicNumbers && !is_private) {
       break;
     }
-    if (i > kRsaPublicNumbers && FindField(jwk, jwk_name) == nullptr) {
+    if (i > kRsaPublicNumbers && FindField(jwk, kRsaNumbers[i]) == nullptr) {
       break;  // all of the rest, or none
     }
-    ASSIGN_OR_RETURN(const std::string number, GetNumber(jwk, jwk_name));
+    ASSIGN_OR_RETURN(const std::string number, GetNumber(jwk, kRsaNumbers[i]));
     numbers.push_back(ToBignum(number));
-    OSSL_PARAM_BLD_push_BN(builder.get(), openssl_name, numbers.back().get());
   }
-  return BuildPkey("RSA", is_private, builder.get());
+  return BuildRsa(numbers);
 }
 
 absl::StatusOr<UniquePkey> ParseEc(const JsonValue& jwk) {

@@ -65,6 +65,16 @@ const EVP_MD* PgpHash(int hash) {
   }
 }
 
+absl::StatusOr<std::string> PgpSha1(absl::string_view text) {
+  std::string digest(kPgpSha1Bytes, '\0');
+  if (EVP_Digest(text.data(), text.size(), Bytes(digest.data()), nullptr, EVP_sha1(), nullptr) !=
+      1) {
+    ERR_clear_error();
+    return absl::InternalError("OpenPGP: SHA-1 failed");
+  }
+  return digest;
+}
+
 absl::StatusOr<std::string> EncryptPgpCfb(absl::string_view key, absl::string_view iv,
                                           absl::string_view plain) {
   return RunCfb(key, iv, plain, true);

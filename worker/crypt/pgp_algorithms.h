@@ -15,12 +15,17 @@ namespace holkas {
 
 inline constexpr int kPgpAes256 = 9;
 inline constexpr size_t kPgpBlockBytes = 16;
+inline constexpr size_t kPgpSha1Bytes = 20;
 
 // The bytes of a key of the cipher; 0 for those that are not here.
 size_t PgpKeyBytes(int cipher);
 
 // Null for those that are not here.
 const EVP_MD* PgpHash(int hash);
+
+// The SHA-1 of `text`, kPgpSha1Bytes, with which OpenPGP names keys and finds out changes.
+// Errors: INTERNAL.
+absl::StatusOr<std::string> PgpSha1(absl::string_view text);
 
 // AES in cipher feedback mode. `key` is as long as PgpKeyBytes says, `iv` as a block.
 // Errors: INVALID_ARGUMENT without a reason for other sizes; INTERNAL.

@@ -10,6 +10,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "worker/crypt/build_pkey.h"
+#include "worker/crypt/cleanse.h"
 #include "worker/crypt/ecdh.h"
 
 namespace holkas {
@@ -40,6 +41,15 @@ bool IsNativePoint(absl::string_view point) {
          point.size() == kNativePoint.size() + kCurve25519Bytes;
 }
 
+// `key` is as OpenSSL made it.
+absl::StatusOr<UniquePkey> TakeNativeKey(EVP_PKEY* key) {
+  if (key == nullptr) {
+    ERR_clear_error();
+    return NoSuchKey();
+  }
+  return UniquePkey(key);
+}
+
 absl::StatusOr<UniquePkey> BuildOnNistCurve(absl::string_view oid, absl::string_view point,
                                             const BIGNUM* number) {
   const auto* curve = std::find_if(std::begin(kNistCurves), std::end(kNistCurves),
@@ -68,22 +78,25 @@ absl::StatusOr<UniquePkey> PgpPublicPoint(absl::string_view curve, absl::string_
     return NoSuchKey();
   }
   point.remove_prefix(kNativePoint.size());
-  return UniquePkey(
+  return TakeNativeKey(
       EVP_PKEY_new_raw_public_key(EVP_PKEY_X25519, nullptr, Bytes(point.data()), point.size()));
 }
 
 absl::StatusOr<UniquePkey> PgpPrivateNumber(absl::string_view curve, absl::string_view point,
                                             absl::string_view number) {
   if (curve != kCurve25519) {
-    return BuildOnNistCurve(curve, point, ToBignum(number).get());
+    const UniqueBignum private_number = ToBignum(number);
+    return private_number == nullptr ? NoSuchKey()
+                                     : BuildOnNistCurve(curve, point, private_number.get());
   }
   if (number.size() > kCurve25519Bytes) {
     return NoSuchKey();
   }
   // Little-endian to OpenSSL, and a big-endian integer to OpenPGP.
-  std::string native(number.rbegin(), number.rend());
-  native.resize(kCurve25519Bytes, '\0');
-  return UniquePkey(
+  std::string native(kCurve25519Bytes, '\0');
+  const CleansedAtEnd native_cleansed(native);
+  std::copy(number.rbegin(), number.rend(), native.begin());
+  return TakeNativeKey(
       EVP_PKEY_new_raw_private_key(EVP_PKEY_X25519, nullptr, Bytes(native.data()), native.size()));
 }
 
@@ -93,6 +106,7 @@ absl::StatusOr<UniquePkey> NewPgpEphemeral(const EVP_PKEY* key) {
   }
   UniquePkey ephemeral(EVP_PKEY_Q_keygen(nullptr, nullptr, "X25519"));
   if (ephemeral == nullptr) {
+    ERR_clear_error();
     return absl::InternalError("make a key pair: OpenSSL failed");
   }
   return ephemeral;

@@ -52,6 +52,14 @@ std::string WritePgpNumber(uint32_t number, size_t size) {
   return bytes;
 }
 
+std::string WritePgpSum(absl::string_view text) {
+  uint32_t sum = 0;
+  for (const char byte : text) {
+    sum += static_cast<unsigned char>(byte);
+  }
+  return WritePgpNumber(sum & 0xffff, kPgpSumBytes);
+}
+
 std::string WritePgpMpi(absl::string_view number) {
   number = WithoutLeadingZeros(number);
   const size_t first_bits =

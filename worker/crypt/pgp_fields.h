@@ -15,6 +15,7 @@ namespace holkas {
 
 // The largest integer of a key or message: RSA with 16384 bits, the most that OpenSSL takes.
 inline constexpr size_t kMaxPgpMpiBits = 16384;
+inline constexpr size_t kPgpSumBytes = 2;
 
 // Fields that follow one another in memory that outlives the reader.
 // Errors everywhere: INVALID_ARGUMENT without a reason.
@@ -37,6 +38,8 @@ class PgpReader {
 
 // `number` in `size` bytes, 1 to 4.
 std::string WritePgpNumber(uint32_t number, size_t size);
+// The sum of the bytes of `text` modulo 65536, in kPgpSumBytes.
+std::string WritePgpSum(absl::string_view text);
 // `number` is big-endian, and at most kMaxPgpMpiBits.
 std::string WritePgpMpi(absl::string_view number);
 

@@ -48,5 +48,11 @@ TEST(PgpFields, IntegersThatAreTooLargeAreRefused) {
   EXPECT_THAT(PgpReader(larger).ReadMpi(), StatusIs(kInvalid));
 }
 
+TEST(WritePgpSum, WrapsAround) {
+  EXPECT_EQ(WritePgpSum(""), std::string(2, '\0'));
+  EXPECT_EQ(WritePgpSum("\xff\x02"), "\x01\x01");
+  EXPECT_EQ(WritePgpSum(std::string(0x102, '\xff')), std::string("\x00\xfe", 2));
+}
+
 }  // namespace
 }  // namespace holkas

@@ -1,8 +1,5 @@
 #include "worker/crypt/pgp_key.h"
 
-#include <openssl/core_names.h>
-#include <openssl/sha.h>
-
 #include <utility>
 
 #include "absl/status/status.h"
@@ -30,12 +27,8 @@ absl::Status ReadRsa(PgpReader& reader, PgpKey& key) {
   if (n.size() < kMinRsaBytes || e.empty()) {
     return Malformed("too short for RSA");
   }
-  const UniqueBignum modulus = ToBignum(n);
-  const UniqueBignum exponent = ToBignum(e);
-  const UniqueParamsBuilder builder(OSSL_PARAM_BLD_new());
-  OSSL_PARAM_BLD_push_BN(builder.get(), OSSL_PKEY_PARAM_RSA_N, modulus.get());
-  OSSL_PARAM_BLD_push_BN(builder.get(), OSSL_PKEY_PARAM_RSA_E, exponent.get());
-  ASSIGN_OR_RETURN(key.public_key, BuildPkey("RSA", false, builder.get()));
+  const UniqueBignum numbers[] = {ToBignum(n), ToBignum(e)};
+  ASSIGN_OR_RETURN(key.public_key, BuildRsa(numbers));
   return absl::OkStatus();
 }
 
@@ -57,12 +50,9 @@ absl::Status ReadEcdh(PgpReader& reader, PgpKey& key) {
   return absl::OkStatus();
 }
 
-std::string FingerprintOf(absl::string_view public_part) {
-  const std::string hashed = absl::StrCat(
-      "\x99", WritePgpNumber(static_cast<uint32_t>(public_part.size()), 2), public_part);
-  std::string fingerprint(SHA_DIGEST_LENGTH, '\0');
-  SHA1(Bytes(hashed.data()), hashed.size(), Bytes(fingerprint.data()));
-  return fingerprint;
+absl::StatusOr<std::string> FingerprintOf(absl::string_view public_part) {
+  return PgpSha1(absl::StrCat("\x99", WritePgpNumber(static_cast<uint32_t>(public_part.size()), 2),
+                              public_part));
 }
 
 }  // namespace
@@ -93,13 +83,16 @@ absl::StatusOr<PgpKey> ParsePgpKey(absl::string_view body, bool has_secret) {
       break;
   }
   if (key.public_key == nullptr) {
-    key.fingerprint = has_secret ? "" : FingerprintOf(body);
+    if (!has_secret) {
+      ASSIGN_OR_RETURN(key.fingerprint, FingerprintOf(body));
+    }
     return key;
   }
   if (!has_secret && !reader.rest().empty()) {
     return Malformed("something behind it");
   }
-  key.fingerprint = FingerprintOf(body.substr(0, body.size() - reader.rest().size()));
+  ASSIGN_OR_RETURN(key.fingerprint,
+                   FingerprintOf(body.substr(0, body.size() - reader.rest().size())));
   key.secret = std::string(reader.rest());
   return key;
 }

@@ -6,6 +6,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "worker/crypt/cleanse.h"
 #include "worker/crypt/openssl_pointers.h"
 
 namespace holkas {
@@ -18,12 +19,18 @@ inline constexpr int kPgpRsaEncryptOnly = 2;
 inline constexpr int kPgpEcdh = 18;
 
 struct PgpKey {
+  PgpKey() = default;
+  PgpKey(PgpKey&&) = default;
+  PgpKey& operator=(PgpKey&&) = default;
+  ~PgpKey() { Cleanse(secret); }
+
   static constexpr size_t kFingerprintBytes = 20;
   static constexpr size_t kIdBytes = 8;
 
-  // The end of the fingerprint.
+  // The end of the fingerprint; empty where that is.
   absl::string_view id() const {
-    return absl::string_view(fingerprint).substr(kFingerprintBytes - kIdBytes);
+    const absl::string_view whole = fingerprint;
+    return whole.empty() ? whole : whole.substr(kFingerprintBytes - kIdBytes);
   }
 
   // Empty where `public_key` is null and the packet has a secret.
@@ -45,7 +52,7 @@ struct PgpKey {
 };
 
 // The body of a packet of a secret key, or of a public one.
-// Errors: INVALID_ARGUMENT without a reason where it is malformed or of another version.
+// Errors: INVALID_ARGUMENT without a reason where it is malformed or of another version; INTERNAL.
 absl::StatusOr<PgpKey> ParsePgpKey(absl::string_view body, bool has_secret);
 
 }  // namespace holkas

@@ -1,5 +1,6 @@
 #include "worker/crypt/pgp_key_file.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -10,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "proto/wire/error.h"
 #include "proto/wire/status_macros.h"
+#include "worker/crypt/cleanse.h"
 #include "worker/crypt/pgp_packets.h"
 #include "worker/crypt/pgp_signature.h"
 
@@ -27,6 +29,8 @@ absl::Status InvalidKey(absl::string_view why) {
 // A key and what its owner's signatures say of it.
 struct SignedKey {
   PgpKey key;
+  // Why `key` is empty; OK where it is not.
+  absl::Status malformed;
   // The newest of those that say what it is for.
   std::optional<PgpSignature> binding;
   bool revoked = false;
@@ -62,6 +66,20 @@ void AddSignature(const PgpSignature& signature, const SignatureKinds& kinds, Si
   }
 }
 
+// A subkey that is malformed keeps its place: the signatures behind it are about it.
+absl::Status AddKey(const PgpPacket& packet, std::vector<SignedKey>& keys) {
+  absl::StatusOr<PgpKey> key = ParsePgpKey(packet.body, /*has_secret=*/false);
+  if (!key.ok() && (packet.tag == kPgpPublicKey || !absl::IsInvalidArgument(key.status()))) {
+    return key.status();
+  }
+  SignedKey& added = keys.emplace_back();
+  added.malformed = key.status();
+  if (key.ok()) {
+    added.key = *std::move(key);
+  }
+  return absl::OkStatus();
+}
+
 // All keys of the file, the primary first.
 absl::StatusOr<std::vector<SignedKey>> ReadKeys(absl::string_view file) {
   ASSIGN_OR_RETURN(const std::string data, RemovePgpArmor(file));
@@ -69,10 +87,10 @@ absl::StatusOr<std::vector<SignedKey>> ReadKeys(absl::string_view file) {
   std::vector<SignedKey> keys;
   for (const PgpPacket& packet : packets) {
     if (keys.empty() != (packet.tag == kPgpPublicKey)) {
-      return absl::InvalidArgumentError("not one public key");
+      return absl::InvalidArgumentError("it has none, or several");
     }
     if (packet.tag == kPgpPublicKey || packet.tag == kPgpPublicSubkey) {
-      ASSIGN_OR_RETURN(keys.emplace_back().key, ParsePgpKey(packet.body, /*has_secret=*/false));
+      RETURN_IF_ERROR(AddKey(packet, keys));
     } else if (packet.tag == kPgpSignature) {
       const absl::StatusOr<PgpSignature> signature = ParsePgpSignature(packet.body);
       if (signature.ok() && signature->issuer == keys.front().key.id()) {
@@ -83,11 +101,24 @@ absl::StatusOr<std::vector<SignedKey>> ReadKeys(absl::string_view file) {
   return keys;
 }
 
+// None of `keys` encrypts.
+absl::Status Unusable(const std::vector<SignedKey>& keys) {
+  const auto malformed = std::find_if(keys.begin(), keys.end(),
+                                      [](const SignedKey& key) { return !key.malformed.ok(); });
+  return InvalidKey(
+      malformed == keys.end()
+          ? std::string(kUnusable)
+          : absl::StrCat(kUnusable, "; a subkey was left out: ", malformed->malformed.message()));
+}
+
 }  // namespace
 
 absl::StatusOr<PgpKey> ParsePgpRecipient(absl::string_view file, absl::Time now) {
   absl::StatusOr<std::vector<SignedKey>> keys = ReadKeys(file);
-  if (!keys.ok() || keys->empty()) {
+  if (!keys.ok()) {
+    return InvalidKey(absl::StrCat("PGP: not one public key: ", keys.status().message()));
+  }
+  if (keys->empty()) {
     return InvalidKey("PGP: not one public key");
   }
   if (!keys->front().IsValid(now)) {
@@ -102,20 +133,24 @@ absl::StatusOr<PgpKey> ParsePgpRecipient(absl::string_view file, absl::Time now)
     }
   }
   if (best == nullptr) {
-    return InvalidKey(kUnusable);
+    return Unusable(*keys);
   }
   return std::move(best->key);
 }
 
 std::vector<PgpKey> ParsePgpSecretKeys(absl::string_view file) {
   std::vector<PgpKey> keys;
-  const absl::StatusOr<std::string> data = RemovePgpArmor(file);
-  const absl::StatusOr<std::vector<PgpPacket>> packets =
-      data.ok() ? ReadPgpPackets(*data) : data.status();
+  absl::StatusOr<std::string> data = RemovePgpArmor(file);
+  if (!data.ok()) {
+    return keys;
+  }
+  const CleansedAtEnd data_cleansed(*data);
+  absl::StatusOr<std::vector<PgpPacket>> packets = ReadPgpPackets(*data);
   if (!packets.ok()) {
     return keys;
   }
-  for (const PgpPacket& packet : *packets) {
+  for (PgpPacket& packet : *packets) {
+    const CleansedAtEnd body_cleansed(packet.body);
     if (packet.tag != kPgpSecretKey && packet.tag != kPgpSecretSubkey) {
       continue;
     }

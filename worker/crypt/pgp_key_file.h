@@ -16,8 +16,10 @@ namespace holkas {
 // over vouches for it.
 
 // The key that messages for the owner of `file` are encrypted with: the newest of its subkeys that
-// are made for it, neither expired at `now` nor revoked; or its primary key.
-// Errors: INVALID_ARGUMENT (INVALID_KEY) where there is none, or not one public key in the file.
+// are made for it, neither expired at `now` nor revoked; or its primary key. Subkeys that are
+// malformed are left out, with what is signed of them.
+// Errors: INVALID_ARGUMENT (INVALID_KEY) where there is none, which tells of what was left out, or
+// not one public key in the file.
 absl::StatusOr<PgpKey> ParsePgpRecipient(absl::string_view file, absl::Time now);
 
 // The secret keys in `file` that can decrypt, as many as a file may hold; each locked or not. None

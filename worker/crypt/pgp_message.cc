@@ -1,11 +1,9 @@
 #include "worker/crypt/pgp_message.h"
 
 #include <openssl/crypto.h>
-#include <openssl/sha.h>
 #include <zlib.h>
 
 #include <cstdint>
-#include <map>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -14,7 +12,7 @@
 #include "absl/strings/strip.h"
 #include "proto/wire/error.h"
 #include "proto/wire/status_macros.h"
-#include "worker/crypt/openssl_pointers.h"
+#include "worker/crypt/cleanse.h"
 #include "worker/crypt/pgp_algorithms.h"
 #include "worker/crypt/pgp_fields.h"
 #include "worker/crypt/pgp_packets.h"
@@ -37,19 +35,14 @@ absl::Status Malformed(absl::string_view why) {
   return absl::InvalidArgumentError(absl::StrCat("OpenPGP message: ", why));
 }
 
-std::string Sha1Of(absl::string_view text) {
-  std::string digest(SHA_DIGEST_LENGTH, '\0');
-  SHA1(Bytes(text.data()), text.size(), Bytes(digest.data()));
-  return digest;
-}
-
 std::string FirstBlock() { return std::string(kPgpBlockBytes, '\0'); }
 
 absl::StatusOr<std::string> Protect(absl::string_view packets, const std::string& key) {
   ASSIGN_OR_RETURN(std::string text, PgpRandom(kPgpBlockBytes));
   text += text.substr(kPgpBlockBytes - kRepeatedBytes);
   absl::StrAppend(&text, packets, kHashHead);
-  text += Sha1Of(text);
+  ASSIGN_OR_RETURN(const std::string digest, PgpSha1(text));
+  text += digest;
   ASSIGN_OR_RETURN(const std::string encrypted, EncryptPgpCfb(key, FirstBlock(), text));
   return absl::StrCat(kProtectedVersion, encrypted);
 }
@@ -61,12 +54,12 @@ absl::StatusOr<std::string> RemoveProtection(absl::string_view body, const std::
     return Malformed("a protection that is not here");
   }
   ASSIGN_OR_RETURN(const std::string text, DecryptPgpCfb(key, FirstBlock(), body));
-  const size_t tail = kHashHead.size() + SHA_DIGEST_LENGTH;
+  const size_t tail = kHashHead.size() + kPgpSha1Bytes;
   if (text.size() < kPrefixBytes + tail) {
     return Malformed("too short");
   }
-  const absl::string_view hashed(text.data(), text.size() - SHA_DIGEST_LENGTH);
-  const std::string digest = Sha1Of(hashed);
+  const absl::string_view hashed(text.data(), text.size() - kPgpSha1Bytes);
+  ASSIGN_OR_RETURN(const std::string digest, PgpSha1(hashed));
   if (!absl::EndsWith(hashed, kHashHead) ||
       CRYPTO_memcmp(digest.data(), text.data() + hashed.size(), digest.size()) != 0) {
     return Malformed("it is another than was encrypted");
@@ -125,13 +118,29 @@ absl::StatusOr<std::string> ReadText(absl::string_view data, bool may_be_compres
   return ReadText(inflated, /*may_be_compressed=*/false);
 }
 
+}  // namespace
+
+absl::StatusOr<std::string> EncryptPgp(absl::string_view message,
+                                       absl::Span<const PgpKey> recipients) {
+  PgpSessionKey session = {kPgpAes256, ""};
+  ASSIGN_OR_RETURN(session.key, PgpRandom(PgpKeyBytes(kPgpAes256)));
+  const CleansedAtEnd key_cleansed(session.key);
+  std::string pgp;
+  for (const PgpKey& recipient : recipients) {
+    ASSIGN_OR_RETURN(const std::string wrapped, WrapPgpSessionKey(session, recipient));
+    pgp += WritePgpPacket(kPgpSessionKey, wrapped);
+  }
+  ASSIGN_OR_RETURN(const std::string content, Protect(WriteLiteral(message), session.key));
+  return absl::StrCat(pgp, WritePgpPacket(kPgpProtected, content));
+}
+
 // A message taken apart: whom it is for, and what it says.
-struct Envelope {
+struct PgpOpener::Envelope {
   std::vector<std::string> session_keys;
   std::string content;
 };
 
-absl::StatusOr<Envelope> TakeApart(absl::string_view pgp) {
+absl::StatusOr<PgpOpener::Envelope> PgpOpener::TakeApart(absl::string_view pgp) {
   ASSIGN_OR_RETURN(std::vector<PgpPacket> packets, ReadPgpPackets(pgp));
   if (packets.empty() || packets.back().tag != kPgpProtected) {
     return Malformed("its integrity is not protected");
@@ -151,79 +160,53 @@ absl::StatusOr<Envelope> TakeApart(absl::string_view pgp) {
   return envelope;
 }
 
-// Opens messages with secret keys, each of which is unlocked once at most.
-class Opener {
- public:
-  explicit Opener(absl::Span<const PgpDecryptionKey> keys) : keys_(keys) {}
-
-  absl::StatusOr<std::string> Open(const Envelope& envelope) {
-    for (const std::string& session_key : envelope.session_keys) {
-      for (size_t i = 0; i < keys_.size(); ++i) {
-        if (!IsForPgpKey(session_key, keys_[i].key) || attempts_ == kMaxPgpRecipients) {
-          continue;
-        }
-        ++attempts_;
-        absl::StatusOr<std::string> text = OpenWith(envelope, session_key, i);
-        if (text.ok()) {
-          return text;
-        }
+absl::StatusOr<std::string> PgpOpener::Open(absl::string_view pgp) {
+  // What is told where no key opens it, unless there is something to tell of a password.
+  absl::Status failure = Malformed("not for this key");
+  const absl::StatusOr<Envelope> envelope = TakeApart(pgp);
+  if (!envelope.ok()) {
+    return failure;
+  }
+  for (const std::string& session_key : envelope->session_keys) {
+    for (size_t key = 0; key < keys_.size(); ++key) {
+      if (!IsForPgpKey(session_key, keys_[key].key) || attempts_ == kMaxPgpRecipients) {
+        continue;
+      }
+      ++attempts_;
+      absl::StatusOr<std::string> text = OpenWith(*envelope, session_key, key);
+      if (text.ok()) {
+        return text;
+      }
+      if (!ErrorReason(text.status()).empty()) {
+        failure = text.status();
       }
     }
-    return failure_;
   }
+  return failure;
+}
 
- private:
-  absl::StatusOr<std::string> OpenWith(const Envelope& envelope, absl::string_view session_key,
-                                       size_t i) {
-    ASSIGN_OR_RETURN(EVP_PKEY* const private_key, Unlock(i));
-    ASSIGN_OR_RETURN(const PgpSessionKey session,
-                     UnwrapPgpSessionKey(session_key, keys_[i].key, private_key));
-    ASSIGN_OR_RETURN(const std::string packets, RemoveProtection(envelope.content, session.key));
-    return ReadText(packets, /*may_be_compressed=*/true);
+absl::StatusOr<std::string> PgpOpener::OpenWith(const Envelope& envelope,
+                                                absl::string_view session_key, size_t key) {
+  ASSIGN_OR_RETURN(EVP_PKEY* const private_key, Unlock(key));
+  ASSIGN_OR_RETURN(PgpSessionKey session,
+                   UnwrapPgpSessionKey(session_key, keys_[key].key, private_key));
+  const CleansedAtEnd key_cleansed(session.key);
+  ASSIGN_OR_RETURN(const std::string packets, RemoveProtection(envelope.content, session.key));
+  return ReadText(packets, /*may_be_compressed=*/true);
+}
+
+absl::StatusOr<EVP_PKEY*> PgpOpener::Unlock(size_t key) {
+  auto found = unlocked_.find(key);
+  if (found == unlocked_.end()) {
+    found = unlocked_.emplace(key, UnlockPgpKey(keys_[key].key, keys_[key].password)).first;
   }
-
-  absl::StatusOr<EVP_PKEY*> Unlock(size_t i) {
-    auto found = unlocked_.find(i);
-    if (found == unlocked_.end()) {
-      found = unlocked_.emplace(i, UnlockPgpKey(keys_[i].key, keys_[i].password)).first;
-    }
-    const absl::Status status = found->second.status();
-    if (!status.ok() && !ErrorReason(status).empty()) {
-      failure_ = status;
-    }
-    RETURN_IF_ERROR(status);
-    return found->second->get();
-  }
-
-  const absl::Span<const PgpDecryptionKey> keys_;
-  std::map<size_t, absl::StatusOr<UniquePkey>> unlocked_;
-  size_t attempts_ = 0;
-  // What is told where no key opens it: of a password, rather than nothing.
-  absl::Status failure_ = Malformed("not for this key");
-};
-
-}  // namespace
-
-absl::StatusOr<std::string> EncryptPgp(absl::string_view message,
-                                       absl::Span<const PgpKey> recipients) {
-  PgpSessionKey session = {kPgpAes256, ""};
-  ASSIGN_OR_RETURN(session.key, PgpRandom(PgpKeyBytes(kPgpAes256)));
-  std::string pgp;
-  for (const PgpKey& recipient : recipients) {
-    ASSIGN_OR_RETURN(const std::string wrapped, WrapPgpSessionKey(session, recipient));
-    pgp += WritePgpPacket(kPgpSessionKey, wrapped);
-  }
-  ASSIGN_OR_RETURN(const std::string content, Protect(WriteLiteral(message), session.key));
-  return absl::StrCat(pgp, WritePgpPacket(kPgpProtected, content));
+  RETURN_IF_ERROR(found->second.status());
+  return found->second->get();
 }
 
 absl::StatusOr<std::string> DecryptPgp(absl::string_view pgp,
                                        absl::Span<const PgpDecryptionKey> keys) {
-  const absl::StatusOr<Envelope> envelope = TakeApart(pgp);
-  if (!envelope.ok()) {
-    return Malformed("not for this key");
-  }
-  return Opener(keys).Open(*envelope);
+  return PgpOpener(keys).Open(pgp);
 }
 
 }  // namespace holkas

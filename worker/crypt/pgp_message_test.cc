@@ -134,6 +134,36 @@ TEST(PgpMessage, TooManyRecipientsAreRefused) {
   EXPECT_THAT(DecryptPgp(recipients + message, Secrets(kPgpCurveReader)), StatusIs(kInvalid));
 }
 
+TEST(PgpOpener, KeyIsUnlockedOnce) {
+  std::vector<PgpDecryptionKey> keys = Secrets(kPgpLockedReader);
+  PgpOpener opener(keys);
+  const std::string message = EncryptFor({kPgpLockedReader});
+  EXPECT_THAT(opener.Open(message), IsOkAndHolds(kPgpText));
+  keys.at(0).password = "wrong";
+  EXPECT_THAT(opener.Open(message), IsOkAndHolds(kPgpText));
+  EXPECT_EQ(ErrorReason(DecryptPgp(message, keys).status()), "PASSWORD_WRONG");
+}
+
+TEST(PgpOpener, KeyThatDoesNotOpenIsNotTriedAgain) {
+  std::vector<PgpDecryptionKey> keys = Secrets(kPgpLockedReader, "wrong");
+  PgpOpener opener(keys);
+  const std::string message = EncryptFor({kPgpLockedReader});
+  EXPECT_EQ(ErrorReason(opener.Open(message).status()), "PASSWORD_WRONG");
+  keys.at(0).password = kPassword;
+  EXPECT_EQ(ErrorReason(opener.Open(message).status()), "PASSWORD_WRONG");
+  EXPECT_EQ(ErrorReason(opener.Open(EncryptFor({kPgpRsaReader})).status()), "");
+}
+
+TEST(PgpOpener, MessagesShareTheAttempts) {
+  const std::string message = EncryptFor({kPgpCurveReader});
+  const std::vector<PgpDecryptionKey> keys = Secrets(kPgpCurveReader);
+  PgpOpener opener(keys);
+  for (size_t i = 0; i < kMaxPgpRecipients; ++i) {
+    EXPECT_THAT(opener.Open(message), IsOkAndHolds(kPgpText));
+  }
+  EXPECT_THAT(opener.Open(message), StatusIs(kInvalid, HasSubstr("not for this key")));
+}
+
 TEST(PgpMessage, BombsAreNotInflated) {
   EXPECT_THAT(Decrypt(kPgpBomb, kPgpCurveReader), StatusIs(kInvalid));
 }

@@ -29,9 +29,22 @@ bool MayComeInParts(int tag) {
          tag == kPgpProtected;
 }
 
+constexpr uint32_t kIsPacket = 0x80;
+constexpr uint32_t kIsNewFormat = 0x40;
+
+// What the first byte of a header says; it is of the old format or the new.
+int TagOf(uint32_t head) {
+  return static_cast<int>((head & kIsNewFormat) != 0 ? head & 0x3f : head >> 2 & 0xf);
+}
+
+bool IsTagOfKey(int tag) {
+  return tag == kPgpSecretKey || tag == kPgpPublicKey || tag == kPgpSecretSubkey ||
+         tag == kPgpPublicSubkey;
+}
+
 // A packet behind the first byte of an old header.
 absl::StatusOr<PgpPacket> ReadOldPacket(uint32_t head, PgpReader& reader) {
-  PgpPacket packet = {static_cast<int>(head >> 2 & 0xf), ""};
+  PgpPacket packet = {TagOf(head), ""};
   const uint32_t kind = head & 3;
   size_t size = reader.rest().size();
   if (kind < 3) {
@@ -66,7 +79,7 @@ absl::StatusOr<Length> ReadNewLength(PgpReader& reader) {
 }
 
 absl::StatusOr<PgpPacket> ReadNewPacket(uint32_t head, PgpReader& reader) {
-  PgpPacket packet = {static_cast<int>(head & 0x3f), ""};
+  PgpPacket packet = {TagOf(head), ""};
   Length length;
   do {  // each part has a byte at least, or is the last
     ASSIGN_OR_RETURN(length, ReadNewLength(reader));
@@ -89,11 +102,11 @@ absl::StatusOr<std::vector<PgpPacket>> ReadPgpPackets(absl::string_view data) {
       return Malformed("too many packets");
     }
     ASSIGN_OR_RETURN(const uint32_t head, reader.ReadNumber(1));
-    if ((head & 0x80) == 0) {
+    if ((head & kIsPacket) == 0) {
       return Malformed("no packet");
     }
-    ASSIGN_OR_RETURN(PgpPacket packet, (head & 0x40) != 0 ? ReadNewPacket(head, reader)
-                                                          : ReadOldPacket(head, reader));
+    ASSIGN_OR_RETURN(PgpPacket packet, (head & kIsNewFormat) != 0 ? ReadNewPacket(head, reader)
+                                                                  : ReadOldPacket(head, reader));
     packets.push_back(std::move(packet));
   }
   return packets;
@@ -108,7 +121,9 @@ std::string WritePgpPacket(int tag, absl::string_view body) {
 }
 
 bool IsPgp(absl::string_view file) {
-  return (!file.empty() && (file.front() & 0x80) != 0) || absl::StrContains(file, kArmorHead);
+  const uint32_t head = file.empty() ? 0 : static_cast<unsigned char>(file.front());
+  return ((head & kIsPacket) != 0 && IsTagOfKey(TagOf(head))) ||
+         absl::StrContains(file, kArmorHead);
 }
 
 absl::StatusOr<std::string> RemovePgpArmor(absl::string_view file) {

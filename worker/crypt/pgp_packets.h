@@ -40,10 +40,11 @@ absl::StatusOr<std::vector<PgpPacket>> ReadPgpPackets(absl::string_view data);
 // In the new format.
 std::string WritePgpPacket(int tag, absl::string_view body);
 
-// Whether `file` is one of OpenPGP, by how it begins. No PEM, DER or JSON is.
+// Whether `file` is one of OpenPGP's keys: whether it begins with the packet of a key, as no DER or
+// JSON of one does, or has the head of armor in it, which may have text before it, as PEM may.
 bool IsPgp(absl::string_view file);
 
-// The packets of a file that IsPgp, armored or not. The armor's checksum is not looked at: it is no
+// The packets of a file, armored or not. The armor's checksum is not looked at: it is no
 // protection, and RFC 9580 says so.
 // Errors: INVALID_ARGUMENT without a reason for armor that is malformed.
 absl::StatusOr<std::string> RemovePgpArmor(absl::string_view file);

@@ -88,8 +88,13 @@ TEST(PgpArmor, WithoutAnEndIsRefused) {
 }
 
 TEST(IsPgp, TellsItFromOtherFiles) {
-  EXPECT_TRUE(IsPgp("\x95\x01\x02"));
+  for (const int tag : {kPgpSecretKey, kPgpPublicKey, kPgpSecretSubkey, kPgpPublicSubkey}) {
+    EXPECT_TRUE(IsPgp(WritePgpPacket(tag, "")));
+    EXPECT_TRUE(IsPgp(Of({0x80 | tag << 2, 0})));
+  }
   EXPECT_TRUE(IsPgp("-----BEGIN PGP PRIVATE KEY BLOCK-----"));
+  EXPECT_FALSE(IsPgp(WritePgpPacket(kPgpLiteral, "")));
+  EXPECT_FALSE(IsPgp("\xef\xbb\xbf{\"kty\": \"RSA\"}"));
   EXPECT_FALSE(IsPgp("-----BEGIN PRIVATE KEY-----"));
   EXPECT_FALSE(IsPgp("{\"kty\": \"RSA\"}"));
   EXPECT_FALSE(IsPgp("\x30\x82"));

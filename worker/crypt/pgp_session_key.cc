@@ -7,6 +7,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "proto/wire/status_macros.h"
+#include "worker/crypt/cleanse.h"
 #include "worker/crypt/ecdh.h"
 #include "worker/crypt/pgp_algorithms.h"
 #include "worker/crypt/pgp_curve.h"
@@ -17,25 +18,16 @@ namespace holkas {
 namespace {
 
 constexpr uint32_t kVersion = 3;
-constexpr size_t kChecksumBytes = 2;
 constexpr size_t kWrapBlockBytes = 8;
 
 absl::Status Malformed(absl::string_view why) {
   return absl::InvalidArgumentError(absl::StrCat("OpenPGP session key: ", why));
 }
 
-std::string ChecksumOf(absl::string_view key) {
-  uint32_t sum = 0;
-  for (const char byte : key) {
-    sum += static_cast<unsigned char>(byte);
-  }
-  return WritePgpNumber(sum & 0xffff, kChecksumBytes);
-}
-
 // What is encrypted: the cipher, its key and a checksum.
 std::string WriteSession(const PgpSessionKey& session) {
   return absl::StrCat(WritePgpNumber(static_cast<uint32_t>(session.cipher), 1), session.key,
-                      ChecksumOf(session.key));
+                      WritePgpSum(session.key));
 }
 
 absl::StatusOr<PgpSessionKey> ReadSession(absl::string_view text) {
@@ -43,7 +35,7 @@ absl::StatusOr<PgpSessionKey> ReadSession(absl::string_view text) {
   ASSIGN_OR_RETURN(const uint32_t cipher, reader.ReadNumber(1));
   const size_t size = PgpKeyBytes(static_cast<int>(cipher));
   ASSIGN_OR_RETURN(const absl::string_view key, reader.ReadBytes(size));
-  if (size == 0 || reader.rest() != ChecksumOf(key)) {
+  if (size == 0 || reader.rest() != WritePgpSum(key)) {
     return Malformed("a wrong checksum, or a cipher that is not here");
   }
   return PgpSessionKey{static_cast<int>(cipher), std::string(key)};
@@ -72,10 +64,9 @@ absl::StatusOr<std::string> DeriveKey(absl::string_view secret, const PgpKey& re
 }
 
 // Each byte of the padding says how long it is.
-std::string Pad(std::string text) {
+std::string Pad(absl::string_view text) {
   const size_t size = kWrapBlockBytes - text.size() % kWrapBlockBytes;
-  text.append(size, static_cast<char>(size));
-  return text;
+  return absl::StrCat(text, std::string(size, static_cast<char>(size)));
 }
 
 absl::StatusOr<absl::string_view> RemovePadding(absl::string_view text) {
@@ -91,12 +82,14 @@ absl::StatusOr<absl::string_view> RemovePadding(absl::string_view text) {
   return text;
 }
 
-absl::StatusOr<std::string> WrapByAgreement(const std::string& session, const PgpKey& recipient) {
+absl::StatusOr<std::string> WrapByAgreement(absl::string_view session, const PgpKey& recipient) {
   ASSIGN_OR_RETURN(const UniquePkey ephemeral, NewPgpEphemeral(recipient.public_key.get()));
   ASSIGN_OR_RETURN(const std::string secret,
                    AgreeOnSecret(ephemeral.get(), recipient.public_key.get()));
   ASSIGN_OR_RETURN(const std::string key, DeriveKey(secret, recipient));
-  ASSIGN_OR_RETURN(const std::string wrapped, AesWrap(key, Pad(session)));
+  std::string padded = Pad(session);
+  const CleansedAtEnd padded_cleansed(padded);
+  ASSIGN_OR_RETURN(const std::string wrapped, AesWrap(key, padded));
   ASSIGN_OR_RETURN(const std::string point, WritePgpPoint(ephemeral.get()));
   return absl::StrCat(WritePgpMpi(point), WritePgpNumber(static_cast<uint32_t>(wrapped.size()), 1),
                       wrapped);
@@ -110,7 +103,8 @@ absl::StatusOr<PgpSessionKey> UnwrapByAgreement(PgpReader& reader, const PgpKey&
   ASSIGN_OR_RETURN(const UniquePkey ephemeral, PgpPublicPoint(key.curve, point));
   ASSIGN_OR_RETURN(const std::string secret, AgreeOnSecret(private_key, ephemeral.get()));
   ASSIGN_OR_RETURN(const std::string derived, DeriveKey(secret, key));
-  ASSIGN_OR_RETURN(const std::string padded, AesUnwrap(derived, wrapped));
+  ASSIGN_OR_RETURN(std::string padded, AesUnwrap(derived, wrapped));
+  const CleansedAtEnd padded_cleansed(padded);
   ASSIGN_OR_RETURN(const absl::string_view session, RemovePadding(padded));
   return ReadSession(session);
 }
@@ -123,8 +117,10 @@ absl::StatusOr<PgpSessionKey> UnwrapRsa(PgpReader& reader, EVP_PKEY* private_key
     return Malformed("another size than the key's");
   }
   const std::string encrypted = absl::StrCat(std::string(size - number.size(), '\0'), number);
-  const absl::StatusOr<std::string> text = RsaDecrypt(private_key, RsaPadding::kPkcs1, encrypted);
-  absl::StatusOr<PgpSessionKey> session = ReadSession(text.ok() ? *text : "");
+  absl::StatusOr<std::string> decrypted = RsaDecrypt(private_key, RsaPadding::kPkcs1, encrypted);
+  std::string text = decrypted.ok() ? *std::move(decrypted) : "";
+  const CleansedAtEnd text_cleansed(text);
+  absl::StatusOr<PgpSessionKey> session = ReadSession(text);
   return session.ok() ? std::move(session)
                       : absl::StatusOr<PgpSessionKey>({kPgpAes256, std::move(random)});
 }
@@ -133,13 +129,14 @@ absl::StatusOr<PgpSessionKey> UnwrapRsa(PgpReader& reader, EVP_PKEY* private_key
 
 absl::StatusOr<std::string> WrapPgpSessionKey(const PgpSessionKey& session,
                                               const PgpKey& recipient) {
+  std::string text = WriteSession(session);
+  const CleansedAtEnd text_cleansed(text);
   std::string wrapped;
   if (recipient.algorithm == kPgpEcdh) {
-    ASSIGN_OR_RETURN(wrapped, WrapByAgreement(WriteSession(session), recipient));
+    ASSIGN_OR_RETURN(wrapped, WrapByAgreement(text, recipient));
   } else {
-    ASSIGN_OR_RETURN(
-        const std::string encrypted,
-        RsaEncrypt(recipient.public_key.get(), RsaPadding::kPkcs1, WriteSession(session)));
+    ASSIGN_OR_RETURN(const std::string encrypted,
+                     RsaEncrypt(recipient.public_key.get(), RsaPadding::kPkcs1, text));
     wrapped = WritePgpMpi(encrypted);
   }
   return absl::StrCat(WritePgpNumber(kVersion, 1), recipient.id(),

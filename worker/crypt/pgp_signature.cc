@@ -31,14 +31,16 @@ absl::StatusOr<size_t> ReadLength(PgpReader& reader) {
   return reader.ReadNumber(4);
 }
 
-// One subpacket. What stands outside of what is signed may say who signed, and nothing else.
+// One subpacket. What stands outside of what is signed may say who signed where that does
+// not, and nothing else.
 absl::Status ReadSubpacket(absl::string_view subpacket, bool is_signed, PgpSignature& signature) {
   PgpReader reader(subpacket);
   ASSIGN_OR_RETURN(const uint32_t head, reader.ReadNumber(1));
   const uint32_t kind = head & kKindMask;
-  if (kind == kIssuer) {
+  const bool may_name = is_signed || signature.issuer.empty();
+  if (may_name && kind == kIssuer) {
     signature.issuer = std::string(reader.rest());
-  } else if (kind == kIssuerFingerprint && reader.rest().size() > PgpKey::kIdBytes) {
+  } else if (may_name && kind == kIssuerFingerprint && reader.rest().size() > PgpKey::kIdBytes) {
     signature.issuer = std::string(reader.rest().substr(reader.rest().size() - PgpKey::kIdBytes));
   } else if (is_signed && kind == kCreated) {
     ASSIGN_OR_RETURN(signature.created, reader.ReadNumber(4));

@@ -61,6 +61,15 @@ TEST(PgpSignature, IssuerIsTheEndOfItsFingerprint) {
   EXPECT_EQ(signature.issuer, "8bytesID");
 }
 
+TEST(PgpSignature, IssuerThatIsSignedCounts) {
+  ASSERT_OK_AND_ASSIGN(
+      const PgpSignature signature,
+      ParsePgpSignature(Signature(
+          Subpacket(16, "signed"),
+          absl::StrCat(Subpacket(16, "unsigned"), Subpacket(33, "a fingerprint, unsigned")))));
+  EXPECT_EQ(signature.issuer, "signed");
+}
+
 TEST(PgpSignature, MalformedOnesAreRefused) {
   const std::string whole = Signature(Subpacket(27, "\x02"), "");
   EXPECT_THAT(ParsePgpSignature(whole.substr(0, 9)), StatusIs(kInvalid));

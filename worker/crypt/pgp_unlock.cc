@@ -1,12 +1,8 @@
 #include "worker/crypt/pgp_unlock.h"
 
 #include <openssl/core_names.h>
-#include <openssl/crypto.h>
-#include <openssl/sha.h>
 
-#include <algorithm>
 #include <cstdint>
-#include <memory>
 #include <string>
 
 #include "absl/status/status.h"
@@ -14,9 +10,11 @@
 #include "proto/wire/error.h"
 #include "proto/wire/status_macros.h"
 #include "worker/crypt/build_pkey.h"
+#include "worker/crypt/cleanse.h"
 #include "worker/crypt/pgp_algorithms.h"
 #include "worker/crypt/pgp_curve.h"
 #include "worker/crypt/pgp_fields.h"
+#include "worker/crypt/pgp_password.h"
 
 namespace holkas {
 namespace {
@@ -25,105 +23,25 @@ namespace {
 constexpr uint32_t kOpen = 0;
 constexpr uint32_t kCheckedBySha1 = 254;
 constexpr uint32_t kCheckedBySum = 255;
-// How a password becomes a key.
-constexpr uint32_t kSimple = 0;
-constexpr uint32_t kSalted = 1;
-constexpr uint32_t kIterated = 3;
-constexpr size_t kSaltBytes = 8;
-constexpr size_t kSumBytes = 2;
-constexpr size_t kHashedAtOnceBytes = 4096;
-
-using UniqueHash = std::unique_ptr<EVP_MD_CTX, OpensslFree<EVP_MD_CTX_free>>;
 
 absl::Status NoSecret(absl::string_view why) {
   return absl::InvalidArgumentError(absl::StrCat("OpenPGP secret key: ", why));
 }
 
-// What makes a key of a password ("string to key").
-struct PasswordHash {
-  const EVP_MD* hash = nullptr;
-  std::string salt;
-  // How many bytes are hashed at least: salt and password, again and again.
-  size_t count = 0;
-};
-
-absl::StatusOr<PasswordHash> ReadPasswordHash(PgpReader& reader) {
-  PasswordHash made;
-  ASSIGN_OR_RETURN(const uint32_t kind, reader.ReadNumber(1));
-  ASSIGN_OR_RETURN(const uint32_t hash, reader.ReadNumber(1));
-  made.hash = PgpHash(static_cast<int>(hash));
-  if (made.hash == nullptr || (kind != kSimple && kind != kSalted && kind != kIterated)) {
-    return NoSecret("none, or one that is locked in a way that is not here");
-  }
-  if (kind != kSimple) {
-    ASSIGN_OR_RETURN(const absl::string_view salt, reader.ReadBytes(kSaltBytes));
-    made.salt = std::string(salt);
-  }
-  if (kind == kIterated) {
-    ASSIGN_OR_RETURN(const uint32_t coded, reader.ReadNumber(1));
-    made.count = size_t{16 + (coded & 15)} << ((coded >> 4) + 6);
-  }
-  return made;
-}
-
-// One hash, which `zeros` make another than the ones before. The password is not empty.
-std::string HashPassword(const PasswordHash& how, absl::string_view password, size_t zeros) {
-  std::string repeated = absl::StrCat(how.salt, password);
-  size_t left = std::max(how.count, repeated.size());
-  for (const std::string once = repeated; repeated.size() < kHashedAtOnceBytes;) {
-    repeated += once;
-  }
-  const UniqueHash context(EVP_MD_CTX_new());
-  EVP_DigestInit_ex(context.get(), how.hash, nullptr);
-  const std::string prefix(zeros, '\0');
-  EVP_DigestUpdate(context.get(), prefix.data(), prefix.size());
-  while (left > 0) {
-    const size_t size = std::min(left, repeated.size());
-    EVP_DigestUpdate(context.get(), repeated.data(), size);
-    left -= size;
-  }
-  std::string digest(static_cast<size_t>(EVP_MD_get_size(how.hash)), '\0');
-  EVP_DigestFinal_ex(context.get(), Bytes(digest.data()), nullptr);
-  return digest;
-}
-
-std::string KeyFromPassword(const PasswordHash& how, absl::string_view password, size_t size) {
-  std::string key;
-  for (size_t zeros = 0; key.size() < size; ++zeros) {
-    key += HashPassword(how, password, zeros);
-  }
-  key.resize(size);
-  return key;
-}
-
-std::string SumOf(absl::string_view secret) {
-  uint32_t sum = 0;
-  for (const char byte : secret) {
-    sum += static_cast<unsigned char>(byte);
-  }
-  return WritePgpNumber(sum & 0xffff, kSumBytes);
-}
-
-std::string Sha1Of(absl::string_view secret) {
-  std::string digest(SHA_DIGEST_LENGTH, '\0');
-  SHA1(Bytes(secret.data()), secret.size(), Bytes(digest.data()));
-  return digest;
-}
-
 // The numbers of the secret key, without the sum behind them; empty where the sum is another.
-std::string CheckSum(std::string secret, bool by_sha1) {
-  const size_t size = by_sha1 ? SHA_DIGEST_LENGTH : kSumBytes;
+absl::StatusOr<std::string> CheckSum(absl::string_view secret, bool by_sha1) {
+  const size_t size = by_sha1 ? kPgpSha1Bytes : kPgpSumBytes;
   if (secret.size() <= size) {
-    return "";
+    return std::string();
   }
-  const std::string sum = secret.substr(secret.size() - size);
-  secret.resize(secret.size() - size);
-  return (by_sha1 ? Sha1Of(secret) : SumOf(secret)) == sum ? secret : "";
+  const absl::string_view numbers = secret.substr(0, secret.size() - size);
+  ASSIGN_OR_RETURN(const std::string sum, by_sha1 ? PgpSha1(numbers) : WritePgpSum(numbers));
+  return sum == secret.substr(numbers.size()) ? std::string(numbers) : std::string();
 }
 
 absl::StatusOr<std::string> Unlock(PgpReader reader, absl::string_view password, bool by_sha1) {
   ASSIGN_OR_RETURN(const uint32_t cipher, reader.ReadNumber(1));
-  ASSIGN_OR_RETURN(const PasswordHash how, ReadPasswordHash(reader));
+  ASSIGN_OR_RETURN(const PgpPasswordHash how, ReadPgpPasswordHash(reader));
   const size_t key_bytes = PgpKeyBytes(static_cast<int>(cipher));
   if (key_bytes == 0) {
     return NoSecret(absl::StrCat("locked with cipher ", cipher));
@@ -133,14 +51,16 @@ absl::StatusOr<std::string> Unlock(PgpReader reader, absl::string_view password,
     return MakeError(absl::StatusCode::kInvalidArgument, "PASSWORD_MISSING",
                      "Missing password for encrypted private key");
   }
-  ASSIGN_OR_RETURN(std::string secret,
-                   DecryptPgpCfb(KeyFromPassword(how, password, key_bytes), iv, reader.rest()));
-  secret = CheckSum(std::move(secret), by_sha1);
-  if (secret.empty()) {
+  ASSIGN_OR_RETURN(std::string key, HashPgpPassword(how, password, key_bytes));
+  const CleansedAtEnd key_cleansed(key);
+  ASSIGN_OR_RETURN(std::string secret, DecryptPgpCfb(key, iv, reader.rest()));
+  const CleansedAtEnd secret_cleansed(secret);
+  ASSIGN_OR_RETURN(std::string numbers, CheckSum(secret, by_sha1));
+  if (numbers.empty()) {
     return MakeError(absl::StatusCode::kInvalidArgument, "PASSWORD_WRONG",
                      "Wrong password: could not decrypt private key");
   }
-  return secret;
+  return numbers;
 }
 
 // The numbers of the secret key, as in a packet.
@@ -150,40 +70,41 @@ absl::StatusOr<std::string> NumbersOf(const PgpKey& key, absl::string_view passw
   if (kept == kCheckedBySha1 || kept == kCheckedBySum) {
     return Unlock(reader, password, kept == kCheckedBySha1);
   }
-  std::string numbers =
-      kept == kOpen ? CheckSum(std::string(reader.rest()), /*by_sha1=*/false) : std::string();
+  std::string numbers;
+  if (kept == kOpen) {
+    ASSIGN_OR_RETURN(numbers, CheckSum(reader.rest(), /*by_sha1=*/false));
+  }
   if (numbers.empty()) {
     return NoSecret("malformed, or locked in a way that is not here");
   }
   return numbers;
 }
 
-absl::StatusOr<UniquePkey> BuildRsa(EVP_PKEY* public_key, absl::string_view secret) {
-  BIGNUM* n = nullptr;
-  BIGNUM* e = nullptr;
-  EVP_PKEY_get_bn_param(public_key, OSSL_PKEY_PARAM_RSA_N, &n);
-  EVP_PKEY_get_bn_param(public_key, OSSL_PKEY_PARAM_RSA_E, &e);
-  const UniqueBignum modulus(n);
-  const UniqueBignum exponent(e);
-  const UniqueBignum private_exponent = ToBignum(secret);
-  const UniqueParamsBuilder builder(OSSL_PARAM_BLD_new());
-  OSSL_PARAM_BLD_push_BN(builder.get(), OSSL_PKEY_PARAM_RSA_N, n);
-  OSSL_PARAM_BLD_push_BN(builder.get(), OSSL_PKEY_PARAM_RSA_E, e);
-  OSSL_PARAM_BLD_push_BN(builder.get(), OSSL_PKEY_PARAM_RSA_D, private_exponent.get());
-  return BuildPkey("RSA", true, builder.get());
+// Null where the key has no such number.
+UniqueBignum NumberOf(const EVP_PKEY* key, const char* name) {
+  BIGNUM* number = nullptr;
+  EVP_PKEY_get_bn_param(key, name, &number);
+  return UniqueBignum(number);
+}
+
+absl::StatusOr<UniquePkey> AddPrivateExponent(const EVP_PKEY* public_key, absl::string_view d) {
+  const UniqueBignum numbers[] = {NumberOf(public_key, OSSL_PKEY_PARAM_RSA_N),
+                                  NumberOf(public_key, OSSL_PKEY_PARAM_RSA_E), ToBignum(d)};
+  return BuildRsa(numbers);
 }
 
 }  // namespace
 
 absl::StatusOr<UniquePkey> UnlockPgpKey(const PgpKey& key, absl::string_view password) {
-  ASSIGN_OR_RETURN(const std::string numbers, NumbersOf(key, password));
+  ASSIGN_OR_RETURN(std::string numbers, NumbersOf(key, password));
+  const CleansedAtEnd numbers_cleansed(numbers);
   PgpReader reader(numbers);
   // RSA's private exponent, with the factors behind it, or the number of ECDH.
   ASSIGN_OR_RETURN(const absl::string_view secret, reader.ReadMpi());
   if (key.algorithm == kPgpEcdh) {
     return PgpPrivateNumber(key.curve, key.point, secret);
   }
-  return BuildRsa(key.public_key.get(), secret);
+  return AddPrivateExponent(key.public_key.get(), secret);
 }
 
 }  // namespace holkas

@@ -78,11 +78,13 @@ absl::StatusOr<LayerSecret> OpenAny(const broker::WrappedKeys& wrapped, const Pr
       return secret;
     }
   }
+  PgpOpener opener(keys.pgp);
   absl::Status password_failure;
   for (const std::string& pgp : wrapped.pgp()) {
-    const absl::StatusOr<std::string> json = DecryptPgp(pgp, keys.pgp);
-    if (json.ok()) {
-      return ParseLayerSecret(*json);
+    const absl::StatusOr<std::string> json = opener.Open(pgp);
+    absl::StatusOr<LayerSecret> secret = json.ok() ? ParseLayerSecret(*json) : json.status();
+    if (secret.ok()) {
+      return secret;
     }
     if (!ErrorReason(json.status()).empty()) {
       password_failure = WithContext(json.status(), "Invalid decryption keys");

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/time/time.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "holkas/v1/image_service.pb.h"
@@ -11,6 +12,11 @@
 #include "proto/wire/status_matchers.h"
 #include "worker/crypt/encryption_annotations.h"
 #include "worker/crypt/layer_recipients.h"
+#include "worker/crypt/layer_secret.h"
+#include "worker/crypt/pgp_key.h"
+#include "worker/crypt/pgp_key_file.h"
+#include "worker/crypt/pgp_message.h"
+#include "worker/crypt/pgp_packets.h"
 #include "worker/crypt/testing/pgp_test_keys.h"
 #include "worker/crypt/testing/test_keys.h"
 
@@ -97,6 +103,35 @@ TEST(UnwrapLayerKey, OpenpgpKeysThatDoNotFitAreUnsuitable) {
   EXPECT_EQ(ErrorReason(UnwrapLayerKey(request).status()), "KEY_UNSUITABLE");
   AddKey(kPgpLockedReader.secret_key, "wrong", request);
   EXPECT_EQ(ErrorReason(UnwrapLayerKey(request).status()), "PASSWORD_WRONG");
+}
+
+// So that a stranger's messages cost no more than one.
+TEST(UnwrapLayerKey, MessagesOfOpenpgpShareTheAttempts) {
+  broker::UnwrapRequest request = WrapFor({{v1::KEY_WRAPPING_PGP, kPgpCurveReader.public_key}});
+  AddKey(kPgpCurveReader.secret_key, "", request);
+  const std::string nobody =
+      WritePgpPacket(kPgpSessionKey, "\x03" + std::string(PgpKey::kIdBytes, '\0'));
+  std::string message = WritePgpPacket(kPgpProtected, "");
+  for (size_t i = 0; i < kMaxPgpRecipients; ++i) {
+    message = nobody + message;
+  }
+  EXPECT_OK(UnwrapLayerKey(request));
+  request.mutable_wrapped()->add_pgp(message);
+  request.mutable_wrapped()->mutable_pgp()->SwapElements(0, 1);
+  EXPECT_EQ(ErrorReason(UnwrapLayerKey(request).status()), "KEY_UNSUITABLE");
+}
+
+TEST(UnwrapLayerKey, OpenpgpMessageThatIsNoSecretLeavesTheOthers) {
+  std::vector<PgpKey> recipient;
+  recipient.push_back(
+      *ParsePgpRecipient(kPgpCurveReader.public_key, absl::FromUnixSeconds(1'800'000'000)));
+  broker::UnwrapRequest request;
+  AddKey(kPgpCurveReader.secret_key, "", request);
+  request.mutable_wrapped()->add_pgp(*EncryptPgp("no secret of a layer", recipient));
+  EXPECT_EQ(ErrorReason(UnwrapLayerKey(request).status()), "KEY_UNSUITABLE");
+  request.mutable_wrapped()->add_pgp(*EncryptPgp(WriteLayerSecret(SomeSecret()), recipient));
+  ASSERT_OK_AND_ASSIGN(const broker::LayerKey layer_key, UnwrapLayerKey(request));
+  EXPECT_EQ(layer_key.key(), SomeSecret().key.key);
 }
 
 TEST(UnwrapLayerKey, OtherKeysAreUnsuitable) {
