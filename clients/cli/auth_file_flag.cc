@@ -12,10 +12,10 @@
 #include "proto/credentials/credential_key.h"
 #include "proto/credentials/credentials.h"
 #include "proto/credentials/look_up.h"
-#include "proto/credentials/wipe.h"
 #include "proto/wire/error.h"
 #include "proto/wire/image_reference.h"
 #include "proto/wire/status_macros.h"
+#include "proto/wire/wipe.h"
 
 namespace holkas {
 namespace {

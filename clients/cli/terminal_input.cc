@@ -14,9 +14,9 @@
 #include "absl/strings/strip.h"
 #include "clients/cli/command.h"
 #include "clients/cli/go_text.h"
-#include "proto/credentials/wipe.h"
 #include "proto/wire/status_macros.h"
 #include "proto/wire/unique_fd.h"
+#include "proto/wire/wipe.h"
 
 namespace holkas {
 namespace {

@@ -14,10 +14,10 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "proto/credentials/auth_file_json.h"
-#include "proto/credentials/wipe.h"
 #include "proto/wire/error.h"
 #include "proto/wire/status_macros.h"
 #include "proto/wire/unique_fd.h"
+#include "proto/wire/wipe.h"
 
 namespace holkas {
 namespace {

@@ -19,10 +19,10 @@
 #include "absl/time/time.h"
 #include "proto/credentials/auth_file.h"
 #include "proto/credentials/auth_file_json.h"
-#include "proto/credentials/wipe.h"
 #include "proto/wire/error.h"
 #include "proto/wire/status_macros.h"
 #include "proto/wire/unique_fd.h"
+#include "proto/wire/wipe.h"
 
 namespace holkas {
 namespace {

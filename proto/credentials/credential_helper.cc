@@ -22,11 +22,11 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/time/clock.h"
-#include "proto/credentials/wipe.h"
 #include "proto/wire/error.h"
 #include "proto/wire/printable.h"
 #include "proto/wire/status_macros.h"
 #include "proto/wire/unique_fd.h"
+#include "proto/wire/wipe.h"
 
 namespace holkas {
 namespace {

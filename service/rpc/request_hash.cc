@@ -10,8 +10,8 @@
 
 #include "google/protobuf/io/coded_stream.h"
 #include "google/protobuf/io/zero_copy_stream_impl_lite.h"
-#include "proto/credentials/wipe.h"
 #include "proto/wire/error.h"
+#include "proto/wire/wipe.h"
 
 namespace holkas {
 

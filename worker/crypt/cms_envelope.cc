@@ -8,8 +8,8 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "proto/wire/status_macros.h"
+#include "proto/wire/wipe.h"
 #include "worker/crypt/aes_gcm.h"
-#include "worker/crypt/cleanse.h"
 #include "worker/crypt/der.h"
 #include "worker/crypt/rsa.h"
 
@@ -182,7 +182,7 @@ absl::StatusOr<std::string> DecryptFor(absl::string_view encrypted_key, const Co
                                        EVP_PKEY* key) {
   // Made in any case, so that a wrong padding takes as long as a right one.
   ASSIGN_OR_RETURN(std::string content_key, RandomBytes(content.key_bytes));
-  const CleansedAtEnd key_cleansed(content_key);
+  const WipedAtEnd key_wiped(content_key);
   absl::StatusOr<std::string> decrypted = RsaDecrypt(key, RsaPadding::kPkcs1, encrypted_key);
   if (decrypted.ok() && decrypted->size() == content.key_bytes) {
     content_key = *std::move(decrypted);
@@ -195,7 +195,7 @@ absl::StatusOr<std::string> DecryptFor(absl::string_view encrypted_key, const Co
 absl::StatusOr<std::string> EncryptCms(absl::string_view message,
                                        absl::Span<const UniqueCertificate> recipients) {
   ASSIGN_OR_RETURN(std::string content_key, RandomBytes(kAes128Bytes));
-  const CleansedAtEnd key_cleansed(content_key);
+  const WipedAtEnd key_wiped(content_key);
   ASSIGN_OR_RETURN(const std::string nonce, RandomBytes(kGcmNonceBytes));
   ASSIGN_OR_RETURN(const std::string sealed, SealAesGcm(content_key, nonce, "", message));
   std::string all;

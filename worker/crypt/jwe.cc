@@ -10,8 +10,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "proto/wire/status_macros.h"
+#include "proto/wire/wipe.h"
 #include "worker/crypt/aes_gcm.h"
-#include "worker/crypt/cleanse.h"
 #include "worker/crypt/ecdh.h"
 #include "worker/crypt/jwk.h"
 #include "worker/crypt/rsa.h"
@@ -207,7 +207,7 @@ absl::StatusOr<std::string> DecryptFor(const Message& message, const JsonValue& 
   ASSIGN_OR_RETURN(const std::string content, GetString(header, "enc"));
   ASSIGN_OR_RETURN(const std::string wrapped, GetBytes(recipient, "encrypted_key"));
   ASSIGN_OR_RETURN(std::string content_key, Unwrap(header, wrapped, key));
-  const CleansedAtEnd key_cleansed(content_key);
+  const WipedAtEnd key_wiped(content_key);
   if (content_key.size() != KeyBytesOf(content, "A", "GCM")) {
     return Malformed("a content key of another size");
   }
@@ -219,7 +219,7 @@ absl::StatusOr<std::string> DecryptFor(const Message& message, const JsonValue& 
 absl::StatusOr<std::string> EncryptJwe(absl::string_view message,
                                        absl::Span<const UniquePkey> recipients) {
   ASSIGN_OR_RETURN(std::string content_key, RandomBytes(kContentKeyBytes));
-  const CleansedAtEnd key_cleansed(content_key);
+  const WipedAtEnd key_wiped(content_key);
   ASSIGN_OR_RETURN(const std::string nonce, RandomBytes(kGcmNonceBytes));
   std::vector<WrappedKey> wrapped;
   for (const UniquePkey& recipient : recipients) {

@@ -9,8 +9,8 @@
 #include "absl/status/status.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "proto/wire/wipe.h"
 #include "worker/crypt/build_pkey.h"
-#include "worker/crypt/cleanse.h"
 #include "worker/crypt/ecdh.h"
 
 namespace holkas {
@@ -94,7 +94,7 @@ absl::StatusOr<UniquePkey> PgpPrivateNumber(absl::string_view curve, absl::strin
   }
   // Little-endian to OpenSSL, and a big-endian integer to OpenPGP.
   std::string native(kCurve25519Bytes, '\0');
-  const CleansedAtEnd native_cleansed(native);
+  const WipedAtEnd native_wiped(native);
   std::copy(number.rbegin(), number.rend(), native.begin());
   return TakeNativeKey(
       EVP_PKEY_new_raw_private_key(EVP_PKEY_X25519, nullptr, Bytes(native.data()), native.size()));

@@ -6,7 +6,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
-#include "worker/crypt/cleanse.h"
+#include "proto/wire/wipe.h"
 #include "worker/crypt/openssl_pointers.h"
 
 namespace holkas {
@@ -22,7 +22,7 @@ struct PgpKey {
   PgpKey() = default;
   PgpKey(PgpKey&&) = default;
   PgpKey& operator=(PgpKey&&) = default;
-  ~PgpKey() { Cleanse(secret); }
+  ~PgpKey() { Wipe(secret); }
 
   static constexpr size_t kFingerprintBytes = 20;
   static constexpr size_t kIdBytes = 8;

@@ -11,7 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "proto/wire/error.h"
 #include "proto/wire/status_macros.h"
-#include "worker/crypt/cleanse.h"
+#include "proto/wire/wipe.h"
 #include "worker/crypt/pgp_packets.h"
 #include "worker/crypt/pgp_signature.h"
 
@@ -144,13 +144,13 @@ std::vector<PgpKey> ParsePgpSecretKeys(absl::string_view file) {
   if (!data.ok()) {
     return keys;
   }
-  const CleansedAtEnd data_cleansed(*data);
+  const WipedAtEnd data_wiped(*data);
   absl::StatusOr<std::vector<PgpPacket>> packets = ReadPgpPackets(*data);
   if (!packets.ok()) {
     return keys;
   }
   for (PgpPacket& packet : *packets) {
-    const CleansedAtEnd body_cleansed(packet.body);
+    const WipedAtEnd body_wiped(packet.body);
     if (packet.tag != kPgpSecretKey && packet.tag != kPgpSecretSubkey) {
       continue;
     }

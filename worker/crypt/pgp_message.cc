@@ -12,7 +12,7 @@
 #include "absl/strings/strip.h"
 #include "proto/wire/error.h"
 #include "proto/wire/status_macros.h"
-#include "worker/crypt/cleanse.h"
+#include "proto/wire/wipe.h"
 #include "worker/crypt/pgp_algorithms.h"
 #include "worker/crypt/pgp_fields.h"
 #include "worker/crypt/pgp_packets.h"
@@ -124,7 +124,7 @@ absl::StatusOr<std::string> EncryptPgp(absl::string_view message,
                                        absl::Span<const PgpKey> recipients) {
   PgpSessionKey session = {kPgpAes256, ""};
   ASSIGN_OR_RETURN(session.key, PgpRandom(PgpKeyBytes(kPgpAes256)));
-  const CleansedAtEnd key_cleansed(session.key);
+  const WipedAtEnd key_wiped(session.key);
   std::string pgp;
   for (const PgpKey& recipient : recipients) {
     ASSIGN_OR_RETURN(const std::string wrapped, WrapPgpSessionKey(session, recipient));
@@ -190,7 +190,7 @@ absl::StatusOr<std::string> PgpOpener::OpenWith(const Envelope& envelope,
   ASSIGN_OR_RETURN(EVP_PKEY* const private_key, Unlock(key));
   ASSIGN_OR_RETURN(PgpSessionKey session,
                    UnwrapPgpSessionKey(session_key, keys_[key].key, private_key));
-  const CleansedAtEnd key_cleansed(session.key);
+  const WipedAtEnd key_wiped(session.key);
   ASSIGN_OR_RETURN(const std::string packets, RemoveProtection(envelope.content, session.key));
   return ReadText(packets, /*may_be_compressed=*/true);
 }

@@ -7,7 +7,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "proto/wire/status_macros.h"
-#include "worker/crypt/cleanse.h"
+#include "proto/wire/wipe.h"
 #include "worker/crypt/ecdh.h"
 #include "worker/crypt/pgp_algorithms.h"
 #include "worker/crypt/pgp_curve.h"
@@ -88,7 +88,7 @@ absl::StatusOr<std::string> WrapByAgreement(absl::string_view session, const Pgp
                    AgreeOnSecret(ephemeral.get(), recipient.public_key.get()));
   ASSIGN_OR_RETURN(const std::string key, DeriveKey(secret, recipient));
   std::string padded = Pad(session);
-  const CleansedAtEnd padded_cleansed(padded);
+  const WipedAtEnd padded_wiped(padded);
   ASSIGN_OR_RETURN(const std::string wrapped, AesWrap(key, padded));
   ASSIGN_OR_RETURN(const std::string point, WritePgpPoint(ephemeral.get()));
   return absl::StrCat(WritePgpMpi(point), WritePgpNumber(static_cast<uint32_t>(wrapped.size()), 1),
@@ -104,7 +104,7 @@ absl::StatusOr<PgpSessionKey> UnwrapByAgreement(PgpReader& reader, const PgpKey&
   ASSIGN_OR_RETURN(const std::string secret, AgreeOnSecret(private_key, ephemeral.get()));
   ASSIGN_OR_RETURN(const std::string derived, DeriveKey(secret, key));
   ASSIGN_OR_RETURN(std::string padded, AesUnwrap(derived, wrapped));
-  const CleansedAtEnd padded_cleansed(padded);
+  const WipedAtEnd padded_wiped(padded);
   ASSIGN_OR_RETURN(const absl::string_view session, RemovePadding(padded));
   return ReadSession(session);
 }
@@ -119,7 +119,7 @@ absl::StatusOr<PgpSessionKey> UnwrapRsa(PgpReader& reader, EVP_PKEY* private_key
   const std::string encrypted = absl::StrCat(std::string(size - number.size(), '\0'), number);
   absl::StatusOr<std::string> decrypted = RsaDecrypt(private_key, RsaPadding::kPkcs1, encrypted);
   std::string text = decrypted.ok() ? *std::move(decrypted) : "";
-  const CleansedAtEnd text_cleansed(text);
+  const WipedAtEnd text_wiped(text);
   absl::StatusOr<PgpSessionKey> session = ReadSession(text);
   return session.ok() ? std::move(session)
                       : absl::StatusOr<PgpSessionKey>({kPgpAes256, std::move(random)});
@@ -130,7 +130,7 @@ absl::StatusOr<PgpSessionKey> UnwrapRsa(PgpReader& reader, EVP_PKEY* private_key
 absl::StatusOr<std::string> WrapPgpSessionKey(const PgpSessionKey& session,
                                               const PgpKey& recipient) {
   std::string text = WriteSession(session);
-  const CleansedAtEnd text_cleansed(text);
+  const WipedAtEnd text_wiped(text);
   std::string wrapped;
   if (recipient.algorithm == kPgpEcdh) {
     ASSIGN_OR_RETURN(wrapped, WrapByAgreement(text, recipient));

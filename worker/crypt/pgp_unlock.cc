@@ -9,8 +9,8 @@
 #include "absl/strings/str_cat.h"
 #include "proto/wire/error.h"
 #include "proto/wire/status_macros.h"
+#include "proto/wire/wipe.h"
 #include "worker/crypt/build_pkey.h"
-#include "worker/crypt/cleanse.h"
 #include "worker/crypt/pgp_algorithms.h"
 #include "worker/crypt/pgp_curve.h"
 #include "worker/crypt/pgp_fields.h"
@@ -52,9 +52,9 @@ absl::StatusOr<std::string> Unlock(PgpReader reader, absl::string_view password,
                      "Missing password for encrypted private key");
   }
   ASSIGN_OR_RETURN(std::string key, HashPgpPassword(how, password, key_bytes));
-  const CleansedAtEnd key_cleansed(key);
+  const WipedAtEnd key_wiped(key);
   ASSIGN_OR_RETURN(std::string secret, DecryptPgpCfb(key, iv, reader.rest()));
-  const CleansedAtEnd secret_cleansed(secret);
+  const WipedAtEnd secret_wiped(secret);
   ASSIGN_OR_RETURN(std::string numbers, CheckSum(secret, by_sha1));
   if (numbers.empty()) {
     return MakeError(absl::StatusCode::kInvalidArgument, "PASSWORD_WRONG",
@@ -97,7 +97,7 @@ absl::StatusOr<UniquePkey> AddPrivateExponent(const EVP_PKEY* public_key, absl::
 
 absl::StatusOr<UniquePkey> UnlockPgpKey(const PgpKey& key, absl::string_view password) {
   ASSIGN_OR_RETURN(std::string numbers, NumbersOf(key, password));
-  const CleansedAtEnd numbers_cleansed(numbers);
+  const WipedAtEnd numbers_wiped(numbers);
   PgpReader reader(numbers);
   // RSA's private exponent, with the factors behind it, or the number of ECDH.
   ASSIGN_OR_RETURN(const absl::string_view secret, reader.ReadMpi());

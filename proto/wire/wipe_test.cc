@@ -1,4 +1,4 @@
-#include "worker/crypt/cleanse.h"
+#include "proto/wire/wipe.h"
 
 #include <string>
 #include <utility>
@@ -11,22 +11,22 @@ namespace {
 
 constexpr size_t kKeyBytes = 32;
 
-TEST(CleansedAtEnd, NothingOfTheKeyIsLeftWhereItWas) {
+TEST(WipedAtEnd, NothingOfTheKeyIsLeftWhereItWas) {
   std::string key(kKeyBytes, 'k');
   const absl::string_view place(key.data(), kKeyBytes);
   {
-    const CleansedAtEnd cleansed(key);
+    const WipedAtEnd wiped(key);
     EXPECT_EQ(place, std::string(kKeyBytes, 'k'));
   }
   EXPECT_EQ(key, "");
   EXPECT_EQ(place, std::string(kKeyBytes, '\0'));
 }
 
-TEST(CleansedAtEnd, WhatWasMovedAwayIsKept) {
+TEST(WipedAtEnd, WhatWasMovedAwayIsKept) {
   std::string key(kKeyBytes, 'k');
   std::string moved;
   {
-    const CleansedAtEnd cleansed(key);
+    const WipedAtEnd wiped(key);
     moved = std::move(key);
   }
   EXPECT_EQ(moved, std::string(kKeyBytes, 'k'));

@@ -1,5 +1,5 @@
-#ifndef HOLKAS_PROTO_CREDENTIALS_WIPE_H_
-#define HOLKAS_PROTO_CREDENTIALS_WIPE_H_
+#ifndef HOLKAS_PROTO_WIRE_WIPE_H_
+#define HOLKAS_PROTO_WIRE_WIPE_H_
 
 #include <cstring>
 #include <string>
@@ -12,7 +12,8 @@ inline void Wipe(std::string& secret) {
   secret.clear();
 }
 
-// Wipes a string at the end of its scope.
+// Wipes a string, which outlives it, at the end of its scope. What was moved away by then is its
+// new owner's; secrets are longer than what strings copy when they move.
 class WipedAtEnd {
  public:
   explicit WipedAtEnd(std::string& secret) : secret_(secret) {}
@@ -26,4 +27,4 @@ class WipedAtEnd {
 
 }  // namespace holkas
 
-#endif  // HOLKAS_PROTO_CREDENTIALS_WIPE_H_
+#endif  // HOLKAS_PROTO_WIRE_WIPE_H_
