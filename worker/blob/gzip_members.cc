@@ -38,7 +38,7 @@ constexpr std::array<std::array<Effort, kTurns>, kHighestMembersLevel + 1> kLeve
     {Deflate(0), Deflate(0), Deflate(0)},
     {Isal(1), Isal(1), Isal(1)},
     {Isal(2), Isal(2), Isal(2)},
-    {Isal(2), Isal(3), Isal(3)},
+    {Isal(3), Isal(3), Isal(3)},
     {Deflate(2), Isal(2), Isal(2)},
     {Deflate(2), Isal(2), Deflate(2)},
     {Deflate(2), Deflate(2), Deflate(2)},
@@ -47,10 +47,12 @@ constexpr std::array<std::array<Effort, kTurns>, kHighestMembersLevel + 1> kLeve
     {Deflate(7), Deflate(7), Deflate(7)},
 }};
 
+// So many matches have a table of codes: with more of them what comes out is larger.
+constexpr size_t kIsalTokens = 8 * IGZIP_K;
 constexpr size_t IsalBufferBytes(int level) {
   return level == 1   ? ISAL_DEF_LVL1_DEFAULT
-         : level == 2 ? ISAL_DEF_LVL2_SMALL
-                      : ISAL_DEF_LVL3_SMALL;
+         : level == 2 ? ISAL_DEF_LVL2_REQ + kIsalTokens * ISAL_DEF_LVL2_TOKEN_SIZE
+                      : ISAL_DEF_LVL3_REQ + kIsalTokens * ISAL_DEF_LVL3_TOKEN_SIZE;
 }
 
 uint8_t* Bytes(absl::string_view bytes) {
