@@ -1,6 +1,7 @@
 #include "clients/cli/archive_file.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -11,18 +12,13 @@
 #include <cstdlib>
 
 #include "absl/strings/str_cat.h"
-#include "clients/cli/go_text.h"
+#include "clients/cli/archive_name.h"
+#include "clients/cli/file_error.h"
 #include "proto/wire/error.h"
 #include "proto/wire/status_macros.h"
 
 namespace holkas {
 namespace {
-
-absl::Status FileError(int error, absl::string_view step, const std::string& path) {
-  const absl::Status status = ErrnoError(error, "");
-  return MakeError(status.code(), ErrorReason(status),
-                   absl::StrCat(step, " ", path, ": ", GoErrno(error)));
-}
 
 absl::Status Conflict(absl::string_view message) {
   return MakeError(absl::StatusCode::kFailedPrecondition, "DESTINATION_CONFLICT", message);
@@ -65,6 +61,12 @@ absl::Status SyncDirectoryOf(const std::string& path) {
                                                           : FileError(errno, "fsync", path);
 }
 
+// Waits until a stream that somebody made non-blocking takes bytes again.
+void AwaitRoom(int file) {
+  pollfd entry = {file, POLLOUT, 0};
+  poll(&entry, 1, /*timeout=*/-1);
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<ArchiveFile>> ArchiveFile::Create(const std::string& name,
@@ -87,10 +89,7 @@ absl::StatusOr<std::unique_ptr<ArchiveFile>> ArchiveFile::Create(const std::stri
 }
 
 absl::StatusOr<std::unique_ptr<ArchiveFile>> ArchiveFile::OpenStream(const std::string& path) {
-  UniqueFd file(open(path.c_str(), O_WRONLY | O_CLOEXEC));
-  if (!file.valid()) {
-    return FileError(errno, "open", path);
-  }
+  ASSIGN_OR_RETURN(UniqueFd file, holkas::OpenStream(path, O_WRONLY));
   return std::unique_ptr<ArchiveFile>(
       new ArchiveFile(path, /*must_be_new=*/false, /*temporary=*/"", std::move(file)));
 }
@@ -104,7 +103,9 @@ ArchiveFile::~ArchiveFile() {
 absl::Status ArchiveFile::Write(absl::string_view bytes) {
   while (!bytes.empty()) {
     const ssize_t written = write(file_.get(), bytes.data(), bytes.size());
-    if (written < 0 && errno != EINTR) {
+    if (written < 0 && errno == EAGAIN) {
+      AwaitRoom(file_.get());
+    } else if (written < 0 && errno != EINTR) {
       return FileError(errno, "write", path_);
     }
     bytes.remove_prefix(written < 0 ? 0 : static_cast<size_t>(written));

@@ -24,7 +24,7 @@ class ArchiveFile {
   static absl::StatusOr<std::unique_ptr<ArchiveFile>> Create(const std::string& path,
                                                              bool must_be_new);
   // What is at `path` takes the bytes as they come: a pipe, or a descriptor of the process.
-  // Errors: those of open(2).
+  // Errors: those of open(2) and dup(2).
   static absl::StatusOr<std::unique_ptr<ArchiveFile>> OpenStream(const std::string& path);
   ~ArchiveFile();
   ArchiveFile(const ArchiveFile&) = delete;

@@ -5,10 +5,11 @@
 
 #include <cerrno>
 #include <memory>
-#include <optional>
 
+#include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
+#include "clients/cli/archive_name.h"
 #include "clients/cli/copy_flags.h"
 #include "clients/cli/copy_progress.h"
 #include "clients/cli/error_context.h"
@@ -77,10 +78,8 @@ absl::Status CopyStream(Connection& server, const CopyRequest& copy, absl::Time 
   if (!IsStream(copy.source())) {
     return DownloadArchive(server, copy, deadline, on_event);
   }
-  const std::optional<UniqueFd> archive = OpenArchive(copy.source());
-  return archive.has_value()
-             ? UploadArchive(server, copy, archive->get(), deadline, on_event)
-             : absl::NotFoundError(absl::StrCat("open ", copy.source(), ": ", GoErrno(errno)));
+  ASSIGN_OR_RETURN(const UniqueFd archive, OpenArchive(copy.source()));
+  return UploadArchive(server, copy, archive.get(), deadline, on_event);
 }
 
 // Has the copy made by a server that can: one alone, or two where files of the caller's own go to a
@@ -105,7 +104,7 @@ absl::Status CopyWhereFilesAre(const FlagSet& flags, CommandContext& context,
         from_here ? kHere : kThere);
   }
   if (from_here) {
-    if (const std::optional<UniqueFd> file = OpenArchive(copy.source()); file.has_value()) {
+    if (const absl::StatusOr<UniqueFd> file = OpenArchive(copy.source()); file.ok()) {
       return WithConnections(flags, context, {kThere}, [&](const auto& servers) {
         return UploadArchive(*servers[0], copy, file->get(), deadline, on_event);
       });
