@@ -117,12 +117,12 @@ absl::Status ArchiveFile::Publish() {
   if (temporary_.empty()) {
     return absl::OkStatus();
   }
-  if (fsync(file_.get()) != 0) {
-    return FileError(errno, "fsync", path_);
-  }
   ASSIGN_OR_RETURN(const std::optional<mode_t> old, CheckOld(path_, must_be_new_));
   if (old.has_value() && fchmod(file_.get(), *old) != 0) {
     return FileError(errno, "chmod", path_);
+  }
+  if (fsync(file_.get()) != 0) {
+    return FileError(errno, "fsync", path_);
   }
   // What came into its place meanwhile stays.
   const unsigned int flags = must_be_new_ && !old.has_value() ? RENAME_NOREPLACE : 0;

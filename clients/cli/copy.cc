@@ -8,6 +8,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "clients/cli/archive_name.h"
 #include "clients/cli/copy_flags.h"
@@ -48,15 +49,23 @@ constexpr char kHelp[] =
 
 // Without a newline, as Skopeo writes it.
 absl::Status WriteDigestFile(const std::string& path, const std::string& digest) {
-  UniqueFd file(open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
-  bool written = file.valid() && write(file.get(), digest.data(), digest.size()) ==
-                                     static_cast<ssize_t>(digest.size());
-  if (written) {
-    return absl::OkStatus();
+  const auto failed = [&path](absl::string_view step, int error) {
+    return absl::UnknownError(absl::StrCat("Failed to write digest to file ", GoQuote(path), ": ",
+                                           step, " ", path, ": ", GoErrno(error)));
+  };
+  const UniqueFd file(open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
+  if (!file.valid()) {
+    return failed("open", errno);
   }
-  return absl::UnknownError(absl::StrCat("Failed to write digest to file ", GoQuote(path),
-                                         file.valid() ? ": write " : ": open ", path, ": ",
-                                         GoErrno(errno)));
+  absl::string_view rest = digest;
+  while (!rest.empty()) {
+    const ssize_t written = write(file.get(), rest.data(), rest.size());
+    if (written < 0 && errno != EINTR) {
+      return failed("write", errno);
+    }
+    rest.remove_prefix(written < 0 ? 0 : static_cast<size_t>(written));
+  }
+  return absl::OkStatus();
 }
 
 // In Skopeo's words.

@@ -140,7 +140,8 @@ absl::Status ImageClient::Import(const ImportOptions& options, absl::Time deadli
   sender.request_stop();
   sender.join();
   absl::Status status = FromRpcStatus(stream->Finish());
-  return sent.ok() ? status : sent;
+  // Where the server needed no more of the archive, it does not matter that there was no more.
+  return status.ok() || sent.ok() ? status : sent;
 }
 
 absl::Status ImageClient::Export(const ExportRequest& request, absl::Time deadline,

@@ -150,6 +150,22 @@ TEST_F(ImageClientTest, WhoIsAttachedSendsNoMore) {
   EXPECT_TRUE(imported_.back().has_copy());
 }
 
+TEST_F(ImageClientTest, WhatCannotBeReadBehindTheServersEndChangesNothing) {
+  service_.on_import = [](ServerImport& stream) {
+    ImportResponse event;
+    event.mutable_copy()->mutable_result();
+    stream.Write(event);
+    return grpc::Status::OK;
+  };
+  EXPECT_OK(Import([](absl::Span<char>, std::stop_token over) -> absl::StatusOr<size_t> {
+    while (!over.stop_requested()) {
+      std::this_thread::yield();
+    }
+    return absl::DataLossError("read file");
+  }));
+  EXPECT_TRUE(imported_.back().has_copy());
+}
+
 TEST_F(ImageClientTest, AnArchiveThatCannotBeReadIsAbandoned) {
   bool ended_well = true;
   service_.on_import = [&](ServerImport& stream) {
