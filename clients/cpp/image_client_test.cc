@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <latch>
 #include <memory>
 #include <string>
 #include <thread>
@@ -151,13 +152,16 @@ TEST_F(ImageClientTest, WhoIsAttachedSendsNoMore) {
 }
 
 TEST_F(ImageClientTest, WhatCannotBeReadBehindTheServersEndChangesNothing) {
-  service_.on_import = [](ServerImport& stream) {
+  std::latch reading(1);
+  service_.on_import = [&](ServerImport& stream) {
+    reading.wait();
     ImportResponse event;
     event.mutable_copy()->mutable_result();
     stream.Write(event);
     return grpc::Status::OK;
   };
-  EXPECT_OK(Import([](absl::Span<char>, std::stop_token over) -> absl::StatusOr<size_t> {
+  EXPECT_OK(Import([&](absl::Span<char>, std::stop_token over) -> absl::StatusOr<size_t> {
+    reading.count_down();
     while (!over.stop_requested()) {
       std::this_thread::yield();
     }
