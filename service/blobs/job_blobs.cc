@@ -5,7 +5,6 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "proto/wire/error.h"
 #include "proto/wire/host_port.h"
 #include "proto/wire/status_macros.h"
 #include "service/broker/frame_digest.h"

@@ -169,11 +169,14 @@ absl::Status AllowList::CheckImage(const Identity& caller, const ImageReference&
 
 absl::Status AllowList::CheckRegistry(const Identity& caller, const ImageReference& image) const {
   const RegistryReference* registry = image.registry();
+  if (registry == nullptr) {
+    return absl::OkStatus();
+  }
   const Entry* entry = Find(caller);
   const bool is_allowed =
       entry == nullptr
           ? caller.is_trusted
-          : registry == nullptr || CheckImage(caller, image).ok() ||
+          : CheckImage(caller, image).ok() ||
                 std::any_of(entry->repositories.begin(), entry->repositories.end(),
                             [registry](const RepositoryPattern& pattern) {
                               return pattern.registry.Matches(registry->host, registry->port);

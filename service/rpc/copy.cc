@@ -24,6 +24,8 @@ absl::StatusOr<JobRunner::Call> PrepareCall(const ServerParts& server,
 OperationRunner::AttachmentOr AttachOrStart(const ServerParts& server,
                                             const RequestContext& context,
                                             const v1::CopyRequest& request) {
+  // First, since what the caller may do may have changed since the operation began.
+  ASSIGN_OR_RETURN(JobRunner::Call call, PrepareCall(server, context, request));
   const OperationTicket ticket =
       server.operations->TicketOf(OwnerOf(context), "Copy", request.request_id(), request);
   ASSIGN_OR_RETURN(std::unique_ptr<Operation::Attachment> attachment,
@@ -31,7 +33,6 @@ OperationRunner::AttachmentOr AttachOrStart(const ServerParts& server,
   if (attachment != nullptr) {
     return attachment;
   }
-  ASSIGN_OR_RETURN(JobRunner::Call call, PrepareCall(server, context, request));
   return server.operations->Start(
       ticket, CopyOperation(*server.runner, std::move(call), request.omit_progress()));
 }

@@ -83,6 +83,8 @@ class CopyStream {
 
 }  // namespace
 
+absl::Status CallerHungUp() { return absl::CancelledError("the caller hung up"); }
+
 absl::Status StreamCopy(const ServerParts& server, const RequestContext& context,
                         JobRunner::Call call, bool omit_progress, const CopyWriter& write) {
   return CopyStream(*server.runner, context, omit_progress).Run(std::move(call), write);

@@ -17,6 +17,9 @@ namespace holkas {
 // Sends one event; false where the caller is gone.
 using CopyWriter = std::function<bool(const v1::CopyResponse&)>;
 
+// What a call ends with whose caller is gone.
+absl::Status CallerHungUp();
+
 // Runs the job of a copy that ends with its caller: `call` is one of MakeCall. Writes the events,
 // without BlobProgress where `omit_progress` is set, the result the last of them. Errors: those of
 // JobRunner; INTERNAL (WORKER_VIOLATION) for a job without a result; RESOURCE_EXHAUSTED

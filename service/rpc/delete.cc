@@ -24,12 +24,13 @@ absl::StatusOr<JobRunner::Call> PrepareCall(const ServerParts& server,
 // The serialized response of a deletion that belongs to no call; waits for it.
 absl::StatusOr<std::string> RunOnce(const ServerParts& server, const RequestContext& context,
                                     const v1::DeleteRequest& request) {
+  // First, since what the caller may do may have changed since the operation began.
+  ASSIGN_OR_RETURN(JobRunner::Call call, PrepareCall(server, context, request));
   const OperationTicket ticket =
       server.operations->TicketOf(OwnerOf(context), "Delete", request.request_id(), request);
   ASSIGN_OR_RETURN(std::unique_ptr<Operation::Attachment> attachment,
                    server.operations->Find(ticket));
   if (attachment == nullptr) {
-    ASSIGN_OR_RETURN(JobRunner::Call call, PrepareCall(server, context, request));
     ASSIGN_OR_RETURN(
         attachment,
         server.operations->Start(ticket, [&runner = *server.runner, call = std::move(call)](

@@ -40,7 +40,7 @@ absl::Status Send(SpooledArchive& archive, StallGuard& guard,
     chunk.resize(count);
     if (!write(response)) {
       RETURN_IF_ERROR(guard.status());
-      return absl::CancelledError("the caller hung up");
+      return CallerHungUp();
     }
     guard.Progress();
     offset += static_cast<int64_t>(count);

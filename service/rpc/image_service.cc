@@ -191,18 +191,24 @@ grpc::Status ImageService::CheckCredentials(grpc::ServerContext* context,
   return ToGrpcStatus(holkas::CheckCredentials(server_, *caller, *request).status());
 }
 
-grpc::Status ImageService::Sync(grpc::ServerContext*, const v1::SyncRequest*,
+grpc::Status ImageService::Unimplemented(grpc::ServerContext& context, const std::string& rpc) {
+  const absl::StatusOr<RequestContext> caller = ContextOf(context, rpc);
+  return ToGrpcStatus(caller.ok() ? UnimplementedRpc(rpc) : caller.status());
+}
+
+grpc::Status ImageService::Sync(grpc::ServerContext* context, const v1::SyncRequest*,
                                 grpc::ServerWriter<v1::SyncResponse>*) {
-  return ToGrpcStatus(UnimplementedRpc("Sync"));
+  return Unimplemented(*context, "Sync");
 }
 
-grpc::Status ImageService::Sign(grpc::ServerContext*, const v1::SignRequest*, v1::SignResponse*) {
-  return ToGrpcStatus(UnimplementedRpc("Sign"));
+grpc::Status ImageService::Sign(grpc::ServerContext* context, const v1::SignRequest*,
+                                v1::SignResponse*) {
+  return Unimplemented(*context, "Sign");
 }
 
-grpc::Status ImageService::Verify(grpc::ServerContext*, const v1::VerifyRequest*,
+grpc::Status ImageService::Verify(grpc::ServerContext* context, const v1::VerifyRequest*,
                                   v1::VerifyResponse*) {
-  return ToGrpcStatus(UnimplementedRpc("Verify"));
+  return Unimplemented(*context, "Verify");
 }
 
 }  // namespace holkas

@@ -58,6 +58,7 @@ class ImageService final : public v1::ImageService::Service {
                       v1::VerifyResponse* response) override;
 
  private:
+  grpc::Status Unimplemented(grpc::ServerContext& context, const std::string& rpc);
   // What the handler of `rpc` works with; it is for callers alone who may call it.
   // Errors: UNAUTHENTICATED (CALLER_UNAUTHENTICATED); PERMISSION_DENIED (CALLER_DENIED).
   absl::StatusOr<RequestContext> ContextOf(grpc::ServerContext& context, const std::string& rpc);

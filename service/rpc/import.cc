@@ -31,13 +31,6 @@ constexpr size_t kMaxChunkBytes = 1 << 20;
 // How often the caller is told how much has come.
 constexpr absl::Duration kTellInterval = absl::Milliseconds(400);
 
-absl::Status InvalidField(const std::string& field, absl::string_view why) {
-  return MakeError(absl::StatusCode::kInvalidArgument, "INVALID_FIELD",
-                   absl::StrCat("field ", field, " ", why), {{"field", field}});
-}
-
-absl::Status HungUp() { return absl::CancelledError("the caller hung up"); }
-
 absl::Status WrongSize(int64_t got, int64_t want) {
   return MakeError(
       absl::StatusCode::kDataLoss, "CONTENT_MISMATCH",
@@ -54,7 +47,7 @@ class Receiver {
   absl::StatusOr<v1::ImportOptions> ReceiveOptions() {
     v1::ImportRequest first;
     if (!stream_.read(first) && context_.cancelled()) {
-      return HungUp();
+      return CallerHungUp();
     }
     if (!first.has_options()) {
       return InvalidField("options", "is required in the first message");
@@ -80,14 +73,14 @@ class Receiver {
       if (const absl::Time now = absl::Now(); now - told >= kTellInterval) {
         told = now;
         if (!Tell(archive.appended_bytes())) {
-          return HungUp();
+          return CallerHungUp();
         }
       }
     }
     // Who is gone looks like who has sent all: that there is somebody to tell it shows that it is
     // all.
     if (!Tell(archive.appended_bytes()) || context_.cancelled()) {
-      return HungUp();
+      return CallerHungUp();
     }
     return size_bytes > 0 && archive.appended_bytes() != size_bytes
                ? WrongSize(archive.appended_bytes(), size_bytes)
@@ -165,7 +158,8 @@ absl::Status StreamAttached(const RequestContext& context, const ImportStream& s
                             Operation::Attachment& attachment) {
   v1::ImportResponse attached;
   attached.mutable_attached();
-  return stream.write(attached) ? StreamOperation(context, attachment, WriterTo(stream)) : HungUp();
+  return stream.write(attached) ? StreamOperation(context, attachment, WriterTo(stream))
+                                : CallerHungUp();
 }
 
 }  // namespace
@@ -178,6 +172,11 @@ absl::Status Import(const ServerParts& server, const RequestContext& context,
   Receiver receiver(server, context, stream, *guard);
   ASSIGN_OR_RETURN(const v1::ImportOptions options, receiver.ReceiveOptions());
   RETURN_IF_ERROR(ValidateRequest(options));
+  RETURN_IF_ERROR(CheckAuthFile(server, context, "options.copy.destination_registry",
+                                options.copy().destination_registry()));
+  ASSIGN_OR_RETURN(PreparedJob job, PrepareJob(options, server.registries));
+  ASSIGN_OR_RETURN(JobRunner::Call call,
+                   MakeCall(server, context, "Import", std::move(job), deadline));
   const std::optional<OperationTicket> ticket = TicketOf(server, context, options);
   if (ticket.has_value()) {
     ASSIGN_OR_RETURN(const std::unique_ptr<Operation::Attachment> attachment,
@@ -187,11 +186,6 @@ absl::Status Import(const ServerParts& server, const RequestContext& context,
       return StreamAttached(context, stream, *attachment);
     }
   }
-  RETURN_IF_ERROR(CheckAuthFile(server, context, "options.copy.destination_registry",
-                                options.copy().destination_registry()));
-  ASSIGN_OR_RETURN(PreparedJob job, PrepareJob(options, server.registries));
-  ASSIGN_OR_RETURN(JobRunner::Call call,
-                   MakeCall(server, context, "Import", std::move(job), deadline));
   ASSIGN_OR_RETURN(std::unique_ptr<SpooledArchive> archive,
                    SpooledArchive::Create(server.spool_directory, *server.spool_quota));
   RETURN_IF_ERROR(archive->Reserve(options.size_bytes()));

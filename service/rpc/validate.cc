@@ -17,6 +17,12 @@
 #include "proto/wire/status_macros.h"
 
 namespace holkas {
+
+absl::Status InvalidField(const std::string& field, absl::string_view why) {
+  return MakeError(absl::StatusCode::kInvalidArgument, "INVALID_FIELD",
+                   absl::StrCat("field ", field, " ", why), {{"field", field}});
+}
+
 namespace {
 
 using google::protobuf::FieldDescriptor;
@@ -31,11 +37,6 @@ constexpr int kMaxPlatforms = 100;
 // As LayerRecipient, LayerEncryption, DecryptionKey and CopyRequest say.
 constexpr size_t kMaxKeyFileBytes = 16 << 10;
 constexpr int kMaxKeys = 16;
-
-absl::Status Invalid(const std::string& field, absl::string_view why) {
-  return MakeError(absl::StatusCode::kInvalidArgument, "INVALID_FIELD",
-                   absl::StrCat("field ", field, " ", why), {{"field", field}});
-}
 
 absl::Status Unimplemented(const std::string& field, absl::string_view why) {
   return MakeError(absl::StatusCode::kUnimplemented, "OPTION_UNIMPLEMENTED",
@@ -70,7 +71,7 @@ absl::Status CheckMessage(const Message& message, const std::string& path) {
     }
     const int size = reflection.FieldSize(message, field);
     if (size > kMaxRepeated) {
-      return Invalid(field_path, absl::StrCat("has more than ", kMaxRepeated, " entries"));
+      return InvalidField(field_path, absl::StrCat("has more than ", kMaxRepeated, " entries"));
     }
     for (int i = 0; i < size && field->cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE; ++i) {
       RETURN_IF_ERROR(CheckMessage(reflection.GetRepeatedMessage(message, field, i),
@@ -97,10 +98,10 @@ absl::Status CheckField(const Message& message, const FieldDescriptor& field,
       std::string scratch;
       const std::string& text = reflection.GetStringReference(message, &field, &scratch);
       if (!IsFile(field) && text.size() > kMaxStringBytes) {
-        return Invalid(path, absl::StrCat("is longer than ", kMaxStringBytes, " bytes"));
+        return InvalidField(path, absl::StrCat("is longer than ", kMaxStringBytes, " bytes"));
       }
       if (field.type() == FieldDescriptor::TYPE_STRING && absl::StrContains(text, '\0')) {
-        return Invalid(path, "holds a NUL byte");
+        return InvalidField(path, "holds a NUL byte");
       }
       return absl::OkStatus();
     }
@@ -110,17 +111,17 @@ absl::Status CheckField(const Message& message, const FieldDescriptor& field,
 }
 
 absl::Status CheckImage(const std::string& field, const std::string& image) {
-  return image.empty() ? Invalid(field, "is required") : absl::OkStatus();
+  return image.empty() ? InvalidField(field, "is required") : absl::OkStatus();
 }
 
 absl::Status CheckCertificates(const std::string& field, const v1::TlsCertificates& certificates) {
   const size_t size = certificates.ca_pem().size() + certificates.client_key_pem().size() +
                       certificates.client_certificate_pem().size();
   if (size > kMaxCertificateBytes) {
-    return Invalid(field, absl::StrCat("is larger than ", kMaxCertificateBytes, " bytes"));
+    return InvalidField(field, absl::StrCat("is larger than ", kMaxCertificateBytes, " bytes"));
   }
   if (certificates.client_certificate_pem().empty() != certificates.client_key_pem().empty()) {
-    return Invalid(field, "needs client_certificate_pem and client_key_pem together");
+    return InvalidField(field, "needs client_certificate_pem and client_key_pem together");
   }
   return absl::OkStatus();
 }
@@ -128,21 +129,22 @@ absl::Status CheckCertificates(const std::string& field, const v1::TlsCertificat
 // The platforms are there with MULTI_ARCH_PLATFORMS and only then, each once.
 absl::Status CheckPlatforms(const v1::CopyRequest& request) {
   if (request.multi_arch() != v1::MULTI_ARCH_PLATFORMS) {
-    return request.platforms().empty() ? absl::OkStatus()
-                                       : Invalid("platforms", "are for MULTI_ARCH_PLATFORMS alone");
+    return request.platforms().empty()
+               ? absl::OkStatus()
+               : InvalidField("platforms", "are for MULTI_ARCH_PLATFORMS alone");
   }
   if (request.platforms().empty() || request.platforms_size() > kMaxPlatforms) {
-    return Invalid("platforms", absl::StrCat("must be 1 to ", kMaxPlatforms));
+    return InvalidField("platforms", absl::StrCat("must be 1 to ", kMaxPlatforms));
   }
   std::set<std::string> seen;
   for (const v1::Platform& platform : request.platforms()) {
     if (platform.os().empty() || platform.architecture().empty()) {
-      return Invalid("platforms", "need os and architecture");
+      return InvalidField("platforms", "need os and architecture");
     }
     const std::string text =
         absl::StrCat(platform.os(), "/", platform.architecture(), "/", platform.variant());
     if (!seen.insert(text).second) {
-      return Invalid("platforms", "hold one twice");
+      return InvalidField("platforms", "hold one twice");
     }
   }
   return absl::OkStatus();
@@ -161,53 +163,55 @@ absl::Status CheckRegistry(const std::string& field, const v1::RegistryAccess& a
   if (access.has_basic()) {
     const std::string& name = access.basic().username();
     if (name.empty() || absl::StrContains(name, ':') || HasControlCharacter(name)) {
-      return Invalid(field + ".basic.username",
-                     "must not be empty and not hold a colon or control characters");
+      return InvalidField(field + ".basic.username",
+                          "must not be empty and not hold a colon or control characters");
     }
     if (HasControlCharacter(access.basic().password())) {
-      return Invalid(field + ".basic.password", "must not hold control characters");
+      return InvalidField(field + ".basic.password", "must not hold control characters");
     }
   }
   // It becomes a header line as it is.
   if (access.credentials_case() == v1::RegistryAccess::kBearerToken &&
       (access.bearer_token().empty() || HasControlCharacter(access.bearer_token()))) {
-    return Invalid(field + ".bearer_token", "must not be empty and not hold control characters");
+    return InvalidField(field + ".bearer_token",
+                        "must not be empty and not hold control characters");
   }
   if (access.credentials_case() == v1::RegistryAccess::kIdentityToken &&
       (access.identity_token().empty() || HasControlCharacter(access.identity_token()))) {
-    return Invalid(field + ".identity_token", "must not be empty and not hold control characters");
+    return InvalidField(field + ".identity_token",
+                        "must not be empty and not hold control characters");
   }
   if (!access.auth_file().empty() &&
       access.credentials_case() != v1::RegistryAccess::CREDENTIALS_NOT_SET) {
-    return Invalid(field + ".auth_file", "does not go with credentials");
+    return InvalidField(field + ".auth_file", "does not go with credentials");
   }
   return CheckCertificates(field + ".certificates", access.certificates());
 }
 
 absl::Status CheckKeyFile(const std::string& field, const std::string& key) {
   if (key.empty()) {
-    return Invalid(field, "is required");
+    return InvalidField(field, "is required");
   }
   return key.size() > kMaxKeyFileBytes
-             ? Invalid(field, absl::StrCat("is longer than ", kMaxKeyFileBytes, " bytes"))
+             ? InvalidField(field, absl::StrCat("is longer than ", kMaxKeyFileBytes, " bytes"))
              : absl::OkStatus();
 }
 
 absl::Status CheckEncryption(const v1::CopyRequest& request) {
   const v1::LayerEncryption& encryption = request.encryption();
   if (request.has_encryption() && request.decryption_keys_size() > 0) {
-    return Invalid("decryption_keys", "do not go with encryption");
+    return InvalidField("decryption_keys", "do not go with encryption");
   }
   if (request.has_encryption() && encryption.recipients().empty()) {
-    return Invalid("encryption.recipients", "is required");
+    return InvalidField("encryption.recipients", "is required");
   }
   if (encryption.recipients_size() > kMaxKeys || request.decryption_keys_size() > kMaxKeys) {
-    return Invalid(request.has_encryption() ? "encryption.recipients" : "decryption_keys",
-                   absl::StrCat("has more than ", kMaxKeys, " entries"));
+    return InvalidField(request.has_encryption() ? "encryption.recipients" : "decryption_keys",
+                        absl::StrCat("has more than ", kMaxKeys, " entries"));
   }
   for (const v1::LayerRecipient& recipient : encryption.recipients()) {
     if (recipient.wrapping() == v1::KEY_WRAPPING_UNSPECIFIED) {
-      return Invalid("encryption.recipients.wrapping", "is required");
+      return InvalidField("encryption.recipients.wrapping", "is required");
     }
     RETURN_IF_ERROR(CheckKeyFile("encryption.recipients.key", recipient.key()));
   }
@@ -224,16 +228,17 @@ absl::Status CheckRequestId(const std::string& id) {
   for (size_t i = 0; i < id.size() && is_uuid; ++i) {
     is_uuid = kForm[i] == '-' ? id[i] == '-' : absl::ascii_isxdigit(id[i]);
   }
-  return is_uuid || id.empty() ? absl::OkStatus() : Invalid("request_id", "is no UUID");
+  return is_uuid || id.empty() ? absl::OkStatus() : InvalidField("request_id", "is no UUID");
 }
 
 absl::Status CheckRetry(const v1::RetryPolicy& retry) {
   if (retry.max_retries() < 0 || retry.max_retries() > kMaxRetries) {
-    return Invalid("retry.max_retries", absl::StrCat("must be 0 to ", kMaxRetries));
+    return InvalidField("retry.max_retries", absl::StrCat("must be 0 to ", kMaxRetries));
   }
   if (!std::isfinite(retry.delay_seconds()) || retry.delay_seconds() < 0 ||
       retry.delay_seconds() > kMaxRetryDelaySeconds) {
-    return Invalid("retry.delay_seconds", absl::StrCat("must be 0 to ", kMaxRetryDelaySeconds));
+    return InvalidField("retry.delay_seconds",
+                        absl::StrCat("must be 0 to ", kMaxRetryDelaySeconds));
   }
   return absl::OkStatus();
 }
@@ -257,11 +262,11 @@ absl::Status CheckCopy(const v1::CopyRequest& request) {
   RETURN_IF_ERROR(CheckRetry(request.retry()));
   RETURN_IF_ERROR(CheckEncryption(request));
   if (request.max_parallel_blobs() < 0 || request.max_parallel_blobs() > kMaxParallelBlobs) {
-    return Invalid("max_parallel_blobs", absl::StrCat("must be 0 to ", kMaxParallelBlobs));
+    return InvalidField("max_parallel_blobs", absl::StrCat("must be 0 to ", kMaxParallelBlobs));
   }
   if (request.force_compression_format() &&
       request.compression_format() == v1::COMPRESSION_FORMAT_UNSPECIFIED) {
-    return Invalid("force_compression_format", "needs compression_format");
+    return InvalidField("force_compression_format", "needs compression_format");
   }
   RETURN_IF_ERROR(CheckPlatforms(request));
   return CheckRequestId(request.request_id());
@@ -283,7 +288,7 @@ absl::Status Within(const std::string& outer, const absl::Status& status) {
 
 // `why`: as `has no meaning there`.
 absl::Status CheckUnset(const std::string& field, bool is_set, absl::string_view why) {
-  return is_set ? Invalid(field, why) : absl::OkStatus();
+  return is_set ? InvalidField(field, why) : absl::OkStatus();
 }
 
 }  // namespace
@@ -302,7 +307,7 @@ absl::Status ValidateRequest(const v1::ImportOptions& request) {
   RETURN_IF_ERROR(CheckUnset("options.copy.source_registry", copy.has_source_registry(), kWhy));
   RETURN_IF_ERROR(CheckImage("options.copy.destination", copy.destination()));
   if (request.size_bytes() < 0) {
-    return Invalid("options.size_bytes", "must not be negative");
+    return InvalidField("options.size_bytes", "must not be negative");
   }
   return Within("options.copy", CheckCopy(copy));
 }

@@ -1,7 +1,10 @@
 #ifndef HOLKAS_SERVICE_RPC_VALIDATE_H_
 #define HOLKAS_SERVICE_RPC_VALIDATE_H_
 
+#include <string>
+
 #include "absl/status/status.h"
+#include "absl/strings/string_view.h"
 #include "holkas/v1/image.pb.h"
 #include "holkas/v1/image_service.pb.h"
 
@@ -17,6 +20,9 @@ namespace holkas {
 inline constexpr size_t kMaxStringBytes = 4096;
 // ca_pem, client_certificate_pem and client_key_pem together: they travel in one broker frame.
 inline constexpr size_t kMaxCertificateBytes = 48 << 10;
+
+// `field ` and what is wrong with it: INVALID_FIELD.
+absl::Status InvalidField(const std::string& field, absl::string_view why);
 
 absl::Status ValidateRequest(const v1::InspectRequest& request);
 absl::Status ValidateRequest(const v1::CopyRequest& request);

@@ -35,13 +35,13 @@ SpoolQuota::Share::~Share() {
 }
 
 absl::Status SpoolQuota::Share::GrowTo(int64_t size_bytes) {
-  if (size_bytes <= bytes_) {
-    return absl::OkStatus();
-  }
   if (size_bytes > quota_.limits_.archive_bytes) {
     return Exceeded("the archive has", "max_archive_bytes", quota_.limits_.archive_bytes);
   }
   absl::MutexLock lock(&quota_.mutex_);
+  if (size_bytes <= bytes_) {
+    return absl::OkStatus();
+  }
   const int64_t more = size_bytes - bytes_;
   if (more > quota_.limits_.spooled_bytes - quota_.bytes_) {
     return Exceeded("the archives of all requests have", "max_spooled_bytes",

@@ -20,7 +20,7 @@ class SpoolQuota {
 
   explicit SpoolQuota(const Limits& limits) : limits_(limits) {}
 
-  // What one archive has of it, until it is destroyed. Not thread-safe. The quota outlives it.
+  // What one archive has of it, until it is destroyed. Thread-safe. The quota outlives it.
   class Share {
    public:
     explicit Share(SpoolQuota& quota);
@@ -35,7 +35,7 @@ class SpoolQuota {
 
    private:
     SpoolQuota& quota_;
-    int64_t bytes_ = 0;
+    int64_t bytes_ ABSL_GUARDED_BY(quota_.mutex_) = 0;
   };
 
   // How many archives there are now.

@@ -17,7 +17,7 @@ namespace holkas {
 
 // The archive of one Import or Export, in a file without a name: whatever ends the request, nothing
 // of it is left. Its bytes are never looked at here. Import appends, and a worker reads; a worker
-// writes, and Export reads. Not thread-safe: one does something after the other.
+// writes, and Export reads. One does something after the other; Measure alone is thread-safe.
 class SpooledArchive {
  public:
   // A new empty one in `directory`; `quota` outlives it.

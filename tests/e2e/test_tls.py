@@ -111,6 +111,13 @@ def test_who_is_not_listed_may_do_nothing(call, files, server, pushed):
       ("cert:other.test", "CALLER_DENIED")]
 
 
+@pytest.mark.parametrize("rpc", ["Copy", "Sync", "Sign", "Verify"])
+def test_every_rpc_asks_who_calls(call, files, rpc):
+  refused = call(files.authority.issue("other.test")).grpcurl("holkas.v1.ImageService/" + rpc,
+                                                              request={})
+  assert "CALLER_DENIED" in refused.stderr
+
+
 def test_without_a_list_nobody_may_do_anything_over_tls(programs, tmp_path, files, pushed):
   config = files.config().replace(", allow_file: %s" % files.allowed, "")
   with TlsServer(programs, tmp_path / "open", config) as server:

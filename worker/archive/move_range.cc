@@ -17,19 +17,20 @@ constexpr int64_t kPieceBytes = 1 << 20;
 
 }  // namespace
 
-absl::Status MoveRange(int fd, int64_t from, int64_t to, int64_t size_bytes) {
+absl::Status MoveRange(const FilePlace& from, const FilePlace& to, int64_t size_bytes) {
   const auto buffer = std::make_unique_for_overwrite<char[]>(kPieceBytes);
   for (int64_t done = 0; done < size_bytes;) {
     const int64_t count = std::min(kPieceBytes, size_bytes - done);
     // What is moved up begins with its end, so that nothing is written over before it is read.
-    const int64_t at = to > from ? size_bytes - done - count : done;
+    const int64_t at = to.offset > from.offset ? size_bytes - done - count : done;
     const absl::Span<char> piece(buffer.get(), static_cast<size_t>(count));
-    ASSIGN_OR_RETURN(const size_t read, ReadFileAt(fd, from + at, piece));
+    ASSIGN_OR_RETURN(const size_t read, ReadFileAt(from.fd, from.offset + at, piece));
     if (read < piece.size()) {
       return MakeError(absl::StatusCode::kDataLoss, "CONTENT_MISMATCH",
                        "write archive: the file was cut off");
     }
-    RETURN_IF_ERROR(WriteAllAt(fd, to + at, absl::string_view(piece.data(), piece.size())));
+    RETURN_IF_ERROR(
+        WriteAllAt(to.fd, to.offset + at, absl::string_view(piece.data(), piece.size())));
     done += count;
   }
   return absl::OkStatus();

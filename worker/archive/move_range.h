@@ -7,9 +7,15 @@
 
 namespace holkas {
 
-// Copies `size_bytes` bytes of the file at `from` to `to`; the two ranges may overlap.
+// A place in a file.
+struct FilePlace {
+  int fd = -1;
+  int64_t offset = 0;
+};
+
+// Copies `size_bytes` bytes; the two ranges may overlap.
 // Errors: those of reading and writing; DATA_LOSS (CONTENT_MISMATCH) where the file ends before.
-absl::Status MoveRange(int fd, int64_t from, int64_t to, int64_t size_bytes);
+absl::Status MoveRange(const FilePlace& from, const FilePlace& to, int64_t size_bytes);
 
 }  // namespace holkas
 

@@ -34,14 +34,15 @@ TEST(MoveRangeTest, OverlappingRangesMoveUpAndDown) {
   const int64_t size = static_cast<int64_t>(content.size());
   for (const auto& [from, to] : {std::pair<int64_t, int64_t>{0, 512}, {512, 0}, {0, 3 << 20}}) {
     const UniqueFd file = FileWith(std::string(static_cast<size_t>(from), 'x') + content);
-    ASSERT_OK(MoveRange(file.get(), from, to, size));
+    ASSERT_OK(MoveRange({file.get(), from}, {file.get(), to}, size));
     EXPECT_TRUE(Read(file, to, content.size()) == content) << from << " to " << to;
   }
 }
 
 TEST(MoveRangeTest, AFileThatIsTooShortIsDataLoss) {
   const UniqueFd file = FileWith("short");
-  EXPECT_THAT(MoveRange(file.get(), 0, 100, 6), StatusIs(absl::StatusCode::kDataLoss));
+  EXPECT_THAT(MoveRange({file.get(), 0}, {file.get(), 100}, 6),
+              StatusIs(absl::StatusCode::kDataLoss));
 }
 
 }  // namespace

@@ -20,7 +20,8 @@ namespace {
 
 // Content that has no place yet is in memory up to here: many layers and all configurations.
 constexpr size_t kMaxHeldBytes = 256 << 10;
-// ...and then in one of so many files, none larger than this. Beyond, its thread waits.
+// ...and then in one of so many files, none larger than this. Beyond, its thread waits. What has no
+// room where a size was guessed is in a file of its own, with the bound of all files of the job.
 constexpr int kMaxSpools = 16;
 constexpr int64_t kMaxSpooledBytes = int64_t{2} << 30;
 constexpr int64_t kNoBound = std::numeric_limits<int64_t>::max();
@@ -43,13 +44,14 @@ class TarQueue::Place {
 
   const NameOf name_of;
   const int64_t header_bytes;
-  // All that follows is guarded by the queue's mutex, and after `finished` nobody's but the one who
-  // moves what is kept.
+  // All that follows is guarded by the queue's mutex, but for `room_bytes` and `spilled`, and after
+  // `finished` nobody's but the one who moves what is kept.
   int64_t size_bytes;
   int64_t guessed_bytes = -1;
   // Of the header.
   std::optional<int64_t> offset;
-  // How much content has room at the offset; set with it or before anything is written.
+  // How much content has room at the offset; set with it, or before anything is written. Its writer
+  // reads it when it has seen the offset.
   int64_t room_bytes = kNoBound;
   // The content that has none, in its order. Its writer's until `finished`.
   std::vector<Piece> spilled;
@@ -416,30 +418,19 @@ absl::Status TarQueue::Settle() {
 }
 
 absl::Status TarQueue::MoveTo(Place& place) {
-  const int64_t from = *std::exchange(place.offset, place.belongs_at);
   const int64_t in_place = place.size_bytes > place.room_bytes
                                ? place.header_bytes + place.room_bytes
                                : place.Bytes(place.size_bytes);
-  return MoveRange(fd_, from, place.belongs_at, in_place);
+  RETURN_IF_ERROR(MoveRange({fd_, *place.offset}, {fd_, place.belongs_at}, in_place));
+  place.offset = place.belongs_at;
+  return absl::OkStatus();
 }
 
 absl::Status TarQueue::Complete(const Place& place) {
   int64_t offset = place.belongs_at + place.header_bytes + place.room_bytes;
-  const auto buffer = std::make_unique_for_overwrite<char[]>(kCopyBufferBytes);
-  for (Piece piece : place.spilled) {
-    while (piece.size_bytes > 0) {
-      const size_t wanted = static_cast<size_t>(
-          std::min<int64_t>(piece.size_bytes, static_cast<int64_t>(kCopyBufferBytes)));
-      ASSIGN_OR_RETURN(const size_t count,
-                       ReadFileAt(overflow_.get(), piece.offset, {buffer.get(), wanted}));
-      if (count < wanted) {
-        return absl::DataLossError("write archive: what did not fit is cut off");
-      }
-      RETURN_IF_ERROR(WriteAllAt(fd_, offset, absl::string_view(buffer.get(), count)));
-      offset += static_cast<int64_t>(count);
-      piece.offset += static_cast<int64_t>(count);
-      piece.size_bytes -= static_cast<int64_t>(count);
-    }
+  for (const Piece& piece : place.spilled) {
+    RETURN_IF_ERROR(MoveRange({overflow_.get(), piece.offset}, {fd_, offset}, piece.size_bytes));
+    offset += piece.size_bytes;
   }
   return WriteAllAt(fd_, offset,
                     std::string(static_cast<size_t>(TarPadding(place.size_bytes)), '\0'));

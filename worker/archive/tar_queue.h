@@ -61,8 +61,9 @@ class TarQueue {
   // Ends all waiting: a member will not come.
   void Cancel();
 
-  // Puts every member where it belongs. Result: where the archive goes on behind them; the file may
-  // be longer. Errors: those of the file; FAILED_PRECONDITION where a member is not finished.
+  // Puts every member where it belongs, which takes long where guesses were wrong. Result: where
+  // the archive goes on behind them; the file may be longer. Errors: those of the file;
+  // FAILED_PRECONDITION where a member is not finished.
   absl::StatusOr<int64_t> End();
 
  private:
@@ -89,7 +90,7 @@ class TarQueue {
   // Ends the content of a place, which `kept` still has where it has no offset, and moves what only
   // waited for it.
   absl::Status Finish(Place* place, const std::string& name, int64_t size_bytes, Kept kept);
-  // Writes what is kept of a place, its header and the padding.
+  // Writes what is kept of a place, its header and, where all content is there, the padding.
   absl::Status WriteAround(Place& place, int64_t offset, int64_t size_bytes, Kept kept);
   // The same for all of `waiting`.
   absl::Status Flush(const std::vector<Place*>& waiting);

@@ -12,9 +12,13 @@ using testing::Eq;
 using testing::Optional;
 
 TEST(GzipContentSizeTest, IsTheLastFourBytesLittleEndian) {
-  EXPECT_THAT(GuessGzipContentSize(std::string("\xff\x00\x10\x20\x30", 5), 1000),
+  EXPECT_THAT(GuessGzipContentSize(std::string("\xff\x00\x10\x20\x30", 5), 1 << 20),
               Optional(0x30201000));
-  EXPECT_THAT(GuessGzipContentSize("\xff\xff\xff\xff", 1000), Optional(0xffffffff));
+  EXPECT_THAT(GuessGzipContentSize("\xff\xff\xff\xff", 1 << 30), Optional(0xffffffff));
+}
+
+TEST(GzipContentSizeTest, MoreThanDeflateMakesIsNoGuess) {
+  EXPECT_THAT(GuessGzipContentSize("\xff\xff\xff\xff", 1 << 20), Eq(std::nullopt));
 }
 
 TEST(GzipContentSizeTest, LessThanTheCompressedBytesIsNoGuess) {

@@ -123,7 +123,7 @@ class Broker {
   virtual absl::Status SendTags(const v1::ListTagsResponse& tags) = 0;
 
   // Whether nobody waits for the job any more. Thread-safe, does not block.
-  virtual bool Cancelled() { return false; }
+  virtual bool Cancelled() = 0;
 
   // Writes a line to holkasd's log. `severity` as in broker.Log.
   virtual void Log(int severity, absl::string_view message) = 0;

@@ -133,6 +133,7 @@ bool BrokerClient::Cancelled() {
     if (!receiving_ && broken_.ok()) {
       ReceiveOne(absl::InfinitePast());
     }
+    cancelled_ = cancelled_ || !broken_.ok();
     mutex_.Unlock();
   }
   return cancelled_;

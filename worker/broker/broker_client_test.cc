@@ -128,6 +128,28 @@ TEST_F(BrokerClientTest, LostServiceFailsAllCallsThatWaitAndAllLaterOnes) {
   EXPECT_THAT(broker_->Publish(0, 0), StatusIs(absl::StatusCode::kUnavailable));
 }
 
+TEST_F(BrokerClientTest, CancelIsHeardWithoutACallAndWhileOneWaits) {
+  EXPECT_FALSE(broker_->Cancelled());
+  std::thread caller([this] { EXPECT_OK(broker_->DropFile(1)); });
+  const broker::WorkerFrame call = NextCall();
+  EXPECT_FALSE(broker_->Cancelled());
+  broker::ServiceFrame frame;
+  frame.mutable_cancel();
+  ASSERT_OK(service_->Send(frame));
+  while (!broker_->Cancelled()) {
+    std::this_thread::yield();
+  }
+  Answer(ReplyTo(call));
+  caller.join();
+  EXPECT_TRUE(broker_->Cancelled());
+}
+
+TEST_F(BrokerClientTest, NobodyWaitsWhenTheServiceIsGone) {
+  EXPECT_FALSE(broker_->Cancelled());
+  service_.reset();
+  EXPECT_TRUE(broker_->Cancelled());
+}
+
 TEST_F(BrokerClientTest, ReplyToNoCallBreaksTheClient) {
   std::thread service([this] {
     broker::Reply reply = ReplyTo(NextCall());

@@ -93,6 +93,7 @@ class FakeBroker : public Broker {
   absl::StatusOr<PublishLock> BeginPublish() override;
   absl::Status RemoveBlobs(absl::Span<const Digest> blobs) override;
   absl::Status Publish(uint32_t file_id, int64_t size_bytes) override;
+  bool Cancelled() override { return false; }
   absl::StatusOr<Storage> OpenStorage(broker::Place place) override;
   absl::Status MarkOpaque(broker::Place place, absl::string_view path) override;
   absl::Status SendEvent(const v1::CopyResponse& event) override;

@@ -49,14 +49,12 @@ class ChunkedSource : public MadeSource, private TarHandler, private ChunkHandle
 
   // `compressor` is one of zstd. `annotations` get what the layer's descriptor says of it before
   // Read tells the end; nothing for one without a table of contents. Both outlive the source.
-  // Errors: RESOURCE_EXHAUSTED where there is no memory.
+  // Errors: RESOURCE_EXHAUSTED where there is no memory. Of reading: those of the tar's source;
+  // FAILED_PRECONDITION (INVALID_LAYER) for what is no tar; RESOURCE_EXHAUSTED (LIMIT_EXCEEDED).
   static absl::StatusOr<std::unique_ptr<ChunkedSource>> New(
       std::unique_ptr<ByteSource> tar, Compressor& compressor,
       std::map<std::string, std::string>& annotations);
   ~ChunkedSource() override;
-
-  // Errors: those of the tar's source; FAILED_PRECONDITION (INVALID_LAYER) for what is no tar;
-  // RESOURCE_EXHAUSTED (LIMIT_EXCEEDED).
 
  private:
   ChunkedSource(std::unique_ptr<ByteSource> tar, Compressor& compressor,

@@ -31,7 +31,7 @@ inline constexpr size_t kMaxBufferedBytes = 256 << 10;
 // Why an exchange failed, for who decides on trying again.
 enum class HttpFailure {
   kNone,
-  kDenied,       // the broker refuses the connection
+  kDenied,       // the broker refuses the connection, or nobody waits for the answer
   kConnect,      // no connection
   kTls,          // no TLS over the connection
   kTlsReset,     // the connection broke while TLS was negotiated

@@ -89,7 +89,7 @@ class ImageDestination {
   }
 
   // Whether it helps to know how large a blob will be that changes on its way; and told so, where
-  // that can be guessed, before CreateBlob.
+  // that can be guessed, wrongly maybe, before its CreateBlob.
   virtual bool uses_guessed_sizes() const { return false; }
   virtual absl::Status GuessBlobSize(const Descriptor& blob, int64_t size_bytes) {
     (void)blob;

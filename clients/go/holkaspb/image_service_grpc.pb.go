@@ -49,7 +49,7 @@ type ImageServiceClient interface {
 	// Copies an image, or all images of an index, from one place to another. The destination's name
 	// moves last: until then it gives the complete old image. Blobs that the destination already has
 	// are not sent again, and every byte is checked against its digest and size. The stream tells
-	// progress; its last event is the result. Cancelling the call abandons the copy.
+	// progress; its last event is the result. Cancelling the call abandons the copy, unless it has a `request_id`.
 	//
 	// Errors:
 	//
@@ -391,7 +391,7 @@ type ImageServiceServer interface {
 	// Copies an image, or all images of an index, from one place to another. The destination's name
 	// moves last: until then it gives the complete old image. Blobs that the destination already has
 	// are not sent again, and every byte is checked against its digest and size. The stream tells
-	// progress; its last event is the result. Cancelling the call abandons the copy.
+	// progress; its last event is the result. Cancelling the call abandons the copy, unless it has a `request_id`.
 	//
 	// Errors:
 	//

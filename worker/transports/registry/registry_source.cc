@@ -44,7 +44,9 @@ std::string RegistrySource::ReadBlobEnd(const Descriptor& blob, size_t count) {
     return "";
   }
   std::string end = ReadRegistryBlobEnd(client(), blob, count);
-  lacks_ends_ = end.empty();
+  if (end.empty()) {
+    lacks_ends_ = true;
+  }
   return end;
 }
 

@@ -31,6 +31,7 @@ class ImageServiceStub(object):
 
     Every request runs in a sandboxed worker process of its own. A request ends when its deadline
     passes or its caller hangs up, and its worker ends with it; what it had not published is undone.
+    One with a `request_id` waits for its caller to come back (CopyRequest.request_id).
 
     Errors carry google.rpc.ErrorInfo with the domain `holkas.dev`. A reason is stable, a message is
     not. Errors that every rpc may give, beside its own:
@@ -131,6 +132,7 @@ class ImageServiceServicer(object):
 
     Every request runs in a sandboxed worker process of its own. A request ends when its deadline
     passes or its caller hangs up, and its worker ends with it; what it had not published is undone.
+    One with a `request_id` waits for its caller to come back (CopyRequest.request_id).
 
     Errors carry google.rpc.ErrorInfo with the domain `holkas.dev`. A reason is stable, a message is
     not. Errors that every rpc may give, beside its own:
@@ -180,7 +182,7 @@ class ImageServiceServicer(object):
         """Copies an image, or all images of an index, from one place to another. The destination's name
         moves last: until then it gives the complete old image. Blobs that the destination already has
         are not sent again, and every byte is checked against its digest and size. The stream tells
-        progress; its last event is the result. Cancelling the call abandons the copy.
+        progress; its last event is the result. Cancelling the call abandons the copy, unless it has a `request_id`.
 
         Errors:
         NOT_FOUND            MANIFEST_UNKNOWN, TAG_UNKNOWN, BLOB_UNKNOWN, PLATFORM_NOT_FOUND: the
@@ -394,6 +396,7 @@ class ImageService(object):
 
     Every request runs in a sandboxed worker process of its own. A request ends when its deadline
     passes or its caller hangs up, and its worker ends with it; what it had not published is undone.
+    One with a `request_id` waits for its caller to come back (CopyRequest.request_id).
 
     Errors carry google.rpc.ErrorInfo with the domain `holkas.dev`. A reason is stable, a message is
     not. Errors that every rpc may give, beside its own:

@@ -23,6 +23,7 @@ class ImageServiceStub:
 
     Every request runs in a sandboxed worker process of its own. A request ends when its deadline
     passes or its caller hangs up, and its worker ends with it; what it had not published is undone.
+    One with a `request_id` waits for its caller to come back (CopyRequest.request_id).
 
     Errors carry google.rpc.ErrorInfo with the domain `holkas.dev`. A reason is stable, a message is
     not. Errors that every rpc may give, beside its own:
@@ -76,7 +77,7 @@ class ImageServiceStub:
     """Copies an image, or all images of an index, from one place to another. The destination's name
     moves last: until then it gives the complete old image. Blobs that the destination already has
     are not sent again, and every byte is checked against its digest and size. The stream tells
-    progress; its last event is the result. Cancelling the call abandons the copy.
+    progress; its last event is the result. Cancelling the call abandons the copy, unless it has a `request_id`.
 
     Errors:
       NOT_FOUND            MANIFEST_UNKNOWN, TAG_UNKNOWN, BLOB_UNKNOWN, PLATFORM_NOT_FOUND: the
@@ -221,6 +222,7 @@ class ImageServiceAsyncStub:
 
     Every request runs in a sandboxed worker process of its own. A request ends when its deadline
     passes or its caller hangs up, and its worker ends with it; what it had not published is undone.
+    One with a `request_id` waits for its caller to come back (CopyRequest.request_id).
 
     Errors carry google.rpc.ErrorInfo with the domain `holkas.dev`. A reason is stable, a message is
     not. Errors that every rpc may give, beside its own:
@@ -273,7 +275,7 @@ class ImageServiceAsyncStub:
     """Copies an image, or all images of an index, from one place to another. The destination's name
     moves last: until then it gives the complete old image. Blobs that the destination already has
     are not sent again, and every byte is checked against its digest and size. The stream tells
-    progress; its last event is the result. Cancelling the call abandons the copy.
+    progress; its last event is the result. Cancelling the call abandons the copy, unless it has a `request_id`.
 
     Errors:
       NOT_FOUND            MANIFEST_UNKNOWN, TAG_UNKNOWN, BLOB_UNKNOWN, PLATFORM_NOT_FOUND: the
@@ -418,6 +420,7 @@ class ImageServiceServicer(metaclass=abc.ABCMeta):
 
     Every request runs in a sandboxed worker process of its own. A request ends when its deadline
     passes or its caller hangs up, and its worker ends with it; what it had not published is undone.
+    One with a `request_id` waits for its caller to come back (CopyRequest.request_id).
 
     Errors carry google.rpc.ErrorInfo with the domain `holkas.dev`. A reason is stable, a message is
     not. Errors that every rpc may give, beside its own:
@@ -474,7 +477,7 @@ class ImageServiceServicer(metaclass=abc.ABCMeta):
         """Copies an image, or all images of an index, from one place to another. The destination's name
         moves last: until then it gives the complete old image. Blobs that the destination already has
         are not sent again, and every byte is checked against its digest and size. The stream tells
-        progress; its last event is the result. Cancelling the call abandons the copy.
+        progress; its last event is the result. Cancelling the call abandons the copy, unless it has a `request_id`.
 
         Errors:
           NOT_FOUND            MANIFEST_UNKNOWN, TAG_UNKNOWN, BLOB_UNKNOWN, PLATFORM_NOT_FOUND: the
