@@ -75,8 +75,9 @@ func dialOptions(chosen *settings, address serverAddress) ([]grpc.DialOption, er
 			return new(net.Dialer).DialContext(ctx, "unix", address.socket)
 		}))
 	}
-	if chosen.token != "" {
-		dial = append(dial, grpc.WithPerRPCCredentials(bearerToken{chosen.token, address.socket == ""}))
+	if chosen.token != nil {
+		needsTLS := address.socket == "" && !chosen.insecure
+		dial = append(dial, grpc.WithPerRPCCredentials(bearerToken{*chosen.token, needsTLS}))
 	}
 	return append(dial, chosen.dialOptions...), nil
 }
