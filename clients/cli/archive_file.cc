@@ -9,11 +9,13 @@
 #include <cerrno>
 #include <cstdint>
 #include <cstdio>
-#include <cstdlib>
+#include <filesystem>
+#include <system_error>
 
 #include "absl/strings/str_cat.h"
 #include "clients/cli/archive_name.h"
 #include "clients/cli/file_error.h"
+#include "clients/cli/rename_new.h"
 #include "proto/wire/error.h"
 #include "proto/wire/status_macros.h"
 
@@ -48,10 +50,20 @@ absl::StatusOr<std::optional<mode_t>> CheckOld(const std::string& path, bool mus
   return info.st_mode & 07777;
 }
 
-// The path without symbolic links, so that what they lead to is replaced, and not they.
+// What the symbolic links at a path lead to, so that it is replaced, and not they. It need not be
+// there; of links in a circle it is one of them.
 std::string Resolved(const std::string& path) {
-  const std::unique_ptr<char, decltype(&free)> resolved(realpath(path.c_str(), nullptr), &free);
-  return resolved == nullptr ? path : resolved.get();
+  constexpr int kMaxLinks = 40;
+  std::error_code error;
+  std::filesystem::path resolved = std::filesystem::absolute(path, error);
+  for (int links = 0; links < kMaxLinks; ++links) {
+    const std::filesystem::path target = std::filesystem::read_symlink(resolved, error);
+    if (error) {
+      break;
+    }
+    resolved = resolved.parent_path() / target;
+  }
+  return resolved;
 }
 
 absl::Status SyncDirectoryOf(const std::string& path) {
@@ -88,8 +100,9 @@ absl::StatusOr<std::unique_ptr<ArchiveFile>> ArchiveFile::Create(const std::stri
       new ArchiveFile(path, must_be_new, std::move(temporary), std::move(file)));
 }
 
-absl::StatusOr<std::unique_ptr<ArchiveFile>> ArchiveFile::OpenStream(const std::string& path) {
-  ASSIGN_OR_RETURN(UniqueFd file, holkas::OpenStream(path, O_WRONLY));
+absl::StatusOr<std::unique_ptr<ArchiveFile>> ArchiveFile::OpenStream(const std::string& path,
+                                                                     const CheckWait& check) {
+  ASSIGN_OR_RETURN(UniqueFd file, holkas::OpenStream(path, O_WRONLY, check));
   return std::unique_ptr<ArchiveFile>(
       new ArchiveFile(path, /*must_be_new=*/false, /*temporary=*/"", std::move(file)));
 }
@@ -125,9 +138,11 @@ absl::Status ArchiveFile::Publish() {
     return FileError(errno, "fsync", path_);
   }
   // What came into its place meanwhile stays.
-  const unsigned int flags = must_be_new_ && !old.has_value() ? RENAME_NOREPLACE : 0;
-  if (renameat2(AT_FDCWD, temporary_.c_str(), AT_FDCWD, path_.c_str(), flags) != 0) {
-    return errno == EEXIST ? NotNew() : FileError(errno, "rename", path_);
+  const int error = must_be_new_ && !old.has_value()                 ? RenameNew(temporary_, path_)
+                    : rename(temporary_.c_str(), path_.c_str()) == 0 ? 0
+                                                                     : errno;
+  if (error != 0) {
+    return error == EEXIST ? NotNew() : FileError(error, "rename", path_);
   }
   temporary_.clear();
   return SyncDirectoryOf(path_);

@@ -76,6 +76,25 @@ TEST_F(ArchiveFileTest, TakesThePlaceAndThePermissionsOfTheOld) {
   EXPECT_EQ(info.st_mode & 07777, 0640);
 }
 
+TEST_F(ArchiveFileTest, IsWhereALinkLeadsThatLeadsToNothing) {
+  std::filesystem::create_directory(Path("there"));
+  std::filesystem::create_symlink("there/a.tar", Path("link"));
+  std::filesystem::create_symlink(Path("link"), Path("other"));
+  ASSERT_OK_AND_ASSIGN(const auto file, ArchiveFile::Create(Path("other"), true));
+  EXPECT_OK(file->Write("new"));
+  EXPECT_OK(file->Publish());
+  EXPECT_EQ(Get("there/a.tar"), "new");
+  EXPECT_TRUE(std::filesystem::is_symlink(Path("link")));
+  EXPECT_TRUE(std::filesystem::is_symlink(Path("other")));
+}
+
+TEST_F(ArchiveFileTest, LinksInACircleStay) {
+  std::filesystem::create_symlink("loop", Path("loop"));
+  EXPECT_THAT(ArchiveFile::Create(Path("loop"), false).status().message(),
+              HasSubstr("too many levels of symbolic links"));
+  EXPECT_EQ(Files(), 1);
+}
+
 TEST_F(ArchiveFileTest, OneThatMustBeNewReplacesAnEmptyFileAlone) {
   Put("a.tar", "old");
   const absl::Status status = ArchiveFile::Create(Path("a.tar"), true).status();
@@ -111,7 +130,8 @@ TEST_F(ArchiveFileTest, AStreamThatDoesNotBlockGetsEverything) {
   });
   {
     ASSERT_OK_AND_ASSIGN(const auto file,
-                         ArchiveFile::OpenStream(absl::StrCat("/dev/fd/", to.get())));
+                         ArchiveFile::OpenStream(absl::StrCat("/dev/fd/", to.get()),
+                                                 [] { return absl::OkStatus(); }));
     EXPECT_OK(file->Write(std::string(1 << 20, 'x')));
     EXPECT_OK(file->Publish());
   }

@@ -81,9 +81,13 @@ bool IsStandardOutput(const std::string& image) {
   return archive.has_value() && DescriptorOf(archive->path) == STDOUT_FILENO;
 }
 
-absl::StatusOr<UniqueFd> OpenStream(const std::string& path, int flags) {
+absl::StatusOr<UniqueFd> OpenStream(const std::string& path, int flags, const CheckWait& check) {
   constexpr int kBehindStandardStreams = STDERR_FILENO + 1;
   const std::optional<int> descriptor = DescriptorOf(path);
+  if (struct stat info = {};
+      !descriptor.has_value() && stat(path.c_str(), &info) == 0 && S_ISFIFO(info.st_mode)) {
+    return OpenPipe(path, flags, check);
+  }
   UniqueFd stream(descriptor.has_value()
                       ? fcntl(*descriptor, F_DUPFD_CLOEXEC, kBehindStandardStreams)
                       : open(path.c_str(), flags | O_CLOEXEC));
@@ -93,14 +97,14 @@ absl::StatusOr<UniqueFd> OpenStream(const std::string& path, int flags) {
   return stream;
 }
 
-absl::StatusOr<UniqueFd> OpenArchive(const std::string& source) {
+absl::StatusOr<UniqueFd> OpenArchive(const std::string& source, const CheckWait& check) {
   const std::optional<ArchiveName> archive = ParseArchive(source);
   if (!archive.has_value()) {
     return absl::InvalidArgumentError(absl::StrCat(source, " is not an archive"));
   }
   const std::string& path = archive->path;
   if (IsStream(source)) {
-    return OpenStream(path, O_RDONLY);
+    return OpenStream(path, O_RDONLY, check);
   }
   UniqueFd file(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   struct stat info = {};

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "clients/cli/open_pipe.h"
 #include "holkas/v1/image_service.pb.h"
 #include "proto/wire/unique_fd.h"
 
@@ -33,12 +34,13 @@ bool IsStream(const std::string& image);
 bool IsStandardOutput(const std::string& image);
 
 // What takes or gives the bytes of a stream at `path`, opened with `flags`, or another descriptor
-// of what is open already. Errors: those of open(2) and dup(2).
-absl::StatusOr<UniqueFd> OpenStream(const std::string& path, int flags);
+// of what is open already. `check` can end the wait for a pipe's other end. Errors: those of
+// open(2), dup(2) and `check`.
+absl::StatusOr<UniqueFd> OpenStream(const std::string& path, int flags, const CheckWait& check);
 
 // The file of a source that is streamed as it is: an archive that can be opened. Errors: those of
-// open(2); INVALID_ARGUMENT for what is no archive, or neither a stream nor a file.
-absl::StatusOr<UniqueFd> OpenArchive(const std::string& source);
+// OpenStream; INVALID_ARGUMENT for what is no archive, or neither a stream nor a file.
+absl::StatusOr<UniqueFd> OpenArchive(const std::string& source, const CheckWait& check);
 
 }  // namespace holkas
 

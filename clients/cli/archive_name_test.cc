@@ -34,6 +34,8 @@ class ArchiveNameTest : public testing::Test {
   const std::string directory_ = absl::StrCat(testing::TempDir(), "/archive-name-", getpid());
 };
 
+const CheckWait kForever = [] { return absl::OkStatus(); };
+
 // The paths of a descriptor.
 std::vector<std::string> PathsOf(int fd) {
   return {absl::StrCat("/dev/fd/", fd), absl::StrCat("/proc/self/fd/", fd)};
@@ -83,13 +85,13 @@ TEST_F(ArchiveNameTest, ADescriptorKeepsItsOffset) {
   const UniqueFd file(open(Path("file").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
   ASSERT_EQ(write(file.get(), "a", 1), 1);
   for (const std::string& path : PathsOf(file.get())) {
-    ASSERT_OK_AND_ASSIGN(const UniqueFd stream, OpenStream(path, O_WRONLY));
+    ASSERT_OK_AND_ASSIGN(const UniqueFd stream, OpenStream(path, O_WRONLY, kForever));
     ASSERT_EQ(write(stream.get(), "b", 1), 1);
   }
   EXPECT_EQ(Get("file"), "abb");
   ASSERT_EQ(lseek(file.get(), 1, SEEK_SET), 1);
   ASSERT_OK_AND_ASSIGN(const UniqueFd source,
-                       OpenArchive(absl::StrCat("oci-archive:", PathsOf(file.get())[0])));
+                       OpenArchive(absl::StrCat("oci-archive:", PathsOf(file.get())[0]), kForever));
   char bytes[4];
   EXPECT_EQ(read(source.get(), bytes, sizeof bytes), 2);
 }
@@ -100,22 +102,30 @@ TEST_F(ArchiveNameTest, ADescriptorMayBeASocket) {
   const UniqueFd one(ends[0]);
   const UniqueFd other(ends[1]);
   for (const std::string& path : PathsOf(one.get())) {
-    ASSERT_OK_AND_ASSIGN(const UniqueFd stream, OpenStream(path, O_WRONLY));
+    ASSERT_OK_AND_ASSIGN(const UniqueFd stream, OpenStream(path, O_WRONLY, kForever));
     EXPECT_EQ(write(stream.get(), "a", 1), 1);
   }
 }
 
+TEST_F(ArchiveNameTest, APipeIsNotWaitedForForever) {
+  ASSERT_EQ(mkfifo(Path("pipe").c_str(), 0600), 0);
+  const CheckWait over = [] { return absl::CancelledError("over"); };
+  const auto is_over = StatusIs(StatusCode::kCancelled, "over");
+  EXPECT_THAT(OpenStream(Path("pipe"), O_WRONLY, over), is_over);
+  EXPECT_THAT(OpenArchive(absl::StrCat("oci-archive:", Path("pipe")), over), is_over);
+}
+
 TEST_F(ArchiveNameTest, WhatCannotBeOpenedIsToldWithItsPath) {
   EXPECT_THAT(
-      OpenArchive("docker-archive:/proc/self/fd/987:app:1"),
+      OpenArchive("docker-archive:/proc/self/fd/987:app:1", kForever),
       StatusIs(StatusCode::kFailedPrecondition, "open /proc/self/fd/987: bad file descriptor"));
-  EXPECT_THAT(OpenArchive(absl::StrCat("oci-archive:", Path("none"), ":v1")),
+  EXPECT_THAT(OpenArchive(absl::StrCat("oci-archive:", Path("none"), ":v1"), kForever),
               StatusIs(StatusCode::kNotFound,
                        absl::StrCat("open ", Path("none"), ": no such file or directory")));
-  EXPECT_THAT(OpenArchive(absl::StrCat("oci-archive:", directory_)),
+  EXPECT_THAT(OpenArchive(absl::StrCat("oci-archive:", directory_), kForever),
               StatusIs(StatusCode::kInvalidArgument,
                        absl::StrCat("open ", directory_, ": not a regular file")));
-  EXPECT_THAT(OpenArchive("dir:/tmp"), StatusIs(StatusCode::kInvalidArgument));
+  EXPECT_THAT(OpenArchive("dir:/tmp", kForever), StatusIs(StatusCode::kInvalidArgument));
 }
 
 }  // namespace

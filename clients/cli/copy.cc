@@ -87,7 +87,9 @@ absl::Status CopyStream(Connection& server, const CopyRequest& copy, absl::Time 
   if (!IsStream(copy.source())) {
     return DownloadArchive(server, copy, deadline, on_event);
   }
-  ASSIGN_OR_RETURN(const UniqueFd archive, OpenArchive(copy.source()));
+  ASSIGN_OR_RETURN(const UniqueFd archive, OpenArchive(copy.source(), [&] {
+                     return server.client().CheckWanted(deadline);
+                   }));
   return UploadArchive(server, copy, archive.get(), deadline, on_event);
 }
 
@@ -113,7 +115,10 @@ absl::Status CopyWhereFilesAre(const FlagSet& flags, CommandContext& context,
         from_here ? kHere : kThere);
   }
   if (from_here) {
-    if (const absl::StatusOr<UniqueFd> file = OpenArchive(copy.source()); file.ok()) {
+    // A file, which nobody waits for.
+    const absl::StatusOr<UniqueFd> file =
+        OpenArchive(copy.source(), [] { return absl::OkStatus(); });
+    if (file.ok()) {
       return WithConnections(flags, context, {kThere}, [&](const auto& servers) {
         return UploadArchive(*servers[0], copy, file->get(), deadline, on_event);
       });

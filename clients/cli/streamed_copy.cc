@@ -162,7 +162,8 @@ absl::Status DownloadArchive(Connection& server, const CopyRequest& copy, absl::
   ASSIGN_OR_RETURN(
       const std::unique_ptr<ArchiveFile> file,
       IsStream(copy.destination())
-          ? ArchiveFile::OpenStream(archive.path)
+          ? ArchiveFile::OpenStream(archive.path,
+                                    [&] { return server.client().CheckWanted(deadline); })
           : ArchiveFile::Create(archive.path, archive.format == holkas::v1::ARCHIVE_FORMAT_DOCKER));
   CopyResponse result;
   const auto hold_result_back = [&](const CopyResponse& event) {

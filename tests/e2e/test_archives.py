@@ -7,6 +7,7 @@ import json
 import lzma
 import os
 import shutil
+import signal
 import subprocess
 import tarfile
 import tempfile
@@ -358,6 +359,24 @@ class TestStreams:
       assert process.wait(5) != 0
     os.close(write)
     assert not (tmp_path / "to").exists()
+
+  @pytest.mark.parametrize("reads", [True, False])
+  def test_a_pipe_without_another_end_is_waited_for_until_the_timeout_or_a_signal(
+      self, programs, shared_server, pushed, tmp_path, with_server, reads):
+    server = shared_server if with_server else None
+    os.mkfifo(tmp_path / "pipe")
+    pipe, directory = "docker-archive:%s" % (tmp_path / "pipe"), "dir:%s" % (tmp_path / "to")
+    copy = [pipe, directory] if reads else ["--src-tls-verify=false", pushed, pipe]
+    result = self.copy(programs, server, "--command-timeout=1s", *copy)
+    assert result.returncode == 1
+    assert b"context deadline exceeded" in result.stderr
+    with subprocess.Popen(
+        [str(programs.path("holkas")), *(["--server", server.address] if server else []), "copy", *copy],
+        env=programs.environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+      time.sleep(0.5)
+      process.terminate()
+      assert process.wait(5) == 128 + signal.SIGTERM
+    assert os.listdir(tmp_path) == ["pipe"]
 
 
 def same_bytes(ours, theirs):
