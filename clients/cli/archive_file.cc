@@ -1,6 +1,7 @@
 #include "clients/cli/archive_file.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -8,21 +9,18 @@
 #include <cerrno>
 #include <cstdint>
 #include <cstdio>
-#include <cstdlib>
+#include <filesystem>
+#include <system_error>
 
 #include "absl/strings/str_cat.h"
-#include "clients/cli/go_text.h"
+#include "clients/cli/archive_name.h"
+#include "clients/cli/file_error.h"
+#include "clients/cli/rename_new.h"
 #include "proto/wire/error.h"
 #include "proto/wire/status_macros.h"
 
 namespace holkas {
 namespace {
-
-absl::Status FileError(int error, absl::string_view step, const std::string& path) {
-  const absl::Status status = ErrnoError(error, "");
-  return MakeError(status.code(), ErrorReason(status),
-                   absl::StrCat(step, " ", path, ": ", GoErrno(error)));
-}
 
 absl::Status Conflict(absl::string_view message) {
   return MakeError(absl::StatusCode::kFailedPrecondition, "DESTINATION_CONFLICT", message);
@@ -52,10 +50,20 @@ absl::StatusOr<std::optional<mode_t>> CheckOld(const std::string& path, bool mus
   return info.st_mode & 07777;
 }
 
-// The path without symbolic links, so that what they lead to is replaced, and not they.
+// What the symbolic links at a path lead to, so that it is replaced, and not they. It need not be
+// there; of links in a circle it is one of them.
 std::string Resolved(const std::string& path) {
-  const std::unique_ptr<char, decltype(&free)> resolved(realpath(path.c_str(), nullptr), &free);
-  return resolved == nullptr ? path : resolved.get();
+  constexpr int kMaxLinks = 40;
+  std::error_code error;
+  std::filesystem::path resolved = std::filesystem::absolute(path, error);
+  for (int links = 0; links < kMaxLinks; ++links) {
+    const std::filesystem::path target = std::filesystem::read_symlink(resolved, error);
+    if (error) {
+      break;
+    }
+    resolved = resolved.parent_path() / target;
+  }
+  return resolved;
 }
 
 absl::Status SyncDirectoryOf(const std::string& path) {
@@ -63,6 +71,12 @@ absl::Status SyncDirectoryOf(const std::string& path) {
       open(path.substr(0, path.rfind('/') + 1).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   return directory.valid() && fsync(directory.get()) == 0 ? absl::OkStatus()
                                                           : FileError(errno, "fsync", path);
+}
+
+// Waits until a stream that somebody made non-blocking takes bytes again.
+void AwaitRoom(int file) {
+  pollfd entry = {file, POLLOUT, 0};
+  poll(&entry, 1, /*timeout=*/-1);
 }
 
 }  // namespace
@@ -86,11 +100,9 @@ absl::StatusOr<std::unique_ptr<ArchiveFile>> ArchiveFile::Create(const std::stri
       new ArchiveFile(path, must_be_new, std::move(temporary), std::move(file)));
 }
 
-absl::StatusOr<std::unique_ptr<ArchiveFile>> ArchiveFile::OpenStream(const std::string& path) {
-  UniqueFd file(open(path.c_str(), O_WRONLY | O_CLOEXEC));
-  if (!file.valid()) {
-    return FileError(errno, "open", path);
-  }
+absl::StatusOr<std::unique_ptr<ArchiveFile>> ArchiveFile::OpenStream(const std::string& path,
+                                                                     const CheckWait& check) {
+  ASSIGN_OR_RETURN(UniqueFd file, holkas::OpenStream(path, O_WRONLY, check));
   return std::unique_ptr<ArchiveFile>(
       new ArchiveFile(path, /*must_be_new=*/false, /*temporary=*/"", std::move(file)));
 }
@@ -104,7 +116,9 @@ ArchiveFile::~ArchiveFile() {
 absl::Status ArchiveFile::Write(absl::string_view bytes) {
   while (!bytes.empty()) {
     const ssize_t written = write(file_.get(), bytes.data(), bytes.size());
-    if (written < 0 && errno != EINTR) {
+    if (written < 0 && errno == EAGAIN) {
+      AwaitRoom(file_.get());
+    } else if (written < 0 && errno != EINTR) {
       return FileError(errno, "write", path_);
     }
     bytes.remove_prefix(written < 0 ? 0 : static_cast<size_t>(written));
@@ -116,17 +130,19 @@ absl::Status ArchiveFile::Publish() {
   if (temporary_.empty()) {
     return absl::OkStatus();
   }
-  if (fsync(file_.get()) != 0) {
-    return FileError(errno, "fsync", path_);
-  }
   ASSIGN_OR_RETURN(const std::optional<mode_t> old, CheckOld(path_, must_be_new_));
   if (old.has_value() && fchmod(file_.get(), *old) != 0) {
     return FileError(errno, "chmod", path_);
   }
+  if (fsync(file_.get()) != 0) {
+    return FileError(errno, "fsync", path_);
+  }
   // What came into its place meanwhile stays.
-  const unsigned int flags = must_be_new_ && !old.has_value() ? RENAME_NOREPLACE : 0;
-  if (renameat2(AT_FDCWD, temporary_.c_str(), AT_FDCWD, path_.c_str(), flags) != 0) {
-    return errno == EEXIST ? NotNew() : FileError(errno, "rename", path_);
+  const int error = must_be_new_ && !old.has_value()                 ? RenameNew(temporary_, path_)
+                    : rename(temporary_.c_str(), path_.c_str()) == 0 ? 0
+                                                                     : errno;
+  if (error != 0) {
+    return error == EEXIST ? NotNew() : FileError(error, "rename", path_);
   }
   temporary_.clear();
   return SyncDirectoryOf(path_);

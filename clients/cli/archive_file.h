@@ -11,6 +11,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "clients/cli/open_pipe.h"
 #include "proto/wire/unique_fd.h"
 
 namespace holkas {
@@ -24,8 +25,9 @@ class ArchiveFile {
   static absl::StatusOr<std::unique_ptr<ArchiveFile>> Create(const std::string& path,
                                                              bool must_be_new);
   // What is at `path` takes the bytes as they come: a pipe, or a descriptor of the process.
-  // Errors: those of open(2).
-  static absl::StatusOr<std::unique_ptr<ArchiveFile>> OpenStream(const std::string& path);
+  // `check` can end the wait for a pipe's reader. Errors: those of open(2), dup(2) and `check`.
+  static absl::StatusOr<std::unique_ptr<ArchiveFile>> OpenStream(const std::string& path,
+                                                                 const CheckWait& check);
   ~ArchiveFile();
   ArchiveFile(const ArchiveFile&) = delete;
   ArchiveFile& operator=(const ArchiveFile&) = delete;

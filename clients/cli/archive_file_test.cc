@@ -1,17 +1,21 @@
 #include "clients/cli/archive_file.h"
 
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <thread>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
 #include "proto/wire/error.h"
 #include "proto/wire/status_matchers.h"
+#include "proto/wire/unique_fd.h"
 
 namespace holkas {
 namespace {
@@ -72,6 +76,25 @@ TEST_F(ArchiveFileTest, TakesThePlaceAndThePermissionsOfTheOld) {
   EXPECT_EQ(info.st_mode & 07777, 0640);
 }
 
+TEST_F(ArchiveFileTest, IsWhereALinkLeadsThatLeadsToNothing) {
+  std::filesystem::create_directory(Path("there"));
+  std::filesystem::create_symlink("there/a.tar", Path("link"));
+  std::filesystem::create_symlink(Path("link"), Path("other"));
+  ASSERT_OK_AND_ASSIGN(const auto file, ArchiveFile::Create(Path("other"), true));
+  EXPECT_OK(file->Write("new"));
+  EXPECT_OK(file->Publish());
+  EXPECT_EQ(Get("there/a.tar"), "new");
+  EXPECT_TRUE(std::filesystem::is_symlink(Path("link")));
+  EXPECT_TRUE(std::filesystem::is_symlink(Path("other")));
+}
+
+TEST_F(ArchiveFileTest, LinksInACircleStay) {
+  std::filesystem::create_symlink("loop", Path("loop"));
+  EXPECT_THAT(ArchiveFile::Create(Path("loop"), false).status().message(),
+              HasSubstr("too many levels of symbolic links"));
+  EXPECT_EQ(Files(), 1);
+}
+
 TEST_F(ArchiveFileTest, OneThatMustBeNewReplacesAnEmptyFileAlone) {
   Put("a.tar", "old");
   const absl::Status status = ArchiveFile::Create(Path("a.tar"), true).status();
@@ -90,6 +113,31 @@ TEST_F(ArchiveFileTest, WhatCameMeanwhileStays) {
   Put("a.tar", "another's");
   EXPECT_THAT(file->Publish(), StatusIs(StatusCode::kFailedPrecondition));
   EXPECT_EQ(Get("a.tar"), "another's");
+}
+
+TEST_F(ArchiveFileTest, AStreamThatDoesNotBlockGetsEverything) {
+  int ends[2];
+  ASSERT_EQ(pipe2(ends, O_NONBLOCK | O_CLOEXEC), 0);
+  const UniqueFd from(ends[0]);
+  UniqueFd to(ends[1]);
+  ASSERT_EQ(fcntl(from.get(), F_SETFL, 0), 0);
+  size_t count = 0;
+  std::thread reader([&] {
+    std::vector<char> buffer(1 << 16);
+    for (ssize_t some; (some = read(from.get(), buffer.data(), buffer.size())) > 0;) {
+      count += static_cast<size_t>(some);
+    }
+  });
+  {
+    ASSERT_OK_AND_ASSIGN(const auto file,
+                         ArchiveFile::OpenStream(absl::StrCat("/dev/fd/", to.get()),
+                                                 [] { return absl::OkStatus(); }));
+    EXPECT_OK(file->Write(std::string(1 << 20, 'x')));
+    EXPECT_OK(file->Publish());
+  }
+  to.reset();
+  reader.join();
+  EXPECT_EQ(count, 1 << 20);
 }
 
 TEST_F(ArchiveFileTest, WhatIsNoFileIsNotReplaced) {

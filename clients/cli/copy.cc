@@ -5,10 +5,12 @@
 
 #include <cerrno>
 #include <memory>
-#include <optional>
 
+#include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "clients/cli/archive_name.h"
 #include "clients/cli/copy_flags.h"
 #include "clients/cli/copy_progress.h"
 #include "clients/cli/error_context.h"
@@ -47,15 +49,23 @@ constexpr char kHelp[] =
 
 // Without a newline, as Skopeo writes it.
 absl::Status WriteDigestFile(const std::string& path, const std::string& digest) {
-  UniqueFd file(open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
-  bool written = file.valid() && write(file.get(), digest.data(), digest.size()) ==
-                                     static_cast<ssize_t>(digest.size());
-  if (written) {
-    return absl::OkStatus();
+  const auto failed = [&path](absl::string_view step, int error) {
+    return absl::UnknownError(absl::StrCat("Failed to write digest to file ", GoQuote(path), ": ",
+                                           step, " ", path, ": ", GoErrno(error)));
+  };
+  const UniqueFd file(open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
+  if (!file.valid()) {
+    return failed("open", errno);
   }
-  return absl::UnknownError(absl::StrCat("Failed to write digest to file ", GoQuote(path),
-                                         file.valid() ? ": write " : ": open ", path, ": ",
-                                         GoErrno(errno)));
+  absl::string_view rest = digest;
+  while (!rest.empty()) {
+    const ssize_t written = write(file.get(), rest.data(), rest.size());
+    if (written < 0 && errno != EINTR) {
+      return failed("write", errno);
+    }
+    rest.remove_prefix(written < 0 ? 0 : static_cast<size_t>(written));
+  }
+  return absl::OkStatus();
 }
 
 // In Skopeo's words.
@@ -77,10 +87,10 @@ absl::Status CopyStream(Connection& server, const CopyRequest& copy, absl::Time 
   if (!IsStream(copy.source())) {
     return DownloadArchive(server, copy, deadline, on_event);
   }
-  const std::optional<UniqueFd> archive = OpenArchive(copy.source());
-  return archive.has_value()
-             ? UploadArchive(server, copy, archive->get(), deadline, on_event)
-             : absl::NotFoundError(absl::StrCat("open ", copy.source(), ": ", GoErrno(errno)));
+  ASSIGN_OR_RETURN(const UniqueFd archive, OpenArchive(copy.source(), [&] {
+                     return server.client().CheckWanted(deadline);
+                   }));
+  return UploadArchive(server, copy, archive.get(), deadline, on_event);
 }
 
 // Has the copy made by a server that can: one alone, or two where files of the caller's own go to a
@@ -105,7 +115,10 @@ absl::Status CopyWhereFilesAre(const FlagSet& flags, CommandContext& context,
         from_here ? kHere : kThere);
   }
   if (from_here) {
-    if (const std::optional<UniqueFd> file = OpenArchive(copy.source()); file.has_value()) {
+    // A file, which nobody waits for.
+    const absl::StatusOr<UniqueFd> file =
+        OpenArchive(copy.source(), [] { return absl::OkStatus(); });
+    if (file.ok()) {
       return WithConnections(flags, context, {kThere}, [&](const auto& servers) {
         return UploadArchive(*servers[0], copy, file->get(), deadline, on_event);
       });

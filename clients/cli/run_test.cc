@@ -134,6 +134,8 @@ TEST_F(RunTest, DigestFileHasTheDigestAlone) {
   EXPECT_EQ(Run({"copy", "--digestfile=/nonexistent/d", "docker://fake.example/app", "dir:o"}), 1);
   EXPECT_THAT(err_, EndsWith(Fatal(R"(Failed to write digest to file \"/nonexistent/d\": )"
                                    "open /nonexistent/d: no such file or directory")));
+  EXPECT_EQ(Run({"copy", "--digestfile=/dev/full", "docker://fake.example/app", "dir:o"}), 1);
+  EXPECT_THAT(err_, HasSubstr("write /dev/full: no space left on device"));
 }
 
 TEST_F(RunTest, CopySendsWhatItsFlagsSay) {

@@ -111,6 +111,11 @@ absl::StatusOr<ServerAccess> ServerAccessOf(const FlagSet& flags,
   const auto insecure = variables.find(kInsecure);
   access.insecure = flags.IsSet(kInsecure) ? flags.Bool(kInsecure)
                                            : insecure != variables.end() && insecure->second == "1";
+  for (const char* flag : {kCa, kCertificate, kKey}) {
+    if (access.insecure && flags.IsSet(flag)) {
+      return Invalid(absl::StrCat("--", flag, " is for TLS, which --", kInsecure, " does without"));
+    }
+  }
   ASSIGN_OR_RETURN(access.ca_pem, ContentOf(kCa, value(kCa)));
   ASSIGN_OR_RETURN(access.certificate_pem, ContentOf(kCertificate, value(kCertificate)));
   ASSIGN_OR_RETURN(access.key_pem, ContentOf(kKey, value(kKey)));

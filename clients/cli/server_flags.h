@@ -21,7 +21,7 @@ std::vector<Flag> ServerFlags();
 std::map<std::string, std::string> ServerVariables();
 
 // What flags and variables say of the server at `address`, with the content of the files that they
-// name. Flags that are of no use for that address are an error, variables are not.
+// name. Flags that are of no use for that address, or without TLS, are an error, variables are not.
 // Errors: INVALID_ARGUMENT; those of reading the files.
 absl::StatusOr<ServerAccess> ServerAccessOf(const FlagSet& flags,
                                             const std::map<std::string, std::string>& variables,

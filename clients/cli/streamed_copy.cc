@@ -1,6 +1,5 @@
 #include "clients/cli/streamed_copy.h"
 
-#include <fcntl.h>
 #include <poll.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -15,10 +14,10 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "clients/cli/archive_file.h"
+#include "clients/cli/archive_name.h"
 #include "clients/cli/archive_pipe.h"
 #include "clients/cpp/image_client.h"
 #include "proto/wire/error.h"
-#include "proto/wire/image_reference.h"
 #include "proto/wire/status_macros.h"
 
 namespace holkas {
@@ -29,46 +28,6 @@ using holkas::v1::CopyResponse;
 using holkas::v1::ExportRequest;
 using holkas::v1::ImportOptions;
 using holkas::v1::ImportResponse;
-
-constexpr absl::string_view kDocker = "docker-archive:";
-constexpr absl::string_view kOci = "oci-archive:";
-constexpr absl::string_view kStandardInput = "/dev/stdin";
-constexpr absl::string_view kStandardOutput = "/dev/stdout";
-
-// An archive's path and the image in it, as a name says them.
-struct ArchiveName {
-  std::string path;
-  std::string image;
-  holkas::v1::ArchiveFormat format = holkas::v1::ARCHIVE_FORMAT_UNSPECIFIED;
-};
-
-std::optional<ArchiveName> ParseArchive(const std::string& image) {
-  const absl::StatusOr<ImageReference> reference = ImageReference::Parse(image);
-  if (!reference.ok()) {
-    return std::nullopt;
-  }
-  ArchiveName name;
-  absl::string_view transport = kDocker;
-  if (reference->docker_archive() != nullptr) {
-    name.path = reference->docker_archive()->path;
-    name.format = holkas::v1::ARCHIVE_FORMAT_DOCKER;
-  } else if (reference->oci_archive() != nullptr) {
-    name.path = reference->oci_archive()->path;
-    name.format = holkas::v1::ARCHIVE_FORMAT_OCI;
-    transport = kOci;
-  } else {
-    return std::nullopt;
-  }
-  const size_t end = transport.size() + name.path.size();
-  name.image = image.size() > end ? image.substr(end + 1) : "";
-  return name;
-}
-
-// Descriptors of the process, whatever they are.
-bool NamesDescriptor(absl::string_view path) {
-  return path == kStandardInput || path == kStandardOutput || absl::StartsWith(path, "/dev/fd/") ||
-         absl::StartsWith(path, "/proc/self/fd/");
-}
 
 // Reads from `file` what is there, `path` being its name.
 absl::StatusOr<size_t> ReadSome(int file, absl::Span<char> buffer, const std::string& path) {
@@ -86,7 +45,9 @@ absl::StatusOr<size_t> ReadSome(int file, absl::Span<char> buffer, const std::st
 void AwaitInput(int file, const std::stop_token& over) {
   constexpr int kTickMilliseconds = 100;
   pollfd entry = {file, POLLIN, 0};
-  while (!over.stop_requested() && poll(&entry, 1, kTickMilliseconds) == 0) {
+  int ready = 0;
+  while (!over.stop_requested() && (ready == 0 || (ready < 0 && errno == EINTR))) {
+    ready = poll(&entry, 1, kTickMilliseconds);
   }
 }
 
@@ -157,38 +118,6 @@ absl::Status Stream(Connection& from, const ExportRequest& request, const OnCopy
 
 }  // namespace
 
-bool IsStream(const std::string& image) {
-  const std::optional<ArchiveName> archive = ParseArchive(image);
-  if (!archive.has_value() || NamesDescriptor(archive->path)) {
-    return archive.has_value();
-  }
-  struct stat info = {};
-  return stat(archive->path.c_str(), &info) == 0 &&
-         (S_ISFIFO(info.st_mode) || S_ISCHR(info.st_mode));
-}
-
-bool IsStandardOutput(const std::string& image) {
-  const std::optional<ArchiveName> archive = ParseArchive(image);
-  return archive.has_value() && archive->path == kStandardOutput;
-}
-
-std::optional<UniqueFd> OpenArchive(const std::string& source) {
-  const std::optional<ArchiveName> archive = ParseArchive(source);
-  if (!archive.has_value()) {
-    return std::nullopt;
-  }
-  if (IsStream(source)) {
-    UniqueFd stream(open(archive->path.c_str(), O_RDONLY | O_CLOEXEC));
-    return stream.valid() ? std::optional<UniqueFd>(std::move(stream)) : std::nullopt;
-  }
-  UniqueFd file(open(archive->path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-  struct stat info = {};
-  if (!file.valid() || fstat(file.get(), &info) != 0 || !S_ISREG(info.st_mode)) {
-    return std::nullopt;
-  }
-  return file;
-}
-
 absl::Status UploadArchive(Connection& server, const CopyRequest& copy, int file,
                            absl::Time deadline, const OnCopyEvent& on_event) {
   const ArchiveName archive = ParseArchive(copy.source()).value_or(ArchiveName());
@@ -224,10 +153,6 @@ absl::Status UploadImage(Connection& here, Connection& server, const CopyRequest
       here, request, [](const CopyResponse&) {}, server, options, on_event, deadline);
 }
 
-bool IsArchive(const std::string& image) {
-  return absl::StartsWith(image, kDocker) || absl::StartsWith(image, kOci);
-}
-
 absl::Status DownloadArchive(Connection& server, const CopyRequest& copy, absl::Time deadline,
                              const OnCopyEvent& on_event) {
   const ArchiveName archive = ParseArchive(copy.destination()).value_or(ArchiveName());
@@ -237,7 +162,8 @@ absl::Status DownloadArchive(Connection& server, const CopyRequest& copy, absl::
   ASSIGN_OR_RETURN(
       const std::unique_ptr<ArchiveFile> file,
       IsStream(copy.destination())
-          ? ArchiveFile::OpenStream(archive.path)
+          ? ArchiveFile::OpenStream(archive.path,
+                                    [&] { return server.client().CheckWanted(deadline); })
           : ArchiveFile::Create(archive.path, archive.format == holkas::v1::ARCHIVE_FORMAT_DOCKER));
   CopyResponse result;
   const auto hold_result_back = [&](const CopyResponse& event) {

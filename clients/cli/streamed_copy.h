@@ -2,14 +2,11 @@
 #define HOLKAS_CLIENTS_CLI_STREAMED_COPY_H_
 
 #include <functional>
-#include <optional>
-#include <string>
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "clients/cli/connection.h"
 #include "holkas/v1/image_service.pb.h"
-#include "proto/wire/unique_fd.h"
 
 namespace holkas {
 
@@ -21,17 +18,7 @@ namespace holkas {
 
 using OnCopyEvent = std::function<void(const holkas::v1::CopyResponse&)>;
 
-// Whether the image is an archive that is no file, but comes from somebody or goes to somebody:
-// from standard input, to standard output, through a pipe. The path says so, or what is there.
-bool IsStream(const std::string& image);
-// Whether that is standard output.
-bool IsStandardOutput(const std::string& image);
-
-// The file of a source that is streamed as it is: an archive that can be opened. Nothing for
-// others.
-std::optional<UniqueFd> OpenArchive(const std::string& source);
-
-// From an archive that OpenArchive opened.
+// From an archive that OpenArchive (archive_name.h) opened.
 absl::Status UploadArchive(Connection& server, const holkas::v1::CopyRequest& copy, int file,
                            absl::Time deadline, const OnCopyEvent& on_event);
 
@@ -39,10 +26,7 @@ absl::Status UploadArchive(Connection& server, const holkas::v1::CopyRequest& co
 absl::Status UploadImage(Connection& here, Connection& server, const holkas::v1::CopyRequest& copy,
                          absl::Time deadline, const OnCopyEvent& on_event);
 
-// Whether a destination is an archive, which needs no private server.
-bool IsArchive(const std::string& image);
-
-// To an archive.
+// To an archive, which needs no private server.
 absl::Status DownloadArchive(Connection& server, const holkas::v1::CopyRequest& copy,
                              absl::Time deadline, const OnCopyEvent& on_event);
 

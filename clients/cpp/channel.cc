@@ -39,6 +39,19 @@ void SilenceGrpc() {
   gpr_set_log_function([](gpr_log_func_args*) {});
 }
 
+// A path as gRPC reads it, which takes an address for a URI.
+std::string QuotePath(absl::string_view path) {
+  std::string quoted;
+  for (const char c : path) {
+    if (absl::ascii_isalnum(c) || absl::StrContains("/-._~", c)) {
+      quoted += c;
+    } else {
+      absl::StrAppend(&quoted, "%", absl::Hex(static_cast<unsigned char>(c), absl::kZeroPad2));
+    }
+  }
+  return quoted;
+}
+
 bool IsLoopback(const std::string& host) {
   in_addr v4;
   if (inet_pton(AF_INET, host.c_str(), &v4) == 1) {
@@ -99,10 +112,16 @@ absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> TlsCredentials(
 absl::StatusOr<std::shared_ptr<grpc::Channel>> OpenChannel(absl::string_view address,
                                                            const ServerAccess& access) {
   std::shared_ptr<grpc::ChannelCredentials> credentials = grpc::InsecureChannelCredentials();
-  if (absl::StartsWith(address, "unix:")) {
-    if (!absl::StartsWith(address, "unix:/")) {
+  std::string target;
+  if (absl::string_view path = address; absl::ConsumePrefix(&path, "unix:")) {
+    if (!absl::StartsWith(path, "/")) {
       return InvalidAddress(address, "the path of the socket is not absolute");
     }
+    // Where gRPC reads two paths, quoted or not.
+    if (absl::StrContains(path, ',')) {
+      return InvalidAddress(address, "the path of the socket has a comma");
+    }
+    target = absl::StrCat("unix:", QuotePath(path));
   } else {
     // As holkasd's --listen spells it.
     absl::ConsumePrefix(&address, "tcp:");
@@ -112,9 +131,10 @@ absl::StatusOr<std::shared_ptr<grpc::Channel>> OpenChannel(absl::string_view add
     if (!access.insecure) {
       ASSIGN_OR_RETURN(credentials, TlsCredentials(access));
     }
+    target = std::string(address);
   }
   SilenceGrpc();
-  return grpc::CreateCustomChannel(std::string(address), credentials, Arguments());
+  return grpc::CreateCustomChannel(target, credentials, Arguments());
 }
 
 absl::StatusOr<std::shared_ptr<grpc::Channel>> OpenChannel(UniqueFd connection) {

@@ -4,6 +4,7 @@
 #include <thread>
 #include <utility>
 
+#include "absl/time/clock.h"
 #include "clients/cpp/rpc_status.h"
 
 namespace holkas {
@@ -38,7 +39,7 @@ constexpr size_t kChunkBytes = 1 << 20;
 
 using ImportStream = grpc::ClientReaderWriter<ImportRequest, ImportResponse>;
 
-// What Import sends, as far as the server wants it. Errors: those of `read`.
+// What Import sends, as far as the server wants it. Errors: those of `read`, until `over`.
 absl::Status SendArchive(ImportStream& stream, const ImportOptions& options,
                          const ImageClient::ReadArchive& read, const std::stop_token& over) {
   ImportRequest request;
@@ -48,6 +49,9 @@ absl::Status SendArchive(ImportStream& stream, const ImportOptions& options,
     std::string& chunk = *request.mutable_chunk();
     chunk.resize(kChunkBytes);
     const absl::StatusOr<size_t> count = read(absl::MakeSpan(chunk.data(), chunk.size()), over);
+    if (over.stop_requested()) {
+      break;
+    }
     if (!count.ok()) {
       return count.status();
     }
@@ -140,7 +144,9 @@ absl::Status ImageClient::Import(const ImportOptions& options, absl::Time deadli
   sender.request_stop();
   sender.join();
   absl::Status status = FromRpcStatus(stream->Finish());
-  return sent.ok() ? status : sent;
+  // Where the server ended the call first, it does not matter that there was no more of the
+  // archive.
+  return sent.ok() || !absl::IsCancelled(status) ? status : sent;
 }
 
 absl::Status ImageClient::Export(const ExportRequest& request, absl::Time deadline,
@@ -241,6 +247,15 @@ void ImageClient::Cancel() {
   if (context_ != nullptr) {
     context_->TryCancel();
   }
+}
+
+absl::Status ImageClient::CheckWanted(absl::Time deadline) {
+  absl::MutexLock lock(&mutex_);
+  if (cancelled_) {
+    return absl::CancelledError("the call was cancelled");
+  }
+  return absl::Now() < deadline ? absl::OkStatus()
+                                : absl::DeadlineExceededError("the deadline passed");
 }
 
 }  // namespace holkas

@@ -44,7 +44,8 @@ class ImageClient {
 
   // Sends an archive, and copies the image in it. `read` is called on a thread of the call's own,
   // no faster than the server takes what it gives, and an error of it abandons the call and is its
-  // result. `on_event` is called on the caller's thread. Returns when `read` has returned.
+  // result, unless the call is over by then. `on_event` is called on the caller's thread. Returns
+  // when `read` has returned.
   absl::Status Import(const holkas::v1::ImportOptions& options, absl::Time deadline,
                       const ReadArchive& read,
                       const std::function<void(const holkas::v1::ImportResponse&)>& on_event);
@@ -80,6 +81,10 @@ class ImageClient {
 
   // Ends the call in progress, and every later one at once, with CANCELLED.
   void Cancel();
+
+  // For waits between calls: CANCELLED after Cancel, DEADLINE_EXCEEDED after `deadline`. From any
+  // thread.
+  absl::Status CheckWanted(absl::Time deadline);
 
  private:
   class Call;

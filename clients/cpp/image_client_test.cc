@@ -13,6 +13,9 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "absl/synchronization/notification.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "proto/wire/status_matchers.h"
@@ -148,6 +151,53 @@ TEST_F(ImageClientTest, WhoIsAttachedSendsNoMore) {
     return absl::StatusOr<size_t>(buffer.size());
   }));
   EXPECT_TRUE(imported_.back().has_copy());
+}
+
+TEST_F(ImageClientTest, WhatCannotBeReadBehindTheServersEndChangesNothing) {
+  absl::Notification reading;
+  service_.on_import = [&](ServerImport& stream) {
+    ImportRequest request;
+    EXPECT_TRUE(stream.Read(&request));
+    reading.WaitForNotification();
+    ImportResponse event;
+    event.mutable_copy()->mutable_result();
+    stream.Write(event);
+    return grpc::Status::OK;
+  };
+  EXPECT_OK(Import([&](absl::Span<char>, std::stop_token over) -> absl::StatusOr<size_t> {
+    reading.Notify();
+    while (!over.stop_requested()) {
+      std::this_thread::yield();
+    }
+    return absl::DataLossError("read file");
+  }));
+  EXPECT_TRUE(imported_.back().has_copy());
+}
+
+TEST_F(ImageClientTest, WhatCannotBeReadBehindTheServersErrorChangesNothing) {
+  absl::Notification reading;
+  service_.on_import = [&](ServerImport& stream) {
+    ImportRequest request;
+    EXPECT_TRUE(stream.Read(&request));
+    reading.WaitForNotification();
+    return grpc::Status(grpc::StatusCode::RESOURCE_EXHAUSTED, "too large");
+  };
+  const absl::Status status =
+      Import([&](absl::Span<char>, std::stop_token over) -> absl::StatusOr<size_t> {
+        reading.Notify();
+        while (!over.stop_requested()) {
+          std::this_thread::yield();
+        }
+        return absl::DataLossError("read file");
+      });
+  EXPECT_THAT(status, StatusIs(absl::StatusCode::kResourceExhausted, "too large"));
+}
+
+TEST_F(ImageClientTest, BetweenCallsACancelledOneIsNotWanted) {
+  EXPECT_OK(client_->CheckWanted(absl::InfiniteFuture()));
+  EXPECT_THAT(client_->CheckWanted(absl::Now()), StatusIs(absl::StatusCode::kDeadlineExceeded));
+  client_->Cancel();
+  EXPECT_THAT(client_->CheckWanted(absl::InfiniteFuture()), StatusIs(absl::StatusCode::kCancelled));
 }
 
 TEST_F(ImageClientTest, AnArchiveThatCannotBeReadIsAbandoned) {

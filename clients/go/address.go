@@ -13,8 +13,7 @@ type serverAddress struct {
 	hostPort string
 }
 
-// parseAddress takes what the command line's --server takes, and hosts that are not on this machine:
-// `unix:/path`, `tcp:host:port` or `host:port`.
+// parseAddress takes what the command line's --server takes: `unix:/path`, `tcp:host:port` or `host:port`.
 func parseAddress(address string) (serverAddress, error) {
 	if strings.HasPrefix(address, "unix:") {
 		path := strings.TrimPrefix(address, "unix:")
@@ -32,6 +31,16 @@ func parseAddress(address string) (serverAddress, error) {
 		return serverAddress{}, badAddress(address, "the port is not a number from 1 to 65535")
 	}
 	return serverAddress{hostPort: hostPort}, nil
+}
+
+// isLoopback says whether a host and port are of this machine, by its name or a number.
+func (a serverAddress) isLoopback() bool {
+	host, _, _ := net.SplitHostPort(a.hostPort)
+	if host == "localhost" || host == "::1" {
+		return true
+	}
+	address := net.ParseIP(host)
+	return address != nil && address.IsLoopback() && !strings.Contains(host, ":")
 }
 
 func badAddress(address, why string) error {

@@ -11,8 +11,8 @@ import (
 	"holkas.dev/clients/go/holkaspb"
 )
 
-// A manifest of 4 MiB and a configuration of 4 MiB, twice, and room for the rest; pages of tags.
-const maxReceivedBytes = 24 << 20
+// A manifest of 4 MiB and a configuration of 4 MiB, and room for the rest: a server sends no more.
+const maxReceivedBytes = 16 << 20
 
 // What is kept of a request so that it can be sent again: one of 1 MiB is the largest that a server
 // takes.
@@ -75,8 +75,9 @@ func dialOptions(chosen *settings, address serverAddress) ([]grpc.DialOption, er
 			return new(net.Dialer).DialContext(ctx, "unix", address.socket)
 		}))
 	}
-	if chosen.token != "" {
-		dial = append(dial, grpc.WithPerRPCCredentials(bearerToken{chosen.token, address.socket == ""}))
+	if chosen.token != nil {
+		needsTLS := address.socket == "" && !chosen.insecure
+		dial = append(dial, grpc.WithPerRPCCredentials(bearerToken{*chosen.token, needsTLS}))
 	}
 	return append(dial, chosen.dialOptions...), nil
 }

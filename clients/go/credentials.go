@@ -38,6 +38,20 @@ func (s *settings) transportCredentials(address serverAddress) (credentials.Tran
 	return credentials.NewTLS(config), nil
 }
 
+// Servers take no larger metadata.
+const maxTokenBytes = 4096
+
+// isToken says whether a token can stand in a header, where others would come out as errors of the
+// connection.
+func isToken(token string) bool {
+	for _, character := range []byte(token) {
+		if character <= ' ' || character > '~' {
+			return false
+		}
+	}
+	return token != "" && len(token) <= maxTokenBytes
+}
+
 // bearerToken goes with every call of a client.
 type bearerToken struct {
 	token string

@@ -167,8 +167,11 @@ func TestInsecureSpeaksPlainly(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(serve(whoami(), listener))
-	if _, err := ask(t, "tcp:"+listener.Addr().String(), holkas.WithInsecure()); err != nil {
-		t.Error(err)
+	for want, options := range map[string][]holkas.Option{"": nil, "Bearer secret": {holkas.WithToken("secret")}} {
+		options = append(options, holkas.WithInsecure())
+		if who, err := ask(t, "tcp:"+listener.Addr().String(), options...); err != nil || who != want {
+			t.Errorf("got %q, %v, want %q", who, err, want)
+		}
 	}
 	if _, err := ask(t, "tcp:"+listener.Addr().String()); !errors.Is(err, holkas.ErrUnavailable) {
 		t.Errorf("without it: got %v, want UNAVAILABLE", err)
@@ -183,7 +186,6 @@ func TestOptionsThatContradictAreRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	for want, refused := range map[string][]holkas.Option{
-		"a token goes over TLS":        {holkas.WithInsecure(), holkas.WithToken("secret")},
 		"no insecure connection":       {holkas.WithInsecure(), holkas.WithCAFile(vouches.file)},
 		"go together":                  {holkas.WithClientCertificate(certificate, "")},
 		"read the client's":            {holkas.WithClientCertificate(key, certificate)},
@@ -196,5 +198,32 @@ func TestOptionsThatContradictAreRefused(t *testing.T) {
 	}
 	if _, err := holkas.NewClient("unix:/run/ci/holkas.sock", holkas.WithCAFile(vouches.file)); err == nil || !strings.Contains(err.Error(), "no TLS on a unix socket") {
 		t.Errorf("got %v, want that there is no TLS", err)
+	}
+}
+
+func TestInsecureIsForThisMachine(t *testing.T) {
+	for address, isThis := range map[string]bool{
+		"localhost:7070": true, "tcp:127.1.2.3:7070": true, "tcp:[::1]:7070": true, "unix:/run/ci/holkas.sock": true,
+		"tcp:holkas.example.com:7070": false, "tcp:localhost.example.com:7070": false, "tcp:10.0.0.1:7070": false,
+		"tcp:[2001:db8::1]:7070": false, "tcp:[::ffff:127.0.0.1]:7070": false,
+	} {
+		client, err := holkas.NewClient(address, holkas.WithInsecure(), holkas.WithToken("secret"))
+		if err == nil {
+			client.Close()
+		} else if !strings.Contains(err.Error(), "without TLS the host must be a loopback address") {
+			t.Errorf("%s: got %v", address, err)
+		}
+		if (err == nil) != isThis {
+			t.Errorf("%s: got %v", address, err)
+		}
+	}
+}
+
+func TestTokensThatAreNoneAreRefused(t *testing.T) {
+	for _, token := range []string{"", " ", "two words", "secret\n", "sec\x00ret", "sécret", strings.Repeat("x", 4097)} {
+		_, err := holkas.NewClient("unix:/run/ci/holkas.sock", holkas.WithToken(token))
+		if err == nil || err.Error() != "holkas: a token is 1 to 4096 visible ASCII characters" {
+			t.Errorf("%q: got %v", token, err)
+		}
 	}
 }

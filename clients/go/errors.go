@@ -58,7 +58,8 @@ type errorKind codes.Code
 
 func (k errorKind) Error() string { return "holkas: " + codes.Code(k).String() }
 
-// What errors.Is compares with, one for each code.
+// What errors.Is compares with, one for each code but UNKNOWN, ALREADY_EXISTS and OUT_OF_RANGE, which are
+// to be compared with Error.Code.
 var (
 	// ErrCancelled means that the caller ended the call.
 	ErrCancelled error = errorKind(codes.Canceled)

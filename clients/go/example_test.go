@@ -357,9 +357,9 @@ func ExampleWithToken() {
 }
 
 func ExampleWithInsecure() {
-	_, err := holkas.NewClient("tcp:127.0.0.1:7070", holkas.WithInsecure(), holkas.WithToken("secret"))
+	_, err := holkas.NewClient("tcp:holkas.example.com:7070", holkas.WithInsecure())
 	fmt.Println(err)
-	// Output: holkas: a token goes over TLS or a unix socket alone
+	// Output: holkas: server address "holkas.example.com:7070": without TLS the host must be a loopback address
 }
 
 func ExampleWithTimeouts() {

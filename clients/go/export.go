@@ -2,10 +2,16 @@ package holkas
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
+	"time"
+
+	"google.golang.org/grpc/status"
 
 	"holkas.dev/clients/go/holkaspb"
 )
@@ -34,8 +40,17 @@ func (c *Client) Export(ctx context.Context, request *holkaspb.ExportRequest, ar
 }
 
 // ExportFile is Export to a file. Until the archive is whole it is a file beside the path, which then
-// takes the path's place; where the call fails or is closed, that is removed and the path as it was.
+// takes the path's place; where the call fails or is closed, that is removed and the path as it was. Where
+// the path is a symbolic link, what it leads to is replaced. A pipe, which is waited for until somebody
+// reads it, and a character device get the bytes as they come. What else is there stays: fs.ErrExist.
 func (c *Client) ExportFile(ctx context.Context, request *holkaspb.ExportRequest, path string) *CopyStream[*holkaspb.CopyResponse] {
+	if takesBytes(path) {
+		return c.exportInPlace(ctx, request, path)
+	}
+	path, err := resolve(path)
+	if err != nil {
+		return failedCopy[*holkaspb.CopyResponse](func() {}, err)
+	}
 	file, err := createBeside(path)
 	if err != nil {
 		return failedCopy[*holkaspb.CopyResponse](func() {}, err)
@@ -52,6 +67,83 @@ func (c *Client) ExportFile(ctx context.Context, request *holkaspb.ExportRequest
 		return err
 	}
 	return stream
+}
+
+// takesBytes says whether a pipe or a character device is at a path.
+func takesBytes(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.Mode()&(fs.ModeNamedPipe|fs.ModeCharDevice) != 0
+}
+
+// exportInPlace is ExportFile to what takes the bytes as they come.
+func (c *Client) exportInPlace(ctx context.Context, request *holkaspb.ExportRequest, path string) *CopyStream[*holkaspb.CopyResponse] {
+	file, err := openInPlace(ctx, path)
+	if err != nil {
+		return failedCopy[*holkaspb.CopyResponse](func() {}, err)
+	}
+	stream := c.Export(ctx, request, file)
+	stream.onEnd = func(err error) error {
+		if closed := file.Close(); err == nil && closed != nil {
+			err = fmt.Errorf("holkas: write archive: %w", closed)
+		}
+		return err
+	}
+	return stream
+}
+
+// How often a pipe is looked at that nobody reads yet.
+const pipeInterval = 50 * time.Millisecond
+
+// openInPlace opens a pipe, when somebody reads it, or a device. It fails when the context ends.
+func openInPlace(ctx context.Context, path string) (*os.File, error) {
+	flags := os.O_WRONLY
+	if info, err := os.Stat(path); err == nil && info.Mode()&fs.ModeNamedPipe != 0 {
+		flags |= syscall.O_NONBLOCK
+	}
+	for {
+		file, err := os.OpenFile(path, flags, 0)
+		if err == nil {
+			return file, nil
+		}
+		if flags == os.O_WRONLY || !errors.Is(err, syscall.ENXIO) {
+			return nil, fmt.Errorf("holkas: open archive: %w", err)
+		}
+		select {
+		case <-ctx.Done():
+			return nil, status.FromContextError(ctx.Err()).Err()
+		case <-time.After(pipeInterval):
+		}
+	}
+}
+
+// The symbolic links that the kernel follows, too.
+const maxLinks = 40
+
+// resolve is the path of what the symbolic links at a path lead to, which need not be there. It fails where
+// something is that is no file.
+func resolve(path string) (string, error) {
+	for count := 0; count <= maxLinks; count++ {
+		info, err := os.Lstat(path)
+		if errors.Is(err, fs.ErrNotExist) || err == nil && info.Mode().IsRegular() {
+			return path, nil
+		}
+		if err != nil {
+			return "", fmt.Errorf("holkas: create archive: %w", err)
+		}
+		if info.Mode().Type() != fs.ModeSymlink {
+			return "", fmt.Errorf("holkas: create archive: %s is not a regular file: %w", path, fs.ErrExist)
+		}
+		target, err := os.Readlink(path)
+		if err != nil {
+			return "", fmt.Errorf("holkas: create archive: %w", err)
+		}
+		if !filepath.IsAbs(target) {
+			// Not joined: cleaning `link/..` leads elsewhere than the kernel.
+			target = filepath.Dir(path) + "/" + target
+		}
+		path = target
+	}
+	return "", fmt.Errorf("holkas: create archive: %s: %w", path, syscall.ELOOP)
 }
 
 // createBeside creates a new file in the directory of a path, with the mode that the path would have.
@@ -75,6 +167,10 @@ func publish(file *os.File, path string) error {
 	}
 	if err := file.Close(); err != nil {
 		return fmt.Errorf("holkas: write archive: %w", err)
+	}
+	// What came into its place meanwhile.
+	if _, err := resolve(path); err != nil {
+		return err
 	}
 	if err := os.Rename(file.Name(), path); err != nil {
 		return fmt.Errorf("holkas: name archive: %w", err)

@@ -4,9 +4,13 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"net"
 	"os"
 	"path/filepath"
+	"strings"
+	"syscall"
 	"testing"
+	"time"
 
 	"google.golang.org/grpc/codes"
 
@@ -123,6 +127,103 @@ func TestExportIntoNoDirectoryCallsNobody(t *testing.T) {
 	_, err := client.ExportFile(context.Background(), something(), "/nonexistent/archive.tar").Wait(nil)
 	if !errors.Is(err, os.ErrNotExist) || called {
 		t.Errorf("got %v, called: %v", err, called)
+	}
+}
+
+func TestExportFollowsLinks(t *testing.T) {
+	directory := t.TempDir()
+	there := filepath.Join(directory, "there")
+	if err := os.Mkdir(there, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(there, "old"), []byte("old"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	client := connect(t, exportServer(nil, "archive"))
+	for _, name := range []string{"old", "new"} {
+		link := filepath.Join(directory, name)
+		if err := os.Symlink("there/"+name, link); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := client.ExportFile(context.Background(), something(), link).Wait(nil); err != nil {
+			t.Fatal(err)
+		}
+		if info, err := os.Lstat(link); err != nil || info.Mode().Type() != os.ModeSymlink {
+			t.Errorf("the link is %v, %v", info, err)
+		}
+	}
+	if found := files(t, there); len(found) != 2 || found["old"] != "archive" || found["new"] != "archive" {
+		t.Errorf("there is %q", found)
+	}
+}
+
+func TestExportReplacesNothingButFiles(t *testing.T) {
+	directory := t.TempDir()
+	loop, socket := filepath.Join(directory, "loop"), filepath.Join(directory, "socket")
+	if err := os.Symlink("loop", loop); err != nil {
+		t.Fatal(err)
+	}
+	listener, err := net.Listen("unix", socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	client := connect(t, exportServer(nil, "archive"))
+	for path, want := range map[string]error{socket: os.ErrExist, directory: os.ErrExist, loop: syscall.ELOOP} {
+		if _, err := client.ExportFile(context.Background(), something(), path).Wait(nil); !errors.Is(err, want) {
+			t.Errorf("%s: got %v, want %v", path, err, want)
+		}
+	}
+	if entries, err := os.ReadDir(directory); err != nil || len(entries) != 2 {
+		t.Errorf("there are %v, %v", entries, err)
+	}
+}
+
+// pipe makes a pipe and a link to it, and gives the paths of both.
+func pipe(t *testing.T) (pipe, link string) {
+	t.Helper()
+	pipe, link = filepath.Join(t.TempDir(), "pipe"), filepath.Join(t.TempDir(), "link")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(pipe, link); err != nil {
+		t.Fatal(err)
+	}
+	return pipe, link
+}
+
+func TestExportWritesPipesAndDevicesAsTheyAre(t *testing.T) {
+	archive := strings.Repeat("archive ", 1<<17)
+	pipe, link := pipe(t)
+	client := connect(t, exportServer(nil, archive))
+	for _, path := range []string{pipe, link} {
+		read := make(chan string)
+		go func() {
+			content, _ := os.ReadFile(pipe)
+			read <- string(content)
+		}()
+		if _, err := client.ExportFile(context.Background(), something(), path).Wait(nil); err != nil {
+			t.Fatal(err)
+		}
+		if got := <-read; got != archive {
+			t.Errorf("%s: got %d bytes, want %d", path, len(got), len(archive))
+		}
+	}
+	if info, err := os.Lstat(pipe); err != nil || info.Mode().Type() != os.ModeNamedPipe {
+		t.Errorf("the pipe is %v, %v", info, err)
+	}
+	if _, err := client.ExportFile(context.Background(), something(), "/dev/null").Wait(nil); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestExportToAPipeThatNobodyReadsEndsWithItsContext(t *testing.T) {
+	pipe, _ := pipe(t)
+	ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
+	defer cancel()
+	_, err := connect(t, exportServer(nil, "archive")).ExportFile(ctx, something(), pipe).Wait(nil)
+	if !errors.Is(err, holkas.ErrDeadlineExceeded) {
+		t.Errorf("got %v, want DEADLINE_EXCEEDED", err)
 	}
 }
 

@@ -15,7 +15,7 @@ type settings struct {
 	caFile      string
 	certificate string
 	key         string
-	token       string
+	token       *string
 	insecure    bool
 	timeouts    Timeouts
 	dialOptions []grpc.DialOption
@@ -31,11 +31,12 @@ func WithClientCertificate(certificateFile, keyFile string) Option {
 	return func(s *settings) { s.certificate, s.key = certificateFile, keyFile }
 }
 
-// WithToken proves to the server who calls by a bearer token, which goes over TLS or a unix socket
-// alone.
-func WithToken(token string) Option { return func(s *settings) { s.token = token } }
+// WithToken proves to the server who calls by a bearer token: 1 to 4096 visible ASCII characters. It goes
+// over TLS or a unix socket, and over plain TCP to this machine where WithInsecure says so.
+func WithToken(token string) Option { return func(s *settings) { s.token = &token } }
 
-// WithInsecure speaks without TLS over TCP: everybody on the way can read and change everything.
+// WithInsecure speaks without TLS over TCP, to a server of this machine alone: localhost, 127.0.0.0/8 or
+// ::1. Everybody on the way could read and change everything.
 func WithInsecure() Option { return func(s *settings) { s.insecure = true } }
 
 // WithTimeouts takes the place of DefaultTimeouts. A deadline of a call's context counts more.
@@ -55,8 +56,10 @@ func (s *settings) check(address serverAddress) error {
 		return errors.New("holkas: there is no TLS on a unix socket")
 	case tls && s.insecure:
 		return errors.New("holkas: certificates go with no insecure connection")
-	case s.token != "" && s.insecure && address.socket == "":
-		return errors.New("holkas: a token goes over TLS or a unix socket alone")
+	case s.insecure && address.socket == "" && !address.isLoopback():
+		return fmt.Errorf("holkas: server address %q: without TLS the host must be a loopback address", address.hostPort)
+	case s.token != nil && !isToken(*s.token):
+		return fmt.Errorf("holkas: a token is 1 to %d visible ASCII characters", maxTokenBytes)
 	case (s.certificate == "") != (s.key == ""):
 		return fmt.Errorf("holkas: a certificate and its key go together: %q, %q", s.certificate, s.key)
 	}

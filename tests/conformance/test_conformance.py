@@ -22,7 +22,23 @@ from support.programs import Server
 from support.push import push_image, push_manifest
 from support.registry import Registry
 
-DATA = json.loads((pathlib.Path(__file__).parent / "cases.json").read_text())
+
+def load(text):
+  """The list, each call of which says what comes of it. Raises ValueError."""
+  data = json.loads(text)
+  for entry in data["cases"] + data["callers"]:
+    for step in [*entry.get("calls", [entry]), *entry.get("then", [])]:
+      told = "events" if step["rpc"] in client_runners.STREAMS else "response"
+      # A stream may have no events.
+      if not {told, "error"} & step.keys() and told == "response":
+        raise ValueError("%s: %s has neither response nor error" % (entry["name"], step["rpc"]))
+      if {"events", "response"} & step.keys() - {told}:
+        raise ValueError("%s: the answer of %s is no %s" % (
+            entry["name"], step["rpc"], "response" if told == "events" else "stream of events"))
+  return data
+
+
+DATA = load((pathlib.Path(__file__).parent / "cases.json").read_text())
 
 # Events that come when they like.
 PASSING = ("blobProgress", "receivedBytes")
@@ -127,6 +143,20 @@ def filled(value, values):
   return re.sub(r"\$\{([^}]*)\}", lambda name: values[name[1]], value)
 
 
+@pytest.mark.parametrize("call, why", [
+    ({"rpc": "Inspect"}, "some: Inspect has neither response nor error"),
+    ({"rpc": "Inspect", "response": {}, "events": []}, "some: the answer of Inspect is no stream of events"),
+    ({"rpc": "Copy", "response": {}}, "some: the answer of Copy is no response"),
+])
+def test_a_call_that_expects_nothing_is_an_error_of_the_list(call, why):
+  expecting = {"name": "some", "rpc": "Inspect", "response": {}}
+  for cases, callers in (([{"name": "some", **call}], []), ([{**expecting, "then": [call]}], []),
+                         ([], [{"name": "some", "calls": [call]}])):
+    with pytest.raises(ValueError) as raised:
+      load(json.dumps({"cases": cases, "callers": callers}))
+    assert str(raised.value) == why
+
+
 CALL = ("rpc", "request", "timeout_seconds", "cancel_after_events", "archive", "output")
 
 
@@ -142,7 +172,7 @@ def check(runner, step):
   found = mismatches(step.get("events", []), events, "events")
   if expected_error is None:
     found += mismatches(None, answer["error"], "error")
-    if "response" in step:
+    if step["rpc"] not in client_runners.STREAMS:
       found += mismatches(step["response"], answer["response"], "response")
   else:
     domain = "holkas.dev" if expected_error.get("reason") else ""

@@ -7,6 +7,7 @@ import json
 import lzma
 import os
 import shutil
+import signal
 import subprocess
 import tarfile
 import tempfile
@@ -304,6 +305,29 @@ class TestStreams:
     assert result.returncode == 0, result.stderr
     assert result.stdout == (tmp_path / "file").read_bytes()
 
+  @pytest.mark.parametrize("path", ["/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"])
+  def test_what_is_before_the_archive_stays(self, programs, shared_server, pushed, tmp_path, path,
+                                            with_server):
+    server = shared_server if with_server else None
+    programs.copy(pushed, "docker-archive:%s" % (tmp_path / "file")).ok()
+    for mode in ("ab", "wb"):
+      (tmp_path / "to").write_bytes(b"" if mode == "wb" else b"before")
+      with open(tmp_path / "to", mode, buffering=0) as to:
+        if mode == "wb":
+          to.write(b"before")
+        result = self.copy(programs, server, pushed, "docker-archive:" + path, stdout=to)
+        assert result.returncode == 0, result.stderr
+        to.write(b"behind")
+      whole = (tmp_path / "to").read_bytes()
+      assert sha256(whole) == sha256(b"before" + (tmp_path / "file").read_bytes() + b"behind")
+
+  def test_a_stream_that_cannot_be_opened(self, programs, shared_server, tmp_path, with_server):
+    server = shared_server if with_server else None
+    result = self.copy(programs, server, "docker-archive:/dev/fd/987:app:1",
+                       "dir:%s" % (tmp_path / "to"))
+    assert result.returncode == 1
+    assert b"open /dev/fd/987: bad file descriptor" in result.stderr
+
   def test_a_pipe_with_a_name(self, programs, shared_server, pushed, tmp_path, with_server):
     server = shared_server if with_server else None
     os.mkfifo(tmp_path / "pipe")
@@ -335,6 +359,24 @@ class TestStreams:
       assert process.wait(5) != 0
     os.close(write)
     assert not (tmp_path / "to").exists()
+
+  @pytest.mark.parametrize("reads", [True, False])
+  def test_a_pipe_without_another_end_is_waited_for_until_the_timeout_or_a_signal(
+      self, programs, shared_server, pushed, tmp_path, with_server, reads):
+    server = shared_server if with_server else None
+    os.mkfifo(tmp_path / "pipe")
+    pipe, directory = "docker-archive:%s" % (tmp_path / "pipe"), "dir:%s" % (tmp_path / "to")
+    copy = [pipe, directory] if reads else ["--src-tls-verify=false", pushed, pipe]
+    result = self.copy(programs, server, "--command-timeout=1s", *copy)
+    assert result.returncode == 1
+    assert b"context deadline exceeded" in result.stderr
+    with subprocess.Popen(
+        [str(programs.path("holkas")), *(["--server", server.address] if server else []), "copy", *copy],
+        env=programs.environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+      time.sleep(0.5)
+      process.terminate()
+      assert process.wait(5) == 128 + signal.SIGTERM
+    assert os.listdir(tmp_path) == ["pipe"]
 
 
 def same_bytes(ours, theirs):

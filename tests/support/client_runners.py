@@ -47,17 +47,16 @@ def _cpp(unused_directory):
   return [programs / "conformance_runner"]
 
 
-# Of each runner, the file that shows that its client is there, and what makes its command.
+# What makes the command of each runner. One that is not there fails its tests.
 _PROGRAMS = {
-    "python": ("clients/python/pyproject.toml", _python),
-    "python-asyncio": ("clients/python/pyproject.toml", _python_asyncio),
-    "go": ("clients/go/internal/conformance/main.go", _go),
-    "java": ("clients/java/pom.xml", _java),
-    "cpp": ("clients/cpp/conformance_runner.cc", _cpp),
+    "python": _python,
+    "python-asyncio": _python_asyncio,
+    "go": _go,
+    "java": _java,
+    "cpp": _cpp,
 }
 
-# All that this clone has clients for.
-NAMES = [name for name, (file, _) in _PROGRAMS.items() if (ROOT / file).exists()] + ["grpcurl"]
+NAMES = [*_PROGRAMS, "grpcurl"]
 
 # Those that callers from other machines use. Not grpcurl: it asks by reflection what there is, which a
 # caller who is not known is not told.
@@ -68,7 +67,7 @@ def start(name, directory, server, *flags):
   """A runner, which is to be closed. Fails where it cannot be built."""
   if name == "grpcurl":
     return Grpcurl(server, *flags)
-  return Program(_PROGRAMS[name][1](directory), server, *flags)
+  return Program(_PROGRAMS[name](directory), server, *flags)
 
 
 class Program:

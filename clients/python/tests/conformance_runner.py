@@ -76,8 +76,6 @@ def run(client: holkas.Client, call: Dict[str, Any]) -> Dict[str, Any]:
     if call["rpc"] not in STREAMS:
       outcome["response"] = plain(answer) if answer is not None else {}
       return outcome
-    if call.get("cancel_after_events") == 0:
-      answer.cancel()
     for event in answer:
       outcome["events"].append(event_of(call["rpc"], event))
       if len(outcome["events"]) == call.get("cancel_after_events"):
@@ -97,8 +95,6 @@ async def run_asyncio(client: holkas.aio.Client, call: Dict[str, Any]) -> Dict[s
       response = await answer
       outcome["response"] = plain(response) if response is not None else {}
       return outcome
-    if call.get("cancel_after_events") == 0:
-      answer.cancel()
     async for event in answer:
       outcome["events"].append(event_of(call["rpc"], event))
       if len(outcome["events"]) == call.get("cancel_after_events"):

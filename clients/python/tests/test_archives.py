@@ -1,9 +1,12 @@
 """Import and Export: what is sent of an archive, and what is left of one that was received."""
 
+import concurrent.futures
 import io
 import os
 import pathlib
+import socket
 import threading
+import time
 from typing import Any, Iterator, List
 
 import grpc
@@ -255,6 +258,74 @@ class TestExport:
     with pytest.raises(OSError, match="full"):
       client.result("export_archive", holkas.ExportRequest(), Full())
     assert server.calls[0].over.wait(5)
+
+  def test_a_stream_that_does_not_block_is_refused(self, server: FakeServer,
+                                                   client: Either) -> None:
+    class NotYet(io.RawIOBase):
+
+      def write(self, content: Any) -> None:
+        return None
+
+    server.on("Export", exported(b"a"))
+    with pytest.raises(BlockingIOError, match="must be a blocking one"):
+      client.result("export_archive", holkas.ExportRequest(), NotYet())
+    assert server.calls[0].over.wait(5)
+
+  def test_what_a_link_leads_to_is_replaced(self, server: FakeServer, client: Either,
+                                            tmp_path: pathlib.Path) -> None:
+    (tmp_path / "there").mkdir()
+    (tmp_path / "there" / "old").write_bytes(b"before")
+    (tmp_path / "to").symlink_to("there/old")
+    (tmp_path / "dangling").symlink_to("there/new")
+    server.on("Export", exported(b"a"))
+    for name in ("to", "dangling"):
+      client.result("export_archive", holkas.ExportRequest(), tmp_path / name)
+      assert (tmp_path / name).is_symlink()
+    assert (tmp_path / "there" / "old").read_bytes() == b"a"
+    assert (tmp_path / "there" / "new").read_bytes() == b"a"
+    assert sorted(os.listdir(tmp_path / "there")) == ["new", "old"]
+
+  def test_what_is_no_file_stays(self, server: FakeServer, client: Either,
+                                 tmp_path: pathlib.Path) -> None:
+    (tmp_path / "directory").mkdir()
+    (tmp_path / "link").symlink_to("directory")
+    (tmp_path / "loop").symlink_to("loop")
+    with socket.socket(socket.AF_UNIX) as listener:
+      listener.bind(str(tmp_path / "socket"))
+    before = sorted(os.listdir(tmp_path))
+    server.on("Export", exported(b"a"))
+    for name in ("directory", "link", "socket"):
+      with pytest.raises(FileExistsError, match="not a regular file"):
+        client.result("export_archive", holkas.ExportRequest(), tmp_path / name)
+    with pytest.raises(OSError, match="symbolic links"):
+      client.result("export_archive", holkas.ExportRequest(), tmp_path / "loop")
+    assert sorted(os.listdir(tmp_path)) == before
+
+  def test_pipes_and_devices_get_the_bytes(self, server: FakeServer, client: Either,
+                                           tmp_path: pathlib.Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to("pipe")
+
+    def read_late() -> bytes:
+      time.sleep(0.2)
+      return (tmp_path / "pipe").read_bytes()
+
+    for name, archive in (("pipe", ARCHIVE), ("link", b"a")):
+      server.on("Export", exported(archive))
+      with concurrent.futures.ThreadPoolExecutor() as thread:
+        read = thread.submit(read_late)
+        client.result("export_archive", holkas.ExportRequest(), tmp_path / name)
+        assert read.result(5) == archive
+    assert (tmp_path / "pipe").is_fifo()
+    client.result("export_archive", holkas.ExportRequest(), "/dev/null")
+    assert sorted(os.listdir(tmp_path)) == ["link", "pipe"]
+
+  def test_a_pipe_that_nobody_reads_is_waited_for_until_the_timeout(
+      self, server: FakeServer, client: Either, tmp_path: pathlib.Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    server.on("Export", exported(ARCHIVE))
+    with pytest.raises(holkas.DeadlineExceededError):
+      client.result("export_archive", holkas.ExportRequest(), tmp_path / "pipe", timeout=0.3)
 
 
 def umask() -> int:

@@ -44,7 +44,7 @@ def test_malformed_addresses(address: str) -> None:
     ("unix:/a", {"ca_file": "/ca.pem"}),
     ("unix:/a", {"insecure": True}),
     ("tcp:a:1", {"insecure": True, "ca_file": "/ca.pem"}),
-    ("tcp:a:1", {"insecure": True, "token": "secret"}),
+    ("tcp:a:1", {"token": "two secrets"}),
     ("tcp:a:1", {"certificate_file": "/certificate.pem"}),
     ("tcp:a:1", {"key_file": "/key.pem"}),
 ])
@@ -53,6 +53,25 @@ def test_what_does_not_go_together(connect: Callable[..., Either], address: str,
   with pytest.raises(ValueError) as raised:
     connect(address, **options)
   assert "secret" not in str(raised.value)
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.1.2.3", "[::1]"])
+def test_insecure_is_for_this_machine(host: str) -> None:
+  assert connection("tcp:%s:1" % host, insecure=True).credentials is None
+
+
+@pytest.mark.parametrize("host", ["holkas.example.com", "localhost.example.com", "10.0.0.1", "127.1",
+                                  "[2001:db8::1]", "[::ffff:127.0.0.1]"])
+def test_insecure_is_not_for_others(host: str) -> None:
+  with pytest.raises(ValueError, match="without TLS the host must be a loopback address"):
+    connection("tcp:%s:1" % host, insecure=True)
+
+
+@pytest.mark.parametrize("token", ["", " ", "two words", "secret\n", "sec\0ret", "s\xe9cret", "x" * 4097])
+@pytest.mark.parametrize("address", ["unix:/a", "tcp:a:1"])
+def test_what_is_no_token(address: str, token: str) -> None:
+  with pytest.raises(ValueError, match="^a token is 1 to 4096 visible ASCII characters$"):
+    connection(address, token=token)
 
 
 def test_a_certificate_that_cannot_be_read(connect: Callable[..., Either]) -> None:
@@ -139,7 +158,9 @@ class TestTls:
       with pytest.raises(holkas.UnavailableError):
         connect(server.address, token="secret").call("get_server_info")
       assert server.calls == []
-      assert connect(server.address, insecure=True).call("get_server_info").version == "1"
+      plain = connect(server.address, insecure=True, token="secret")
+      assert plain.call("get_server_info").version == "1"
+      assert server.calls[0].metadata["authorization"] == "Bearer secret"
 
   @pytest.mark.parametrize("named", [True, False])
   def test_the_client_has_a_certificate(self, connect: Callable[..., Either],

@@ -1,6 +1,7 @@
 """Where a server is and how it is talked to: what the channels of both clients are made of."""
 
 import dataclasses
+import ipaddress
 import os
 import re
 import ssl
@@ -24,6 +25,9 @@ _OPTIONS: Sequence[Tuple[str, Union[int, str]]] = (
 
 # [HOST]:PORT of IPv6, or HOST:PORT.
 _HOST_PORT = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\[\]:/@\s]+):([0-9]{1,5})")
+
+# Servers take no larger metadata.
+_TOKEN = re.compile("[!-~]{1,4096}")
 
 # As OpenSSL names the files of a directory of certificates.
 _HASHED_NAME = re.compile(r"[0-9a-f]{8}\.[0-9]+")
@@ -49,7 +53,7 @@ def connection_to(address: str, ca_file: Optional[Path], certificate_file: Optio
                   key_file: Optional[Path], token: Optional[str], insecure: bool) -> Connection:
   """Raises ValueError for what does not go together or is malformed, OSError for files that cannot be
   read."""
-  metadata = (("authorization", "Bearer " + token),) if token is not None else ()
+  metadata = (("authorization", "Bearer " + _checked(token)),) if token is not None else ()
   tls = [file for file in (ca_file, certificate_file, key_file) if file is not None]
   if address.startswith("unix:"):
     if tls or insecure:
@@ -60,9 +64,17 @@ def connection_to(address: str, ca_file: Optional[Path], certificate_file: Optio
     return Connection(target, _credentials(ca_file, certificate_file, key_file), metadata)
   if tls:
     raise ValueError("certificates and insecure exclude each other")
-  if token is not None:
-    raise ValueError("a token is not sent over TCP without TLS")
+  if not _is_loopback(target):
+    raise ValueError('server address "%s": without TLS the host must be a loopback address' % address)
   return Connection(target, None, metadata)
+
+
+def _checked(token: str) -> str:
+  """The token, where it can stand in a header."""
+  if _TOKEN.fullmatch(token) is None:
+    # Without the token: errors are logged.
+    raise ValueError("a token is 1 to 4096 visible ASCII characters")
+  return token
 
 
 def _unix_target(address: str) -> str:
@@ -80,6 +92,16 @@ def _tcp_target(address: str) -> str:
   if not 1 <= int(found[2]) <= 65535:
     raise ValueError('server address "%s": the port is not a number from 1 to 65535' % address)
   return "dns:///%s:%s" % (found[1], found[2])
+
+
+def _is_loopback(target: str) -> bool:
+  host = target[len("dns:///"):].rpartition(":")[0]
+  if host in ("localhost", "[::1]"):
+    return True
+  try:
+    return ipaddress.IPv4Address(host).is_loopback
+  except ValueError:
+    return False
 
 
 def _credentials(ca_file: Optional[Path], certificate_file: Optional[Path],

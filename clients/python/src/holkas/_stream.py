@@ -3,6 +3,7 @@
 import abc
 import contextlib
 import threading
+import time
 from types import TracebackType
 from typing import (BinaryIO, Callable, Generator, Generic, Iterable, Iterator, List, Optional, Protocol, Type,
                     TypeVar, Union, cast)
@@ -158,6 +159,9 @@ class ExportStream(_ResultStream[CopyResponse]):
              output: Union[Path, BinaryIO]) -> Generator[CopyResponse, None, None]:
     result: Optional[CopyResult] = None
     with _archive.ArchiveOutput(output) as archive:
+      # A call that is over says why below.
+      while not archive.open() and call.is_active():
+        time.sleep(_archive.PIPE_INTERVAL)
       for response in call:
         if response.WhichOneof("event") == "chunk":
           archive.write(response.chunk)

@@ -53,8 +53,8 @@ class Client:
     address: `unix:/path/of.sock` or `tcp:HOST:PORT`, as of `holkas --server`. TCP has TLS.
     ca_file: the authorities that the server's certificate may be of, in PEM; otherwise the system's.
     certificate_file, key_file: the client's own certificate and its key, in PEM.
-    token: sent with every call as `authorization: Bearer`; never over TCP without TLS.
-    insecure: TCP without TLS.
+    token: sent with every call as `authorization: Bearer`, 1 to 4096 visible ASCII characters.
+    insecure: TCP without TLS, which is for servers of this machine: localhost, 127.0.0.0/8 or ::1.
     timeouts: how long calls may take that are not given a timeout.
 
     Raises ValueError for an address that is malformed and for what does not go together, OSError for
@@ -154,8 +154,10 @@ class Client:
     event by event.
 
     A path has the archive when the events are over: until then it is in a file beside it, which is
-    removed when anything fails. A binary stream gets the bytes as they come, and stays open. What
-    writing raises ends the call, and is raised by iterating.
+    removed when anything fails. Symbolic links are followed. A pipe, which is waited for until somebody
+    reads it, and a character device get the bytes as they come, and so does a binary stream, which stays
+    open. What else is there is kept: FileExistsError. What writing raises ends the call, and is raised by
+    iterating.
     """
     call = self._stub.Export(request, timeout=choose(timeout, self._timeouts.export_archive),
                              metadata=self._metadata)

@@ -178,6 +178,9 @@ class ExportStream(_ResultStream[CopyResponse]):
                    output: Union[Path, BinaryIO]) -> AsyncGenerator[CopyResponse, None]:
     result: Optional[CopyResult] = None
     with _archive.ArchiveOutput(output) as archive:
+      # A call that is over says why below.
+      while not archive.open() and not call.done():
+        await asyncio.sleep(_archive.PIPE_INTERVAL)
       async for response in call:
         if response.WhichOneof("event") == "chunk":
           await asyncio.to_thread(archive.write, response.chunk)

@@ -11,10 +11,10 @@ import java.util.function.Consumer;
 /** Writes the bytes of an Export, hands on the events of its copy, and keeps the result. */
 final class ExportSink implements EventSink<ExportResponse, CopyResult> {
   private final OutputStream archive;
-  private final PartialFile file;
+  private final ExportFile file;
   private final CopySink copy;
 
-  private ExportSink(OutputStream archive, PartialFile file, Consumer<? super CopyResponse> onEvent) {
+  private ExportSink(OutputStream archive, ExportFile file, Consumer<? super CopyResponse> onEvent) {
     this.archive = archive;
     this.file = file;
     this.copy = new CopySink(onEvent);
@@ -25,9 +25,9 @@ final class ExportSink implements EventSink<ExportResponse, CopyResult> {
     return new ExportSink(archive, null, onEvent);
   }
 
-  /** Writes a file that appears once it is whole. */
+  /** Writes a file that appears once it is whole, or a pipe or device in place. */
   static ExportSink to(Path archive, Consumer<? super CopyResponse> onEvent) throws IOException {
-    PartialFile file = PartialFile.of(archive);
+    ExportFile file = ExportFile.of(archive);
     return new ExportSink(file.stream(), file, onEvent);
   }
 

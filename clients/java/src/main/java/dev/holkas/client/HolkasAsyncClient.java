@@ -189,12 +189,14 @@ public final class HolkasAsyncClient {
   }
 
   /**
-   * The same to a file, which appears once it is whole, in the place of an older one.
+   * The same to a file, which appears once it is whole, in the place of an older one; or to a pipe or a
+   * character device, as {@link HolkasClient#exportArchive(ExportRequest, Path, Consumer)}.
    *
    * @param request what to copy, and the archive's format
    * @param archive the file to write
    * @param onEvent gets the events of the copy
    * @return what the copy did; fails with {@link java.io.UncheckedIOException} when the archive cannot be written
+   * @throws java.nio.file.FileAlreadyExistsException when something else is there, which stays
    * @throws IOException when the file beside it cannot be made
    */
   public CompletableFuture<CopyResult> exportArchive(

@@ -320,13 +320,15 @@ public final class HolkasClient implements AutoCloseable {
 
   /**
    * The same to a file, which appears once it is whole, in the place of an older one. Until then its bytes
-   * are in a file beside it, which a failure removes.
+   * are in a file beside it, which a failure removes. Symbolic links are followed. A pipe, which is waited
+   * for until somebody reads it, and a character device get the bytes as they come.
    *
    * @param request what to copy, and the archive's format
    * @param archive the file to write
    * @param onEvent gets every event of the copy as it comes, on this thread; what it throws abandons the
    *     copy and comes out of here
    * @return what the copy did
+   * @throws java.nio.file.FileAlreadyExistsException when something else is there, which stays
    * @throws IOException when the archive cannot be written
    * @throws HolkasException for any other failure
    */
@@ -433,7 +435,7 @@ public final class HolkasClient implements AutoCloseable {
      *
      * @param token the token
      * @return this builder
-     * @throws IllegalArgumentException for what cannot be a token
+     * @throws IllegalArgumentException for what is no token: 1 to 4096 visible ASCII characters
      */
     public Builder bearerToken(String token) {
       String checked = BearerToken.checked(token);
@@ -453,8 +455,8 @@ public final class HolkasClient implements AutoCloseable {
     }
 
     /**
-     * Does without TLS over TCP. Everybody on the way can read the credentials of requests then, and
-     * change what is copied.
+     * Does without TLS over TCP, to a server of this machine alone: {@code localhost}, 127.0.0.0/8 or ::1.
+     * Everybody on the way could read the credentials of requests, and change what is copied.
      *
      * @return this builder
      */

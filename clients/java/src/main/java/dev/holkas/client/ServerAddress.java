@@ -1,7 +1,12 @@
 package dev.holkas.client;
 
+import java.util.regex.Pattern;
+
 /** Where a server listens: {@code unix:/path} or {@code tcp:HOST:PORT}. */
 final class ServerAddress {
+  private static final String BYTE = "(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])";
+  private static final Pattern LOOPBACK = Pattern.compile("127(\\." + BYTE + "){3}");
+
   /** The socket's path; null for TCP. */
   final String path;
 
@@ -19,6 +24,11 @@ final class ServerAddress {
 
   boolean isUnix() {
     return path != null;
+  }
+
+  /** Whether the host is of this machine, by its name or a number. */
+  boolean isLoopback() {
+    return "localhost".equals(host) || "::1".equals(host) || host != null && LOOPBACK.matcher(host).matches();
   }
 
   /** Takes an address apart. Throws IllegalArgumentException for what is none. */

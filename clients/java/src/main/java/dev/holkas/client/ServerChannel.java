@@ -70,8 +70,10 @@ final class ServerChannel {
     if (insecure && address.isUnix()) {
       throw new IllegalArgumentException("insecure is for TCP; a unix socket needs no TLS");
     }
-    if (insecure && token != null) {
-      throw new IllegalArgumentException("a bearer token is sent over TLS or a unix socket alone");
+    if (insecure && !address.isLoopback()) {
+      throw new IllegalArgumentException(
+          "server address \"" + address.host + ":" + address.port
+              + "\": without TLS the host must be a loopback address");
     }
   }
 

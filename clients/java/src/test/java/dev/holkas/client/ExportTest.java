@@ -2,24 +2,30 @@ package dev.holkas.client;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.google.protobuf.ByteString;
 import dev.holkas.v1.CopyResponse;
+import dev.holkas.v1.CopyResult;
 import dev.holkas.v1.ExportRequest;
 import dev.holkas.v1.ExportResponse;
 import io.grpc.stub.StreamObserver;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;
+import java.nio.file.FileAlreadyExistsException;
+import java.nio.file.FileSystemLoopException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
+import java.util.Set;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
@@ -95,6 +101,49 @@ class ExportTest {
     assertEquals(HolkasException.DataLoss.class, e.getCause().getClass());
     assertEquals("old", Files.readString(file));
     assertEquals(List.of("image.tar"), files());
+  }
+
+  @Test
+  void linksAreFollowed() throws Exception {
+    Path there = Files.createDirectory(output.resolve("there"));
+    Files.writeString(there.resolve("old"), "old");
+    for (String name : List.of("old", "new")) {
+      Path link = Files.createSymbolicLink(output.resolve(name), Path.of("there", name));
+      client.exportArchive(EXPORT, link, event -> {});
+      assertTrue(Files.isSymbolicLink(link));
+      assertArrayEquals(archive, Files.readAllBytes(there.resolve(name)));
+    }
+    try (Stream<Path> files = Files.list(there)) {
+      assertEquals(2, files.count());
+    }
+  }
+
+  @Test
+  void pipesAndDevicesAreWrittenAsTheyAre() throws Exception {
+    Path pipe = output.resolve("pipe");
+    assertEquals(0, new ProcessBuilder("mkfifo", pipe.toString()).start().waitFor());
+    Path link = Files.createSymbolicLink(output.resolve("link"), pipe);
+    for (Path path : List.of(pipe, link)) {
+      CompletableFuture<CopyResult> export = client.async().exportArchive(EXPORT, path, event -> {});
+      assertArrayEquals(archive, Files.readAllBytes(pipe));
+      assertEquals("sha256:1", export.get().getManifestDigest());
+    }
+    client.exportArchive(EXPORT, Path.of("/dev/null"), event -> {});
+    assertFalse(Files.isRegularFile(pipe));
+    assertEquals(Set.of("pipe", "link"), Set.copyOf(files()));
+  }
+
+  @Test
+  void nothingElseIsReplaced() throws Exception {
+    Path loop = Files.createSymbolicLink(output.resolve("loop"), Path.of("loop"));
+    assertThrows(
+        FileAlreadyExistsException.class, () -> client.exportArchive(EXPORT, output, event -> {}));
+    // The server's.
+    Path socket = Path.of(server.address().substring("unix:".length()));
+    assertThrows(
+        FileAlreadyExistsException.class, () -> client.async().exportArchive(EXPORT, socket, event -> {}));
+    assertThrows(FileSystemLoopException.class, () -> client.exportArchive(EXPORT, loop, event -> {}));
+    assertEquals(List.of("loop"), files());
   }
 
   @Test

@@ -122,15 +122,44 @@ class ServerChannelTest {
       assertFalse(e.getMessage().contains("cret"));
       assertTrue(server.methods.isEmpty());
     }
-    assertThrows(IllegalArgumentException.class, () -> HolkasClient.builder().bearerToken("a b"));
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"", " ", "two words", "secret\n", "sec\0ret", "s\u00e9cret"})
+  void whatIsNoToken(String token) {
+    IllegalArgumentException e =
+        assertThrows(IllegalArgumentException.class, () -> HolkasClient.builder().bearerToken(token));
+    assertEquals("a token is 1 to 4096 visible ASCII characters", e.getMessage());
+  }
+
+  @Test
+  void aTokenHasALength() {
+    HolkasClient.builder().bearerToken("!".repeat(4096));
+    assertThrows(IllegalArgumentException.class, () -> HolkasClient.builder().bearerToken("!".repeat(4097)));
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"holkas.example.com", "localhost.example.com", "10.0.0.1", "127.1", "127.0.0.256",
+      "[2001:db8::1]", "[::ffff:127.0.0.1]"})
+  void withoutTlsNotToOthers(String host) {
+    HolkasClient.Builder builder = HolkasClient.builder().address("tcp:" + host + ":1").insecure();
+    IllegalArgumentException e = assertThrows(IllegalArgumentException.class, builder::build);
+    assertTrue(e.getMessage().endsWith("without TLS the host must be a loopback address"), e.getMessage());
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"localhost", "127.1.2.3", "[::1]"})
+  void withoutTlsToThisMachine(String host) {
+    HolkasClient.builder().address("tcp:" + host + ":1").insecure().build().close();
   }
 
   @Test
   void withoutTlsOnlyWhenToldSo() throws Exception {
     try (FakeServer server = FakeServer.tcp(InsecureServerCredentials.create());
-        HolkasClient client = to(server).insecure().build();
+        HolkasClient client = to(server).insecure().bearerToken("secret").build();
         HolkasClient careful = to(server).build()) {
       assertEquals("1", client.serverInfo().getVersion());
+      assertEquals("Bearer secret", authorization(server));
       unreached(careful);
     }
   }
@@ -139,7 +168,6 @@ class ServerChannelTest {
   void optionsThatDoNotGoTogetherAreRefused() {
     Path file = serverCertificate.chain;
     refused(HolkasClient.builder());
-    refused(HolkasClient.builder().address("tcp:localhost:1").insecure().bearerToken("secret"));
     refused(HolkasClient.builder().address("tcp:localhost:1").insecure().caFile(file));
     refused(HolkasClient.builder().address("unix:/a").caFile(file));
     refused(HolkasClient.builder().address("unix:/a").insecure());

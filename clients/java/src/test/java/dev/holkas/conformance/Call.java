@@ -110,9 +110,6 @@ final class Call {
 
   private void read(EventStream<? extends Message> stream) {
     try (stream) {
-      if (cancelAfter() == 0) {
-        stream.close();
-      }
       while (stream.hasNext()) {
         events.add(Json.of(stream.next()));
         if (events.size() == cancelAfter()) {
