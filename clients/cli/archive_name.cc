@@ -62,6 +62,12 @@ std::optional<ArchiveName> ParseArchive(const std::string& image) {
   return name;
 }
 
+std::string WithPath(const std::string& image, const std::string& path) {
+  const size_t begin = image.find(':') + 1;
+  const size_t end = begin + ParseArchive(image).value_or(ArchiveName()).path.size();
+  return absl::StrCat(image.substr(0, begin), path, image.substr(end));
+}
+
 bool IsArchive(const std::string& image) {
   return absl::StartsWith(image, kDocker) || absl::StartsWith(image, kOci);
 }

@@ -24,6 +24,8 @@ struct ArchiveName {
 
 // Nothing for other images.
 std::optional<ArchiveName> ParseArchive(const std::string& image);
+// The same image of an archive at another path.
+std::string WithPath(const std::string& image, const std::string& path);
 
 // Whether the name is that of an archive, be it a valid one or not.
 bool IsArchive(const std::string& image);

@@ -147,6 +147,10 @@ absl::Status RunCopy(const FlagSet& flags, const std::vector<std::string>& argum
       {CopiesWholeIndex(order.request), order.request.remove_signatures()}, context.console);
   SpooledInput input;
   RETURN_IF_ERROR(input.Resolve(*order.request.mutable_source(), context.input_fd));
+  // One call takes one stream.
+  if (IsStream(order.request.destination())) {
+    RETURN_IF_ERROR(input.ResolveStream(*order.request.mutable_source(), deadline));
+  }
   CopyResult result;
   const absl::Status status =
       CopyWhereFilesAre(flags, context, order.request, deadline, [&](const CopyResponse& event) {

@@ -27,7 +27,9 @@ constexpr char kHelp[] =
     "IMAGE is docker://HOST/REPOSITORY[:TAG|@DIGEST], oci:PATH[:NAME], dir:PATH,\n"
     "docker-archive:FILE[:NAME:TAG], oci-archive:FILE[:NAME],\n"
     "containers-storage:[[DRIVER@]ROOT[+RUNROOT]]NAME[:TAG], docker-daemon:NAME:TAG (also\n"
-    "NAME@DIGEST, sha256:ID), tarball:PATH[:PATH...], where - is standard input, or sif:FILE.\n"
+    "NAME@DIGEST, sha256:ID), tarball:PATH[:PATH...], where - is standard input, or sif:FILE. "
+    "FILE\n"
+    "of an archive may be /dev/stdin or a pipe.\n"
     "\n"
     "Usage:\n"
     "holkas inspect [command options] IMAGE\n"
@@ -113,7 +115,7 @@ absl::Status RunInspect(const FlagSet& flags, const std::vector<std::string>& ar
   }
   ASSIGN_OR_RETURN(InspectRequest request, MakeRequest(flags, arguments[0], context));
   SpooledInput input;
-  RETURN_IF_ERROR(input.Resolve(*request.mutable_image(), context.input_fd));
+  RETURN_IF_ERROR(input.ResolveAll(*request.mutable_image(), context.input_fd, deadline));
   return WithClientFor(request.image(), flags, context, [&](ImageClient& client) -> absl::Status {
     absl::StatusOr<InspectResponse> image = client.Inspect(request, deadline);
     if (!image.ok()) {

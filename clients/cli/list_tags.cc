@@ -15,6 +15,7 @@
 #include "clients/cli/go_text.h"
 #include "clients/cli/image_name.h"
 #include "clients/cli/registry_flags.h"
+#include "clients/cli/spooled_input.h"
 #include "proto/wire/image_reference.h"
 #include "proto/wire/status_macros.h"
 
@@ -29,7 +30,7 @@ constexpr char kHelp[] =
     "images in an archive.\n"
     "\n"
     "REPOSITORY is docker://HOST/REPOSITORY, without a tag and without a digest, or "
-    "docker-archive:FILE.\n"
+    "docker-archive:FILE, where FILE may be /dev/stdin or a pipe.\n"
     "\n"
     "Usage:\n"
     "holkas list-tags [command options] REPOSITORY\n"
@@ -117,6 +118,8 @@ absl::Status RunListTags(const FlagSet& flags, const std::vector<std::string>& a
     return ShowUsage();
   }
   ASSIGN_OR_RETURN(ListTagsRequest request, MakeRequest(flags, arguments[0], context));
+  SpooledInput input;
+  RETURN_IF_ERROR(input.ResolveStream(*request.mutable_repository(), deadline));
   return WithClientFor(
       request.repository(), flags, context, [&](ImageClient& client) -> absl::Status {
         std::string repository;

@@ -5,20 +5,35 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
 #include "proto/wire/unique_fd.h"
 
 namespace holkas {
 
-// The standard input that `tarball:-` names, as files that a server of the same machine opens by
-// their place in /proc. They have no name and are gone with this object. For copy and inspect.
+// What images name that no server could read, or not as often as it takes, as files that a server
+// of the same machine opens by their place in /proc: the standard input of `tarball:-`, and
+// archives that come in a stream. The files have no name and are gone with this object.
 class SpooledInput {
  public:
+  // Resolve, then ResolveStream.
+  absl::Status ResolveAll(std::string& image, int input_fd, absl::Time deadline);
+
   // In `image`, a name that ResolveImageName made, puts such a file in the place of each `-`, with
   // all that can still be read from `input_fd`: the second one is empty, as Skopeo's.
   // Errors: those of reading and writing.
   absl::Status Resolve(std::string& image, int input_fd);
 
+  // Where `image` is an archive that is a stream (IsStream), puts such a file, with all of the
+  // archive, in the place of its path. A pipe that nobody writes to is waited for until `deadline`.
+  // Errors: those of reading and writing; DEADLINE_EXCEEDED.
+  absl::Status ResolveStream(std::string& image, absl::Time deadline);
+
  private:
+  // The place of a file with what `input_fd` has.
+  absl::StatusOr<std::string> Spool(int input_fd, absl::string_view name);
+
   std::vector<UniqueFd> files_;
 };
 

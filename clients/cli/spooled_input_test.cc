@@ -1,6 +1,7 @@
 #include "clients/cli/spooled_input.h"
 
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <fstream>
@@ -8,7 +9,10 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "proto/wire/status_matchers.h"
@@ -64,6 +68,34 @@ TEST(SpooledInput, InputThatCannotBeReadIsAnError) {
   std::string image = "tarball:-";
   EXPECT_THAT(std::string(spooled.Resolve(image, -1).message()),
               testing::HasSubstr("read standard input"));
+}
+
+TEST(SpooledInput, AnArchiveThatComesInAStreamBecomesAFile) {
+  const UniqueFd input = InputOf("archive");
+  const std::string stream = absl::StrCat("/dev/fd/", input.get());
+  SpooledInput spooled;
+  std::string image = absl::StrCat("docker-archive:", stream, ":app:1");
+  ASSERT_OK(spooled.ResolveAll(image, -1, absl::InfiniteFuture()));
+  const std::vector<std::string> parts = absl::StrSplit(image, ':');
+  ASSERT_EQ(parts.size(), 4u);
+  EXPECT_EQ(Contents(parts[1]), "archive");
+  EXPECT_EQ(parts[2] + ":" + parts[3], "app:1");
+}
+
+TEST(SpooledInput, OtherArchivesStayWhereTheyAre) {
+  SpooledInput spooled;
+  std::string image = "oci-archive:/srv/app.tar:x";
+  ASSERT_OK(spooled.ResolveStream(image, absl::InfiniteFuture()));
+  EXPECT_EQ(image, "oci-archive:/srv/app.tar:x");
+}
+
+TEST(SpooledInput, APipeThatNobodyWritesToIsWaitedForUntilTheDeadline) {
+  const std::string path = absl::StrCat(testing::TempDir(), "/silent");
+  ASSERT_EQ(mkfifo(path.c_str(), 0600), 0);
+  SpooledInput spooled;
+  std::string image = absl::StrCat("oci-archive:", path);
+  EXPECT_THAT(spooled.ResolveStream(image, absl::Now() + absl::Milliseconds(200)),
+              StatusIs(absl::StatusCode::kDeadlineExceeded));
 }
 
 }  // namespace

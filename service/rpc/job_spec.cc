@@ -57,9 +57,10 @@ absl::Status CheckIsNoStream(const std::string& field, const ImageReference& ref
   if (path == nullptr || !IsStream(*path)) {
     return absl::OkStatus();
   }
-  return MakeError(absl::StatusCode::kUnimplemented, "OPTION_UNIMPLEMENTED",
+  return MakeError(absl::StatusCode::kInvalidArgument, "INVALID_REFERENCE",
                    absl::StrCat(reference.transport(), ":", *path,
-                                ": reading and writing archives as streams is not implemented"),
+                                " is an open file of the server's; Import takes archives from "
+                                "callers, Export gives them to callers"),
                    {{"field", field}});
 }
 

@@ -344,12 +344,12 @@ TEST(PrepareJob, AdditionalTagsWantATag) {
                 "additional_tags", "additional-tag 'a' must be a tagged reference");
 }
 
-TEST(PrepareJob, ArchivesAsStreamsAreUnimplemented) {
+TEST(PrepareJob, OpenFilesOfTheServerAreRefused) {
   for (const char* path : {"/dev/stdout", "/dev/stdin", "/dev/fd/1"}) {
     ExpectRefused(PrepareJob(CopyOf("dir:/a", absl::StrCat("docker-archive:", path)), {}).status(),
-                  StatusCode::kUnimplemented, "OPTION_UNIMPLEMENTED", "destination", "as streams");
+                  StatusCode::kInvalidArgument, "INVALID_REFERENCE", "destination", "Import");
     ExpectRefused(PrepareJob(CopyOf(absl::StrCat("oci-archive:", path), "dir:/a"), {}).status(),
-                  StatusCode::kUnimplemented, "OPTION_UNIMPLEMENTED", "source", "as streams");
+                  StatusCode::kInvalidArgument, "INVALID_REFERENCE", "source", "Import");
   }
 }
 

@@ -266,11 +266,6 @@ class TestWritingDocker:
     programs.copy(pushed, name, server=shared_server).ok()
     assert [entry.name for entry in tmp_path.iterdir()] == ["archive"]
 
-  def test_two_streams_are_refused_by_name(self, programs):
-    result = programs.copy("docker-archive:/dev/stdin", "docker-archive:/dev/stdout")
-    assert result.code == 1
-    assert "reading and writing archives as streams is not implemented" in result.stderr
-
 
 @pytest.mark.parametrize("with_server", [False, True], ids=["private server", "server"])
 class TestStreams:
@@ -295,6 +290,45 @@ class TestStreams:
       assert result.returncode == 0, result.stderr
       assert skopeo("inspect", "--raw", "--tls-verify=false", destination).ok().stdout
     assert Layout(tmp_path / "layout").check().names().keys() == {"x"}
+
+  @pytest.mark.parametrize("kind", KINDS)
+  @pytest.mark.parametrize("how", ["file", "pipe"])
+  def test_inspect_and_list_tags(self, programs, shared_server, archives, kind, how, with_server):
+    server = shared_server.address if with_server else None
+
+    def run(*arguments):
+      with open(path_of(archives[kind]), "rb") as file:
+        whole = {"stdin": file} if how == "file" else {"input": file.read()}
+        return subprocess.run(
+            [str(programs.path("holkas")), *(["--server", server] if server else []), *arguments],
+            env=programs.environment, capture_output=True, timeout=60, check=False, **whole)
+
+    for flags in ([], ["--raw"], ["--config"]):
+      from_file = programs.inspect(archives[kind], *flags).ok()
+      result = run("inspect", *flags, kind + ":/dev/stdin")
+      assert result.stdout == from_file.stdout_bytes, result.stderr
+    if kind == "docker-archive":
+      result = run("list-tags", kind + ":/dev/stdin")
+      assert result.stdout == programs.holkas("list-tags", archives[kind]).ok().stdout_bytes
+
+  @pytest.mark.parametrize("kind", KINDS)
+  def test_from_standard_input_to_standard_output(self, programs, shared_server, archives, tmp_path,
+                                                  kind, with_server):
+    server = shared_server if with_server else None
+    with open(path_of(archives[kind]), "rb") as file:
+      result = self.copy(programs, server, kind + ":/dev/stdin", "docker-archive:/dev/stdout:a/b:1",
+                         stdin=file, stdout=subprocess.PIPE)
+    assert result.returncode == 0, result.stderr
+    programs.copy(archives[kind], "docker-archive:%s:a/b:1" % (tmp_path / "file")).ok()
+    assert result.stdout == (tmp_path / "file").read_bytes()
+
+  def test_what_is_no_archive_is_said(self, programs, shared_server, with_server):
+    server = shared_server if with_server else None
+    result = self.copy(programs, server, "docker-archive:/dev/stdin", "docker-archive:/dev/stdout",
+                       input=b"nothing of the kind", stdout=subprocess.PIPE)
+    assert result.returncode == 1
+    assert result.stdout == b""
+    assert b"archive" in result.stderr
 
   @pytest.mark.parametrize("kind", KINDS)
   def test_standard_output(self, programs, shared_server, pushed, tmp_path, kind, with_server):
