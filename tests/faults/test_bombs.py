@@ -10,6 +10,7 @@ import functools
 import gzip
 import hashlib
 import itertools
+import json
 import lzma
 import os
 import random
@@ -313,6 +314,23 @@ class TestStore:
   @pytest.mark.parametrize("store, kind", HEADERS_AND_STORES, indirect=["store"])
   def test_layer_of_headers(self, into_store, kind):
     usage = into_store.copy(headers(HEADERS[kind]))
+    assert usage.code == 1
+    assert "unpack a layer: more than 50000 entries" in usage.stderr
+
+  @pytest.mark.parametrize("where", ["the archive", "the layer"])
+  def test_archive_of_a_layer_of_headers(self, cost, store, tmp_path, where):
+    layer = b"".join(header(b"%d" % n) for n in range(80_000)) + END
+    config = json.dumps({"architecture": "amd64", "os": "linux", "config": {},
+                         "rootfs": {"type": "layers", "diff_ids": [sha256(layer)]}}).encode()
+    manifest = json.dumps([{"Config": "config.json", "RepoTags": None,
+                            "Layers": ["layer.tar"]}]).encode()
+    within = gzipped([layer]) if where == "the layer" else layer
+    archive = b"".join([member(b"config.json", config), member(b"manifest.json", manifest),
+                        member(b"layer.tar", within), END])
+    bomb = gzipped([archive]) if where == "the archive" else archive
+    assert len(bomb) <= MIB
+    (tmp_path / "bomb.tar").write_bytes(bomb)
+    usage = cost.copy("docker-archive:%s" % (tmp_path / "bomb.tar"), store.name("localhost/bomb:1"))
     assert usage.code == 1
     assert "unpack a layer: more than 50000 entries" in usage.stderr
 

@@ -38,6 +38,10 @@ class ArchiveMembers {
   // The bytes of a member that Find gave, as they are in the archive, which outlives them.
   virtual absl::StatusOr<std::unique_ptr<ByteSource>> OpenMember(const TarMember& member) = 0;
 
+  // How many bytes of what came a member takes: fewer than it has, where the archive came
+  // compressed.
+  virtual int64_t CameAs(const TarMember& member) const { return member.size_bytes; }
+
   // Whether members are best read one at a time, in the order of their offsets.
   virtual bool is_stream() const { return false; }
 };

@@ -3,7 +3,9 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <limits>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -102,6 +104,11 @@ void StoredImageDestination::ExpectBlob(const Descriptor& blob) {
   }
 }
 
+void StoredImageDestination::NoteCameAs(const Descriptor& blob, int64_t size_bytes) {
+  absl::MutexLock lock(&mutex_);
+  came_as_[blob.digest] = size_bytes;
+}
+
 absl::StatusOr<ImageDestination::Reuse> StoredImageDestination::ReuseBlob(const Descriptor& blob) {
   if (!IsLayerType(blob.media_type)) {
     return Reuse::kAbsent;
@@ -147,7 +154,13 @@ absl::StatusOr<std::unique_ptr<ByteSink>> StoredImageDestination::CreateBlob(
   }
   ASSIGN_OR_RETURN(const std::string directory, staging_->MakeDirectory());
   const bool waits = store_.driver() == StorageDriver::kVfs && blob.digest != lowest_layer_;
-  return waits ? CreateSpooledLayer(directory) : CreateUnpackedLayer(directory);
+  return waits ? CreateSpooledLayer(directory) : CreateUnpackedLayer(directory, blob.digest);
+}
+
+int64_t StoredImageDestination::CameAs(const Digest& layer, int64_t size_bytes) const {
+  absl::MutexLock lock(&mutex_);
+  const auto came_as = came_as_.find(layer);
+  return came_as == came_as_.end() ? size_bytes : std::min(size_bytes, came_as->second);
 }
 
 OpaqueMarker StoredImageDestination::MarkerOf(const std::string& directory) const {
@@ -158,13 +171,14 @@ OpaqueMarker StoredImageDestination::MarkerOf(const std::string& directory) cons
 }
 
 absl::StatusOr<std::unique_ptr<ByteSink>> StoredImageDestination::CreateUnpackedLayer(
-    const std::string& directory) {
+    const std::string& directory, const Digest& layer) {
   ASSIGN_OR_RETURN(const Directory stage, staging_->directory().OpenDirectory(directory));
   ASSIGN_OR_RETURN(std::shared_ptr<LayerWriter> writer,
                    LayerWriter::Create(stage, options_.whiteouts, MarkerOf(directory), &pairing_));
+  const int64_t most = CameAs(layer, std::numeric_limits<int64_t>::max());
   return std::make_unique<LayerSink>(
-      [writer](absl::string_view tar, int64_t blob_bytes) {
-        writer->CountBlob(blob_bytes);
+      [writer, most](absl::string_view tar, int64_t blob_bytes) {
+        writer->CountBlob(std::min(blob_bytes, most));
         return writer->Append(tar);
       },
       [this, writer, directory](const Digest& digest, int64_t size_bytes,
@@ -295,7 +309,7 @@ absl::StatusOr<StagedLayer> StoredImageDestination::StageAgain(std::unique_ptr<B
                        stage, options_.whiteouts, MarkerOf(directory), nullptr,
                        is_spooled ? std::make_optional(first->content.diff_digest) : std::nullopt));
   if (first != nullptr) {
-    writer->CountBlob(first->blob_size_bytes);
+    writer->CountBlob(CameAs(first->blob_digest, first->blob_size_bytes));
   }
   Crc64 crc64;
   std::vector<char> buffer(kCopyBufferBytes);

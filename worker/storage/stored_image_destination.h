@@ -49,6 +49,7 @@ class StoredImageDestination : public ImageDestination {
   // digest of either.
   void NoteSource(const Manifest& top) override;
   void ExpectBlob(const Descriptor& blob) override;
+  void NoteCameAs(const Descriptor& blob, int64_t size_bytes) override;
   absl::StatusOr<Reuse> ReuseBlob(const Descriptor& blob) override;
   bool unpacks_layers() const override { return true; }
   absl::StatusOr<Reuse> ReuseUnpacked(const Descriptor& blob, const Digest& plain) override;
@@ -75,8 +76,11 @@ class StoredImageDestination : public ImageDestination {
         staging_(std::move(staging)),
         known_layers_(std::move(layers)) {}
 
-  absl::StatusOr<std::unique_ptr<ByteSink>> CreateUnpackedLayer(const std::string& directory);
+  absl::StatusOr<std::unique_ptr<ByteSink>> CreateUnpackedLayer(const std::string& directory,
+                                                                const Digest& layer);
   absl::StatusOr<std::unique_ptr<ByteSink>> CreateSpooledLayer(const std::string& directory);
+  // `size_bytes`, or what the layer took at its source, where that is less.
+  int64_t CameAs(const Digest& layer, int64_t size_bytes) const;
   OpaqueMarker MarkerOf(const std::string& directory) const;
 
   absl::StatusOr<std::vector<PlannedLayer>> StageLayers(const Manifest& image);
@@ -103,6 +107,8 @@ class StoredImageDestination : public ImageDestination {
   const std::vector<LayerRecord> known_layers_;
   Sha256Pairing pairing_;
   std::optional<Manifest> source_top_;
+  // What layers take at their source, where it is less than they have.
+  std::map<Digest, int64_t> came_as_ ABSL_GUARDED_BY(mutex_);
   // The image's first one, which waits for no other.
   std::optional<Digest> lowest_layer_;
 

@@ -61,6 +61,11 @@ class ImageDestination {
   // Told of each blob, in the order of the image, before anything is asked about it, by one thread;
   // and when it has come, or need not, by any thread.
   virtual void ExpectBlob(const Descriptor& blob) { (void)blob; }
+  // Told after it of a blob that takes less at its source than it has (ImageSource::CameAs).
+  virtual void NoteCameAs(const Descriptor& blob, int64_t size_bytes) {
+    (void)blob;
+    (void)size_bytes;
+  }
   virtual absl::Status EndBlob(const Descriptor& blob) {
     (void)blob;
     return absl::OkStatus();

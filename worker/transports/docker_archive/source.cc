@@ -80,6 +80,12 @@ class DockerArchiveSource : public ImageSource {
     return Open(found->second);
   }
 
+  std::optional<int64_t> CameAs(const Descriptor& blob) const override {
+    const auto found = layers_.find(blob.digest);
+    return found == layers_.end() ? std::nullopt
+                                  : std::optional<int64_t>(archive_->CameAs(found->second.member));
+  }
+
   std::vector<Digest> ReadingOrder() const override {
     std::map<int64_t, Digest> order;
     if (archive_->is_stream()) {
