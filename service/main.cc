@@ -55,6 +55,7 @@
 #include "service/rpc/grpc_server.h"
 #include "service/rpc/image_service.h"
 #include "service/rpc/operation_runner.h"
+#include "service/rpc/refusing_server.h"
 #include "service/rpc/request_hash.h"
 #include "service/sandbox/spare_launcher.h"
 #include "service/sandbox/zygote_launcher.h"
@@ -182,14 +183,10 @@ absl::StatusOr<AccessFiles> OpenAccessFiles(const ServerConfig& config, Logger& 
   return files;
 }
 
-// gRPC's credentials for TLS; null without it.
-std::shared_ptr<grpc::ServerCredentials> TlsOf(const ServerConfig& config, const AccessFiles& files,
-                                               const Authenticator& authenticator,
-                                               PendingRequests& pending, Logger& logger) {
-  if (files.tls == nullptr) {
-    return nullptr;
-  }
+// What is the same for all connections over TLS.
+TlsOptions TlsOptionsOf(const ServerConfig& config) {
   TlsOptions options;
+  options.max_metadata_bytes = config.limits().max_metadata_bytes();
   switch (config.tls().client_certificates()) {
     case config::v1::CLIENT_CERTIFICATES_REQUIRED:
       options.client_certificates = TlsOptions::ClientCertificates::kRequired;
@@ -200,6 +197,17 @@ std::shared_ptr<grpc::ServerCredentials> TlsOf(const ServerConfig& config, const
     default:
       break;
   }
+  return options;
+}
+
+// gRPC's credentials for connections over TLS that are served; null without it.
+std::shared_ptr<grpc::ServerCredentials> TlsOf(const ServerConfig& config, const AccessFiles& files,
+                                               const Authenticator& authenticator,
+                                               PendingRequests& pending, Logger& logger) {
+  if (files.tls == nullptr) {
+    return nullptr;
+  }
+  TlsOptions options = TlsOptionsOf(config);
   options.admit = [&authenticator, &logger](const ShownCredentials& shown) {
     Peer peer;
     peer.kind = Peer::Kind::kTls;
@@ -210,9 +218,14 @@ std::shared_ptr<grpc::ServerCredentials> TlsOf(const ServerConfig& config, const
     }
     return status;
   };
-  options.max_metadata_bytes = config.limits().max_metadata_bytes();
   options.pending = &pending;
   return MakeTlsCredentials(*files.tls, std::move(options));
+}
+
+// The same for those that are refused.
+std::shared_ptr<grpc::ServerCredentials> RefusingTlsOf(const ServerConfig& config,
+                                                       const AccessFiles& files) {
+  return files.tls == nullptr ? nullptr : MakeTlsCredentials(*files.tls, TlsOptionsOf(config));
 }
 
 // One connection takes two descriptors, one job a few.
@@ -396,12 +409,14 @@ absl::Status Serve(const Flags& flags, const ServerConfig& config, Logger& logge
   parts.info = MakeServerInfo(launcher->tier(), launcher->landlock_abi(), max_concurrent);
   parts.info.set_max_archive_bytes(spool_limits.archive_bytes);
   ASSIGN_OR_RETURN(GrpcServer grpc, grpc_start.Wait());
+  RefusingServer refusing(connections, RefusingTlsOf(config, access_files));
 
   Acceptor::Options acceptor_options;
   acceptor_options.allowed_users.insert(config.access().allowed_user_ids().begin(),
                                         config.access().allowed_user_ids().end());
   acceptor_options.first_byte_timeout = handshake_timeout;
   acceptor_options.serve = [&grpc](int fd, Peer::Kind kind) { grpc.Serve(fd, kind); };
+  acceptor_options.refuse = [&refusing](int fd, Peer::Kind kind) { refusing.Serve(fd, kind); };
   acceptor_options.on_private_end = [&wake_ups] { wake_ups.EndOfConnection(); };
   Acceptor acceptor(connections, logger, std::move(acceptor_options));
   const std::string addresses = is_private ? "private" : AddressesOf(listeners);
