@@ -299,8 +299,9 @@ void Acceptor::Close(uint64_t id) {
 
 // gRPC may have the socket, and sees its end.
 void Acceptor::CutOff(uint64_t id) {
-  shutdown(connections_.at(id).watch.get(), SHUT_RDWR);
+  const UniqueFd watch = std::move(connections_.at(id).watch);
   Close(id);
+  shutdown(watch.get(), SHUT_RDWR);
 }
 
 void Acceptor::CloseSilent() {
