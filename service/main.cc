@@ -376,7 +376,9 @@ absl::Status Serve(const Flags& flags, const ServerConfig& config, Logger& logge
   ConnectionTable connections(limits.max_connections(), limits.max_connections_per_user(),
                               limits.max_silent_connections());
   PendingRequests pending(static_cast<int>(limits.max_streams_per_connection()));
-  ImageService service(parts, connections, authenticator, &pending);
+  const int max_per_caller = is_private ? max_concurrent + max_queued
+                                        : static_cast<int>(limits.max_requests_per_caller());
+  ImageService service(parts, connections, authenticator, max_per_caller, &pending);
   const absl::Duration handshake_timeout = ToDuration(limits.handshake_timeout());
   GrpcStart grpc_start(
       service,
@@ -397,8 +399,7 @@ absl::Status Serve(const Flags& flags, const ServerConfig& config, Logger& logge
       spare_launcher, logger, authorization,
       {.concurrent = max_concurrent,
        .queued = max_queued,
-       .per_caller = is_private ? max_concurrent + max_queued
-                                : static_cast<int>(limits.max_requests_per_caller()),
+       .per_caller = max_per_caller,
        .connections_per_registry = static_cast<int>(limits.max_connections_per_registry())},
       EgressOf(config), blobs.get());
   parts.runner = &runner;

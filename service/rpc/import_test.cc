@@ -111,6 +111,32 @@ TEST_F(ImportTest, ARepeatedOneAttachesAndNeedsNoBytes) {
   EXPECT_EQ(ErrorReason(Send({OptionsWithId("docker://localhost/b:1")})), "REQUEST_ID_REUSED");
 }
 
+TEST_F(ImportTest, UploadsCountAsTheirCallersRequests) {
+  max_calls_per_caller_ = 2;
+  StartReader();
+  grpc::ClientContext contexts[2];
+  std::unique_ptr<ImportCall> calls[2];
+  for (int i = 0; i < 2; ++i) {
+    calls[i] = stub_->Import(&contexts[i]);
+    calls[i]->Write(OptionsOf("docker://localhost/a:1"));
+    calls[i]->Write(Chunk("half of "));
+    v1::ImportResponse told;
+    ASSERT_TRUE(calls[i]->Read(&told));
+  }
+  const absl::Status refused = Send({OptionsOf("docker://localhost/a:1"), Chunk("whole")});
+  EXPECT_THAT(refused, StatusIs(StatusCode::kResourceExhausted,
+                                HasSubstr("(limits.max_requests_per_caller)")));
+  EXPECT_EQ(ErrorReason(refused), "LIMIT_EXCEEDED");
+  grpc::ClientContext context;
+  v1::GetServerInfoResponse info;
+  EXPECT_TRUE(stub_->GetServerInfo(&context, {}, &info).ok());
+  calls[0]->WritesDone();
+  EXPECT_OK(End(*calls[0]));
+  EXPECT_OK(Send({OptionsOf("docker://localhost/a:1"), Chunk("whole")}));
+  contexts[1].TryCancel();
+  EXPECT_THAT(End(*calls[1]), StatusIs(StatusCode::kCancelled));
+}
+
 TEST_F(ImportTest, AnUploadThatIsCutLeavesNothing) {
   StartReader();
   const v1::ImportRequest options = OptionsWithId("docker://localhost/a:1");
