@@ -245,7 +245,8 @@ void BecomePrivate(int connection_fd) {
   fcntl(connection_fd, F_SETFD, FD_CLOEXEC);
 }
 
-// Ends the server: waits for running requests until `deadline`, then cancels them.
+// Ends the server: waits for running requests until `deadline`, then cancels them, whose callers are
+// told why.
 void Drain(grpc::Server& server, Acceptor& acceptor, const ConnectionTable& connections,
            JobRunner& runner, OperationRunner& operations, const SpoolQuota& spool_quota,
            WakeUps& wake_ups, absl::Time deadline) {
@@ -268,9 +269,14 @@ void Drain(grpc::Server& server, Acceptor& acceptor, const ConnectionTable& conn
     }
   }
   const bool idle = runner.WaitUntilIdle(absl::Now());
+  if (!idle) {
+    runner.CancelAll();
+    runner.WaitUntilIdle(absl::Now() + kLastWords);
+  }
   // gRPC closes a connection as soon as its last call has ended, and a client that writes to it
   // then never reads how the call ended.
-  const absl::Time last_words_end = std::min(deadline, absl::Now() + kLastWords);
+  const absl::Time last_words_end =
+      idle ? std::min(deadline, absl::Now() + kLastWords) : absl::Now() + kLastWords;
   while (connections.size() > 0 && absl::Now() < last_words_end) {
     absl::SleepFor(absl::Milliseconds(5));
   }
