@@ -155,6 +155,23 @@ TEST_F(ImportTest, AnUploadThatIsCutLeavesNothing) {
   EXPECT_EQ(launcher_->launched(), 1);
 }
 
+TEST_F(ImportTest, AFieldThatTheWorkerNamesIsNamedFromTheRequestOn) {
+  std::string field;
+  Start([&field](FakeWorkerSide& worker) {
+    worker.Begin();
+    worker.Finish(MakeError(StatusCode::kInvalidArgument, "INVALID_FIELD", "not so",
+                            {{"field", field}}));
+    return CleanExit();
+  });
+  for (const auto& [worker_says, told] :
+       {std::pair("encryption.recipients", "options.copy.encryption.recipients"),
+        std::pair("certificates.ca_pem", "certificates.ca_pem")}) {
+    field = worker_says;
+    const absl::Status status = Send({OptionsOf("docker://localhost/a:1"), Chunk("x")});
+    EXPECT_EQ(ErrorMetadata(status)["field"], told);
+  }
+}
+
 TEST_F(ImportTest, TheImageIsWhatFollowsAPath) {
   StartReader();
   v1::ImportRequest options = OptionsOf("docker://localhost/a:1");
