@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <utility>
 
@@ -211,6 +212,12 @@ void FillDefaults(ServerConfig& config) {
   }
   if (limits.max_spooled_bytes() == 0) {
     limits.set_max_spooled_bytes(int64_t{64} << 30);
+  }
+  if (limits.max_spooled_bytes_per_caller() == 0) {
+    // Enough for one archive, where there is enough for that.
+    limits.set_max_spooled_bytes_per_caller(
+        std::max(limits.max_spooled_bytes() / 2,
+                 std::min(limits.max_archive_bytes(), limits.max_spooled_bytes())));
   }
   if (limits.max_requests_per_caller() == 0) {
     // Some places are always left to others.

@@ -56,6 +56,17 @@ TEST(ParseServerConfig, EmptyTextGivesTheDefaults) {
   EXPECT_EQ(ToDuration(config.drain_timeout()), absl::Minutes(10));
 }
 
+TEST(ParseServerConfig, OneCallersShareOfTheSpoolIsHalfOfItOrOneArchive) {
+  constexpr int64_t kGiB = 1 << 30;
+  const auto share = [](const std::string& limits) {
+    return Parse("limits: {" + limits + "}").value().limits().max_spooled_bytes_per_caller();
+  };
+  EXPECT_EQ(share(""), 32 * kGiB);
+  EXPECT_EQ(share("max_spooled_bytes: 21474836480"), 16 * kGiB);
+  EXPECT_EQ(share("max_spooled_bytes: 1073741824"), kGiB);
+  EXPECT_EQ(share("max_spooled_bytes_per_caller: 5"), 5);
+}
+
 TEST(ParseServerConfig, UnknownKeyNamesFileLineAndKey) {
   EXPECT_THAT(Parse("listen: []\nlimits:\n  max_request: 1\n"),
               IsConfigError("holkas.yaml:3: limits.max_request: unknown key"));

@@ -187,7 +187,8 @@ absl::Status Import(const ServerParts& server, const RequestContext& context,
     }
   }
   ASSIGN_OR_RETURN(std::unique_ptr<SpooledArchive> archive,
-                   SpooledArchive::Create(server.spool_directory, *server.spool_quota));
+                   SpooledArchive::Create(server.spool_directory, *server.spool_quota,
+                                          context.caller.name));
   RETURN_IF_ERROR(archive->Reserve(options.size_bytes()));
   const absl::Status received = receiver.ReceiveArchive(options.size_bytes(), *archive);
   RETURN_IF_ERROR(guard->status());
