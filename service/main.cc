@@ -127,6 +127,13 @@ absl::StatusOr<std::vector<Listener>> OpenListeners(const ServerConfig& config) 
     ASSIGN_OR_RETURN(ListenAddress address, ListenAddress::Default());
     addresses.push_back(std::move(address));
   }
+  if (!config.access().token_file().empty() &&
+      std::all_of(addresses.begin(), addresses.end(),
+                  [](const ListenAddress& address) { return !address.unix_path.empty(); })) {
+    return MakeError(absl::StatusCode::kInvalidArgument, "INVALID_CONFIG",
+                     "access.token_file: tokens are for callers over TCP, and the server listens "
+                     "on unix sockets alone (listen)");
+  }
   std::vector<Listener> listeners;
   for (const ListenAddress& address : addresses) {
     ASSIGN_OR_RETURN(Listener listener,
@@ -245,8 +252,8 @@ void BecomePrivate(int connection_fd) {
   fcntl(connection_fd, F_SETFD, FD_CLOEXEC);
 }
 
-// Ends the server: waits for running requests until `deadline`, then cancels them, whose callers are
-// told why.
+// Ends the server: waits for running requests until `deadline`, then cancels them, whose callers
+// are told why.
 void Drain(grpc::Server& server, Acceptor& acceptor, const ConnectionTable& connections,
            JobRunner& runner, OperationRunner& operations, const SpoolQuota& spool_quota,
            WakeUps& wake_ups, absl::Time deadline) {
@@ -382,8 +389,8 @@ absl::Status Serve(const Flags& flags, const ServerConfig& config, Logger& logge
   ConnectionTable connections(limits.max_connections(), limits.max_connections_per_user(),
                               limits.max_silent_connections());
   PendingRequests pending(static_cast<int>(limits.max_streams_per_connection()));
-  const int max_per_caller = is_private ? max_concurrent + max_queued
-                                        : static_cast<int>(limits.max_requests_per_caller());
+  const int max_per_caller =
+      is_private ? max_concurrent + max_queued : static_cast<int>(limits.max_requests_per_caller());
   ImageService service(parts, connections, authenticator, max_per_caller, &pending);
   const absl::Duration handshake_timeout = ToDuration(limits.handshake_timeout());
   GrpcStart grpc_start(

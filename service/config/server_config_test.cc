@@ -101,6 +101,10 @@ TEST(ParseServerConfig, WrongTypesNameTheLine) {
 TEST(ParseServerConfig, ValuesOutOfRangeNameTheLine) {
   EXPECT_THAT(Parse("limits:\n  max_concurrent_requests: 1025"),
               IsConfigError(":2: limits.max_concurrent_requests: must be at most 1024, is 1025"));
+  // Less than what holds a chunk of an Import.
+  EXPECT_THAT(Parse("limits:\n  max_message_bytes: 1048576"),
+              IsConfigError(":2: limits.max_message_bytes: must be from 1114112 to 16777216, is "));
+  EXPECT_OK(Parse("limits: {max_message_bytes: 1114112}"));
   EXPECT_THAT(Parse("drain_timeout: 25h"), IsConfigError("must be at most 24h"));
   EXPECT_THAT(Parse("access:\n  local_roots:\n    - srv"),
               IsConfigError(":3: access.local_roots[0]: must be an absolute path"));
