@@ -11,10 +11,10 @@
 
 namespace holkas {
 
-// Keeps one caller from taking the places of all others: counts what each has under way, and refuses
-// more. There are two, with the same limit: of calls, each of which has a thread of gRPC's until it
-// ends, whatever it waits for; and of jobs, which go on without a call where the request has an id.
-// Thread-safe.
+// Keeps one caller from taking the places of all others: counts what each has under way, and
+// refuses more. There are two, with the same limit: of calls, each of which has a thread of gRPC's
+// until it ends, whatever it waits for; and of jobs, which go on without a call where the request
+// has an id. Thread-safe.
 class CallerQuota {
  public:
   // One call or job; destroying it makes room for another. Must not outlive the CallerQuota.

@@ -87,7 +87,8 @@ class ImageServiceTest : public testing::Test {
 
   Logger logger_{LogLevel::kOff, LogFormat::kJson, -1};
   Timeouts timeouts_;
-  SpoolQuota spool_quota_{{.archive_bytes = 4 << 20, .spooled_bytes = 6 << 20, .caller_bytes = 6 << 20}};
+  SpoolQuota spool_quota_{
+      {.archive_bytes = 4 << 20, .spooled_bytes = 6 << 20, .caller_bytes = 6 << 20}};
   ConnectionTable connections_{100, 100};
   Authenticator authenticator_{nullptr, true};
   int max_calls_per_caller_ = 100;

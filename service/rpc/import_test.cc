@@ -159,8 +159,8 @@ TEST_F(ImportTest, AFieldThatTheWorkerNamesIsNamedFromTheRequestOn) {
   std::string field;
   Start([&field](FakeWorkerSide& worker) {
     worker.Begin();
-    worker.Finish(MakeError(StatusCode::kInvalidArgument, "INVALID_FIELD", "not so",
-                            {{"field", field}}));
+    worker.Finish(
+        MakeError(StatusCode::kInvalidArgument, "INVALID_FIELD", "not so", {{"field", field}}));
     return CleanExit();
   });
   for (const auto& [worker_says, told] :

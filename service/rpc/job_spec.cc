@@ -363,8 +363,8 @@ absl::StatusOr<PreparedJob> PrepareJob(const v1::CopyRequest& request,
   ASSIGN_OR_RETURN(ImageReference destination, ParseDestination("destination", request, settings));
   ASSIGN_OR_RETURN(PreparedPlace from, PrepareSource(source, request, settings));
   ASSIGN_OR_RETURN(PreparedPlace to, PrepareDestination(destination, request, settings));
-  return PrepareCopy("additional_tags", request, std::move(source), std::move(from), std::move(destination),
-                     std::move(to));
+  return PrepareCopy("additional_tags", request, std::move(source), std::move(from),
+                     std::move(destination), std::move(to));
 }
 
 absl::StatusOr<PreparedJob> PrepareJob(const v1::ImportOptions& request,

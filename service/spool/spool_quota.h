@@ -11,8 +11,8 @@
 
 namespace holkas {
 
-// How large the archives of Import and Export may be on the server's disk: each, those of one caller,
-// and all together. Thread-safe.
+// How large the archives of Import and Export may be on the server's disk: each, those of one
+// caller, and all together. Thread-safe.
 class SpoolQuota {
  public:
   struct Limits {
@@ -23,8 +23,8 @@ class SpoolQuota {
 
   explicit SpoolQuota(const Limits& limits) : limits_(limits) {}
 
-  // What one archive of `caller` (Identity) has of it, until it is destroyed. Thread-safe. The quota
-  // outlives it.
+  // What one archive of `caller` (Identity) has of it, until it is destroyed. Thread-safe. The
+  // quota outlives it.
   class Share {
    public:
     Share(SpoolQuota& quota, std::string caller);

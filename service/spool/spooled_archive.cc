@@ -28,7 +28,8 @@ absl::StatusOr<std::unique_ptr<SpooledArchive>> SpooledArchive::Create(const std
                                                                        SpoolQuota& quota,
                                                                        std::string caller) {
   ASSIGN_OR_RETURN(UniqueFd file, OpenUnnamedFile(directory, "a file for the archive"));
-  return std::unique_ptr<SpooledArchive>(new SpooledArchive(std::move(file), quota, std::move(caller)));
+  return std::unique_ptr<SpooledArchive>(
+      new SpooledArchive(std::move(file), quota, std::move(caller)));
 }
 
 absl::Status SpooledArchive::Append(absl::string_view data) {
