@@ -55,6 +55,7 @@
 #include "service/rpc/grpc_server.h"
 #include "service/rpc/image_service.h"
 #include "service/rpc/operation_runner.h"
+#include "service/rpc/refusing_server.h"
 #include "service/rpc/request_hash.h"
 #include "service/sandbox/spare_launcher.h"
 #include "service/sandbox/zygote_launcher.h"
@@ -126,6 +127,13 @@ absl::StatusOr<std::vector<Listener>> OpenListeners(const ServerConfig& config) 
     ASSIGN_OR_RETURN(ListenAddress address, ListenAddress::Default());
     addresses.push_back(std::move(address));
   }
+  if (!config.access().token_file().empty() &&
+      std::all_of(addresses.begin(), addresses.end(),
+                  [](const ListenAddress& address) { return !address.unix_path.empty(); })) {
+    return MakeError(absl::StatusCode::kInvalidArgument, "INVALID_CONFIG",
+                     "access.token_file: tokens are for callers over TCP, and the server listens "
+                     "on unix sockets alone (listen)");
+  }
   std::vector<Listener> listeners;
   for (const ListenAddress& address : addresses) {
     ASSIGN_OR_RETURN(Listener listener,
@@ -182,14 +190,10 @@ absl::StatusOr<AccessFiles> OpenAccessFiles(const ServerConfig& config, Logger& 
   return files;
 }
 
-// gRPC's credentials for TLS; null without it.
-std::shared_ptr<grpc::ServerCredentials> TlsOf(const ServerConfig& config, const AccessFiles& files,
-                                               const Authenticator& authenticator,
-                                               PendingRequests& pending, Logger& logger) {
-  if (files.tls == nullptr) {
-    return nullptr;
-  }
+// What is the same for all connections over TLS.
+TlsOptions TlsOptionsOf(const ServerConfig& config) {
   TlsOptions options;
+  options.max_metadata_bytes = config.limits().max_metadata_bytes();
   switch (config.tls().client_certificates()) {
     case config::v1::CLIENT_CERTIFICATES_REQUIRED:
       options.client_certificates = TlsOptions::ClientCertificates::kRequired;
@@ -200,6 +204,17 @@ std::shared_ptr<grpc::ServerCredentials> TlsOf(const ServerConfig& config, const
     default:
       break;
   }
+  return options;
+}
+
+// gRPC's credentials for connections over TLS that are served; null without it.
+std::shared_ptr<grpc::ServerCredentials> TlsOf(const ServerConfig& config, const AccessFiles& files,
+                                               const Authenticator& authenticator,
+                                               PendingRequests& pending, Logger& logger) {
+  if (files.tls == nullptr) {
+    return nullptr;
+  }
+  TlsOptions options = TlsOptionsOf(config);
   options.admit = [&authenticator, &logger](const ShownCredentials& shown) {
     Peer peer;
     peer.kind = Peer::Kind::kTls;
@@ -210,9 +225,14 @@ std::shared_ptr<grpc::ServerCredentials> TlsOf(const ServerConfig& config, const
     }
     return status;
   };
-  options.max_metadata_bytes = config.limits().max_metadata_bytes();
   options.pending = &pending;
   return MakeTlsCredentials(*files.tls, std::move(options));
+}
+
+// The same for those that are refused.
+std::shared_ptr<grpc::ServerCredentials> RefusingTlsOf(const ServerConfig& config,
+                                                       const AccessFiles& files) {
+  return files.tls == nullptr ? nullptr : MakeTlsCredentials(*files.tls, TlsOptionsOf(config));
 }
 
 // One connection takes two descriptors, one job a few.
@@ -232,7 +252,8 @@ void BecomePrivate(int connection_fd) {
   fcntl(connection_fd, F_SETFD, FD_CLOEXEC);
 }
 
-// Ends the server: waits for running requests until `deadline`, then cancels them.
+// Ends the server: waits for running requests until `deadline`, then cancels them, whose callers
+// are told why.
 void Drain(grpc::Server& server, Acceptor& acceptor, const ConnectionTable& connections,
            JobRunner& runner, OperationRunner& operations, const SpoolQuota& spool_quota,
            WakeUps& wake_ups, absl::Time deadline) {
@@ -255,9 +276,14 @@ void Drain(grpc::Server& server, Acceptor& acceptor, const ConnectionTable& conn
     }
   }
   const bool idle = runner.WaitUntilIdle(absl::Now());
+  if (!idle) {
+    runner.CancelAll();
+    runner.WaitUntilIdle(absl::Now() + kLastWords);
+  }
   // gRPC closes a connection as soon as its last call has ended, and a client that writes to it
   // then never reads how the call ended.
-  const absl::Time last_words_end = std::min(deadline, absl::Now() + kLastWords);
+  const absl::Time last_words_end =
+      idle ? std::min(deadline, absl::Now() + kLastWords) : absl::Now() + kLastWords;
   while (connections.size() > 0 && absl::Now() < last_words_end) {
     absl::SleepFor(absl::Milliseconds(5));
   }
@@ -363,7 +389,9 @@ absl::Status Serve(const Flags& flags, const ServerConfig& config, Logger& logge
   ConnectionTable connections(limits.max_connections(), limits.max_connections_per_user(),
                               limits.max_silent_connections());
   PendingRequests pending(static_cast<int>(limits.max_streams_per_connection()));
-  ImageService service(parts, connections, authenticator, &pending);
+  const int max_per_caller =
+      is_private ? max_concurrent + max_queued : static_cast<int>(limits.max_requests_per_caller());
+  ImageService service(parts, connections, authenticator, max_per_caller, &pending);
   const absl::Duration handshake_timeout = ToDuration(limits.handshake_timeout());
   GrpcStart grpc_start(
       service,
@@ -384,8 +412,7 @@ absl::Status Serve(const Flags& flags, const ServerConfig& config, Logger& logge
       spare_launcher, logger, authorization,
       {.concurrent = max_concurrent,
        .queued = max_queued,
-       .per_caller = is_private ? max_concurrent + max_queued
-                                : static_cast<int>(limits.max_requests_per_caller()),
+       .per_caller = max_per_caller,
        .connections_per_registry = static_cast<int>(limits.max_connections_per_registry())},
       EgressOf(config), blobs.get());
   parts.runner = &runner;
@@ -396,12 +423,14 @@ absl::Status Serve(const Flags& flags, const ServerConfig& config, Logger& logge
   parts.info = MakeServerInfo(launcher->tier(), launcher->landlock_abi(), max_concurrent);
   parts.info.set_max_archive_bytes(spool_limits.archive_bytes);
   ASSIGN_OR_RETURN(GrpcServer grpc, grpc_start.Wait());
+  RefusingServer refusing(connections, RefusingTlsOf(config, access_files));
 
   Acceptor::Options acceptor_options;
   acceptor_options.allowed_users.insert(config.access().allowed_user_ids().begin(),
                                         config.access().allowed_user_ids().end());
   acceptor_options.first_byte_timeout = handshake_timeout;
   acceptor_options.serve = [&grpc](int fd, Peer::Kind kind) { grpc.Serve(fd, kind); };
+  acceptor_options.refuse = [&refusing](int fd, Peer::Kind kind) { refusing.Serve(fd, kind); };
   acceptor_options.on_private_end = [&wake_ups] { wake_ups.EndOfConnection(); };
   Acceptor acceptor(connections, logger, std::move(acceptor_options));
   const std::string addresses = is_private ? "private" : AddressesOf(listeners);

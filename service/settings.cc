@@ -151,10 +151,11 @@ SpoolQuota::Limits SpoolLimitsOf(const ServerConfig& config, bool is_private) {
   if (is_private) {
     // The disk is its one caller's own.
     constexpr int64_t kNoLimit = std::numeric_limits<int64_t>::max();
-    return {.archive_bytes = kNoLimit, .spooled_bytes = kNoLimit};
+    return {.archive_bytes = kNoLimit, .spooled_bytes = kNoLimit, .caller_bytes = kNoLimit};
   }
   return {.archive_bytes = config.limits().max_archive_bytes(),
-          .spooled_bytes = config.limits().max_spooled_bytes()};
+          .spooled_bytes = config.limits().max_spooled_bytes(),
+          .caller_bytes = config.limits().max_spooled_bytes_per_caller()};
 }
 
 }  // namespace holkas

@@ -16,6 +16,7 @@ config::v1::ServerConfig Config() {
   config.mutable_limits()->mutable_max_timeout()->set_seconds(7200);
   config.mutable_limits()->set_max_archive_bytes(10);
   config.mutable_limits()->set_max_spooled_bytes(20);
+  config.mutable_limits()->set_max_spooled_bytes_per_caller(15);
   config.mutable_registries()->mutable_egress()->add_allowed_registries("a.test");
   return config;
 }
@@ -28,6 +29,7 @@ TEST(SettingsTest, AServerForManyHasTheLimitsOfItsConfiguration) {
   EXPECT_EQ(timeouts.archive_pause, absl::Minutes(1));
   EXPECT_EQ(SpoolLimitsOf(Config(), false).archive_bytes, 10);
   EXPECT_EQ(SpoolLimitsOf(Config(), false).spooled_bytes, 20);
+  EXPECT_EQ(SpoolLimitsOf(Config(), false).caller_bytes, 15);
   EXPECT_FALSE(RegistryRulesOf(Config(), false).any);
   EXPECT_EQ(RegistryRulesOf(Config(), false).allowed.size(), 1u);
 }
@@ -38,6 +40,7 @@ TEST(SettingsTest, ThePrivateServersCallerWaitsAsLongAsHeLikes) {
   EXPECT_EQ(timeouts.copy, absl::Hours(2));
   EXPECT_EQ(timeouts.archive_pause, absl::Hours(2));
   EXPECT_EQ(SpoolLimitsOf(Config(), true).archive_bytes, std::numeric_limits<int64_t>::max());
+  EXPECT_EQ(SpoolLimitsOf(Config(), true).caller_bytes, std::numeric_limits<int64_t>::max());
   EXPECT_TRUE(RegistryRulesOf(Config(), true).any);
 }
 

@@ -125,6 +125,7 @@ void Acceptor::Run() {
       }
     }
     CloseSilent();
+    CloseRefused();
     if (absl::Now() >= resume_) {
       WatchListeners(true);
     }
@@ -141,10 +142,12 @@ int Acceptor::WaitTime() const {
   if (resume_ != absl::InfiniteFuture()) {
     return static_cast<int>(absl::ToInt64Milliseconds(kExhaustedPause));
   }
+  if (silent_ == 0 && refused_.empty()) {
+    return -1;
+  }
   constexpr absl::Duration kLongestCheck = absl::Seconds(1);
-  return silent_ == 0 ? -1
-                      : static_cast<int>(absl::ToInt64Milliseconds(
-                            std::min(kLongestCheck, options_.first_byte_timeout)));
+  return static_cast<int>(absl::ToInt64Milliseconds(
+      std::min({kLongestCheck, options_.first_byte_timeout, options_.refused_time})));
 }
 
 void Acceptor::HandleWake() {
@@ -208,9 +211,21 @@ absl::Status Acceptor::Admit(UniqueFd socket, Peer::Kind kind) {
     const int one = 1;
     setsockopt(socket.get(), IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
   }
-  ASSIGN_OR_RETURN(const uint64_t id, table_.Add(peer));
+  const absl::StatusOr<uint64_t> id = table_.Add(peer);
+  if (id.ok()) {
+    return Keep(std::move(socket), kind, *id, /*is_refused=*/false);
+  }
+  if (options_.refuse != nullptr) {
+    ASSIGN_OR_RETURN(const uint64_t refused, table_.AddRefused(peer, id.status()));
+    RETURN_IF_ERROR(Keep(std::move(socket), kind, refused, /*is_refused=*/true));
+  }
+  return id.status();
+}
+
+absl::Status Acceptor::Keep(UniqueFd socket, Peer::Kind kind, uint64_t id, bool is_refused) {
   Connection connection;
   connection.kind = kind;
+  connection.is_refused = is_refused;
   connection.since = absl::Now();
   connection.watch.reset(fcntl(socket.get(), F_DUPFD_CLOEXEC, 0));
   connection.socket = std::move(socket);
@@ -219,6 +234,8 @@ absl::Status Acceptor::Admit(UniqueFd socket, Peer::Kind kind) {
                             : ErrnoError(errno, "duplicate a connection");
   if (!status.ok()) {
     table_.Remove(id);
+  } else if (is_refused) {
+    refused_.insert(id);
   }
   CloseExcess();
   return status;
@@ -264,7 +281,7 @@ void Acceptor::HandOver(uint64_t id, Connection& connection) {
   --silent_;
   const int fd = connection.socket.release();
   table_.SetDescriptor(id, fd);
-  options_.serve(fd, connection.kind);
+  (connection.is_refused ? options_.refuse : options_.serve)(fd, connection.kind);
 }
 
 void Acceptor::Close(uint64_t id) {
@@ -273,10 +290,18 @@ void Acceptor::Close(uint64_t id) {
   silent_ -= found->second.socket.valid() ? 1 : 0;
   // Who sees the end of the socket may count on the place being free.
   table_.Remove(id);
+  refused_.erase(id);
   connections_.erase(found);
   if (is_private) {
     options_.on_private_end();
   }
+}
+
+// gRPC may have the socket, and sees its end.
+void Acceptor::CutOff(uint64_t id) {
+  const UniqueFd watch = std::move(connections_.at(id).watch);
+  Close(id);
+  shutdown(watch.get(), SHUT_RDWR);
 }
 
 void Acceptor::CloseSilent() {
@@ -298,14 +323,19 @@ void Acceptor::CloseSilent() {
 // where they have not said what they want by then.
 void Acceptor::CloseExcess() {
   while (const std::optional<uint64_t> id = table_.ExcessSilent()) {
-    const auto found = connections_.find(*id);
-    if (found == connections_.end()) {
+    if (connections_.count(*id) == 0) {
       table_.Remove(*id);
       continue;
     }
-    // gRPC may have it, and sees its end.
-    shutdown(found->second.watch.get(), SHUT_RDWR);
-    Close(*id);
+    CutOff(*id);
+  }
+}
+
+// They were told, or had the time for it.
+void Acceptor::CloseRefused() {
+  const absl::Time limit = absl::Now() - options_.refused_time;
+  while (!refused_.empty() && connections_.at(*refused_.begin()).since <= limit) {
+    CutOff(*refused_.begin());
   }
 }
 

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <set>
 #include <thread>
 #include <vector>
 
@@ -21,7 +22,8 @@ namespace holkas {
 
 // Accepts connections in place of gRPC, on one thread: asks the kernel who calls, keeps the limits,
 // closes what never speaks, survives running out of file descriptors, and hands the others to gRPC.
-// Keeps a duplicate of each socket to see its end.
+// Who is refused for a limit is told so by gRPC, and closed soon; where too many are told already,
+// at once. Keeps a duplicate of each socket to see its end.
 class Acceptor {
  public:
   struct Options {
@@ -31,6 +33,10 @@ class Acceptor {
     absl::Duration first_byte_timeout = absl::Seconds(10);
     // Hands a connected, non-blocking socket to gRPC, which closes it.
     std::function<void(int fd, Peer::Kind kind)> serve;
+    // The same for one that is refused, to tell it why. Null: nobody is told.
+    std::function<void(int fd, Peer::Kind kind)> refuse;
+    // How long a connection that is refused may stay.
+    absl::Duration refused_time = absl::Seconds(5);
     // The connection of AddPrivate has ended. Called on the acceptor's thread.
     std::function<void()> on_private_end;
   };
@@ -60,6 +66,7 @@ class Acceptor {
     UniqueFd socket;  // until gRPC has it
     absl::Time since;
     Peer::Kind kind = Peer::Kind::kUnix;
+    bool is_refused = false;
   };
   // What an epoll event is about: a listener's index, a connection's number, or a wake-up.
   static constexpr uint64_t kListenerBase = uint64_t{1} << 62;
@@ -70,11 +77,14 @@ class Acceptor {
   void Accept(const Listener& listener);
   bool AcceptOne(const Listener& listener);
   absl::Status Admit(UniqueFd socket, Peer::Kind kind);
+  absl::Status Keep(UniqueFd socket, Peer::Kind kind, uint64_t id, bool is_refused);
   absl::Status Watch(uint64_t id, Connection connection, uint32_t events);
   void HandleConnection(uint64_t id, uint32_t events);
   void HandOver(uint64_t id, Connection& connection);
   void Close(uint64_t id);
+  void CutOff(uint64_t id);
   void CloseSilent();
+  void CloseRefused();
   void CloseExcess();
   void WatchListeners(bool on);
   int WaitTime() const;
@@ -95,6 +105,7 @@ class Acceptor {
   // The thread's own.
   std::vector<Listener> listeners_;
   std::map<uint64_t, Connection> connections_;
+  std::set<uint64_t> refused_;                  // those among them; a few
   size_t silent_ = 0;                           // connections that gRPC does not have yet
   absl::Time resume_ = absl::InfiniteFuture();  // when accepting goes on after EMFILE
 };

@@ -32,9 +32,9 @@ class AcceptorTest : public testing::Test {
   }
 
   // `max_connections`: in all, and of one user.
-  void Start(size_t max_connections, absl::Duration first_byte_timeout = absl::Seconds(30)) {
+  void Start(size_t max_connections, absl::Duration first_byte_timeout = absl::Seconds(30),
+             Acceptor::Options options = {}) {
     table_.emplace(max_connections, max_connections);
-    Acceptor::Options options;
     options.first_byte_timeout = first_byte_timeout;
     options.serve = [this](int fd, Peer::Kind) {
       absl::MutexLock lock(&mutex_);
@@ -118,6 +118,56 @@ TEST_F(AcceptorTest, KeepsTheLimitAndCountsWhatEnded) {
   client = Connect();
   ASSERT_EQ(write(client.get(), "x", 1), 1);
   Served(2);
+}
+
+TEST_F(AcceptorTest, WhoIsRefusedIsToldAndClosed) {
+  Acceptor::Options options;
+  absl::Notification told;
+  UniqueFd refused;
+  options.refuse = [&](int fd, Peer::Kind) {
+    refused.reset(fd);
+    told.Notify();
+  };
+  options.refused_time = absl::Milliseconds(20);
+  Start(0, absl::Seconds(30), std::move(options));
+  const UniqueFd client = Connect();
+  ASSERT_EQ(write(client.get(), "x", 1), 1);
+  EXPECT_TRUE(Ends(client));
+  ASSERT_TRUE(told.HasBeenNotified());
+  EXPECT_OK(table_->RefusalOf("fd:" + std::to_string(refused.get()))) << "it is forgotten";
+}
+
+TEST_F(AcceptorTest, WhoIsRefusedAndSilentIsClosedAsSoon) {
+  Acceptor::Options options;
+  options.refuse = [](int, Peer::Kind) { ADD_FAILURE(); };
+  options.refused_time = absl::Milliseconds(20);
+  Start(0, absl::Hours(1), std::move(options));
+  const absl::Time start = absl::Now();
+  EXPECT_TRUE(Ends(Connect()));
+  EXPECT_GE(absl::Now() - start, absl::Milliseconds(20));
+}
+
+TEST_F(AcceptorTest, WhoFloodsIsToldSoOftenAndThenClosedAtOnce) {
+  Acceptor::Options options;
+  options.refuse = [](int, Peer::Kind) { ADD_FAILURE(); };
+  options.refused_time = absl::Hours(1);
+  Start(0, absl::Hours(1), std::move(options));
+  std::vector<UniqueFd> told;
+  for (size_t i = 0; i < ConnectionTable::kMaxRefusedPerUser; ++i) {
+    told.push_back(Connect());
+  }
+  EXPECT_TRUE(Ends(Connect()));
+  for (const UniqueFd& client : told) {
+    pollfd poll_fd = {client.get(), POLLIN, 0};
+    EXPECT_EQ(poll(&poll_fd, 1, 0), 0);
+  }
+  // Who ends makes room for another one to be told.
+  told.pop_back();
+  for (bool is_open = false; !is_open;) {
+    told.push_back(Connect());
+    pollfd poll_fd = {told.back().get(), POLLIN, 0};
+    is_open = poll(&poll_fd, 1, 50) == 0;
+  }
 }
 
 TEST_F(AcceptorTest, PrivateConnectionTellsItsEnd) {

@@ -9,6 +9,24 @@
 
 namespace holkas {
 
+size_t ConnectionTable::Counts::Of(const std::string& owner) const {
+  const auto found = per_user.find(owner);
+  return found == per_user.end() ? 0 : found->second;
+}
+
+void ConnectionTable::Counts::Add(const std::string& owner) {
+  ++all;
+  ++per_user[owner];
+}
+
+void ConnectionTable::Counts::Remove(const std::string& owner) {
+  --all;
+  const auto found = per_user.find(owner);
+  if (--found->second == 0) {
+    per_user.erase(found);
+  }
+}
+
 // As gRPC spells a peer: a URI, in which brackets are encoded.
 std::string ConnectionTable::TlsName(const Peer& peer) {
   if (!absl::StartsWith(peer.address, "[")) {
@@ -19,24 +37,37 @@ std::string ConnectionTable::TlsName(const Peer& peer) {
 
 absl::StatusOr<uint64_t> ConnectionTable::Add(Peer peer) {
   absl::MutexLock lock(&mutex_);
-  if (connections_.size() >= max_connections_) {
+  if (served_.all >= max_connections_) {
     return MakeError(absl::StatusCode::kResourceExhausted, "LIMIT_EXCEEDED",
                      absl::StrCat("accept a connection: ", max_connections_,
                                   " are open (limits.max_connections)"));
   }
   const std::string owner = peer.Owner();
-  size_t& of_owner = per_user_[owner];
-  if (of_owner >= max_per_user_) {
+  if (served_.Of(owner) >= max_per_user_) {
     return MakeError(absl::StatusCode::kResourceExhausted, "LIMIT_EXCEEDED",
                      absl::StrCat("accept a connection: ", owner, " has ", max_per_user_,
                                   " (limits.max_connections_per_user)"));
   }
-  ++of_owner;
+  served_.Add(owner);
   ++last_id_;
   if (peer.is_remote()) {
     silent_.insert(last_id_);
   }
   connections_[last_id_].peer = std::move(peer);
+  return last_id_;
+}
+
+absl::StatusOr<uint64_t> ConnectionTable::AddRefused(Peer peer, const absl::Status& why) {
+  absl::MutexLock lock(&mutex_);
+  const std::string owner = peer.Owner();
+  if (refused_.all >= kMaxRefused || refused_.Of(owner) >= kMaxRefusedPerUser) {
+    return why;
+  }
+  refused_.Add(owner);
+  ++last_id_;
+  Connection& connection = connections_[last_id_];
+  connection.peer = std::move(peer);
+  connection.refusal = why;
   return last_id_;
 }
 
@@ -57,10 +88,8 @@ void ConnectionTable::Remove(uint64_t id) {
   if (connection == connections_.end()) {
     return;
   }
-  const auto owner = per_user_.find(connection->second.peer.Owner());
-  if (--owner->second == 0) {
-    per_user_.erase(owner);
-  }
+  Counts& counts = connection->second.refusal.ok() ? served_ : refused_;
+  counts.Remove(connection->second.peer.Owner());
   // The name may belong to a newer connection already.
   const auto name = by_name_.find(connection->second.name);
   if (name != by_name_.end() && name->second == id) {
@@ -76,7 +105,14 @@ std::optional<Peer> ConnectionTable::Find(absl::string_view name) const {
   if (found == by_name_.end()) {
     return std::nullopt;
   }
-  return connections_.at(found->second).peer;
+  const Connection& connection = connections_.at(found->second);
+  return connection.refusal.ok() ? std::optional<Peer>(connection.peer) : std::nullopt;
+}
+
+absl::Status ConnectionTable::RefusalOf(absl::string_view name) const {
+  absl::MutexLock lock(&mutex_);
+  const auto found = by_name_.find(name);
+  return found == by_name_.end() ? absl::OkStatus() : connections_.at(found->second).refusal;
 }
 
 void ConnectionTable::SetSpoken(absl::string_view name) {
@@ -97,7 +133,7 @@ std::optional<uint64_t> ConnectionTable::ExcessSilent() const {
 
 size_t ConnectionTable::size() const {
   absl::MutexLock lock(&mutex_);
-  return connections_.size();
+  return served_.all;
 }
 
 }  // namespace holkas

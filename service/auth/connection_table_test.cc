@@ -59,6 +59,37 @@ TEST(ConnectionTable, LimitsOfAllAndOfOneUserAreKept) {
   EXPECT_EQ(table.size(), 3u);
 }
 
+TEST(ConnectionTable, WhatIsRefusedIsToldAndTakesNoPlace) {
+  ConnectionTable table(1, 1);
+  ASSERT_OK(table.Add(User(1)));
+  const absl::Status why = table.Add(User(1)).status();
+  ASSERT_OK_AND_ASSIGN(const uint64_t id, table.AddRefused(User(1), why));
+  table.SetDescriptor(id, 7);
+  EXPECT_EQ(table.RefusalOf("fd:7"), why);
+  EXPECT_FALSE(table.Find("fd:7").has_value());
+  EXPECT_EQ(table.size(), 1u);
+  table.Remove(id);
+  EXPECT_OK(table.RefusalOf("fd:7"));
+  EXPECT_EQ(table.size(), 1u);
+  EXPECT_FALSE(table.Add(User(1)).ok());
+}
+
+TEST(ConnectionTable, SoManyAreToldAndOfOneUserFewer) {
+  ConnectionTable table(0, 1);
+  const absl::Status why = table.Add(User(1)).status();
+  uint64_t first = 0;
+  size_t told = 0;
+  for (uid_t uid = 1; told < ConnectionTable::kMaxRefused; ++uid) {
+    for (size_t i = 0; i < ConnectionTable::kMaxRefusedPerUser; ++i, ++told) {
+      ASSERT_OK_AND_ASSIGN(first, table.AddRefused(User(uid), why));
+    }
+    EXPECT_EQ(table.AddRefused(User(uid), why).status(), why);
+  }
+  EXPECT_EQ(table.AddRefused(User(1000), why).status(), why);
+  table.Remove(first);
+  EXPECT_OK(table.AddRefused(User(1000), why));
+}
+
 Peer Remote(const std::string& address) {
   Peer peer;
   peer.kind = Peer::Kind::kTls;

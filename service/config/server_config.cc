@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <utility>
 
@@ -24,6 +25,8 @@ using config::v1::ServerConfig;
 
 // More than the YAML reader takes, so that it is the one to complain.
 constexpr size_t kMaxFileBytes = (1 << 20) + 1;
+// The largest chunk of an Import, 1 MiB, and what is around it.
+constexpr uint32_t kLeastMessageBytes = (1 << 20) + (64 << 10);
 constexpr int64_t kMaxTimeoutSeconds = int64_t{24} * 60 * 60;
 
 // Checks one parsed configuration; errors name the line where the field was set.
@@ -134,8 +137,8 @@ class Checker {
         AtMost("limits.max_silent_connections", limits.max_silent_connections(), 65536));
     RETURN_IF_ERROR(
         AtMost("limits.max_streams_per_connection", limits.max_streams_per_connection(), 1000));
-    RETURN_IF_ERROR(
-        Between("limits.max_message_bytes", limits.max_message_bytes(), 64 << 10, 16 << 20));
+    RETURN_IF_ERROR(Between("limits.max_message_bytes", limits.max_message_bytes(),
+                            kLeastMessageBytes, 16 << 20));
     RETURN_IF_ERROR(
         Between("limits.max_metadata_bytes", limits.max_metadata_bytes(), 4 << 10, 64 << 10));
     const absl::Duration handshake = ToDuration(limits.handshake_timeout());
@@ -211,6 +214,12 @@ void FillDefaults(ServerConfig& config) {
   }
   if (limits.max_spooled_bytes() == 0) {
     limits.set_max_spooled_bytes(int64_t{64} << 30);
+  }
+  if (limits.max_spooled_bytes_per_caller() == 0) {
+    // Enough for one archive, where there is enough for that.
+    limits.set_max_spooled_bytes_per_caller(
+        std::max(limits.max_spooled_bytes() / 2,
+                 std::min(limits.max_archive_bytes(), limits.max_spooled_bytes())));
   }
   if (limits.max_requests_per_caller() == 0) {
     // Some places are always left to others.

@@ -56,6 +56,17 @@ TEST(ParseServerConfig, EmptyTextGivesTheDefaults) {
   EXPECT_EQ(ToDuration(config.drain_timeout()), absl::Minutes(10));
 }
 
+TEST(ParseServerConfig, OneCallersShareOfTheSpoolIsHalfOfItOrOneArchive) {
+  constexpr int64_t kGiB = 1 << 30;
+  const auto share = [](const std::string& limits) {
+    return Parse("limits: {" + limits + "}").value().limits().max_spooled_bytes_per_caller();
+  };
+  EXPECT_EQ(share(""), 32 * kGiB);
+  EXPECT_EQ(share("max_spooled_bytes: 21474836480"), 16 * kGiB);
+  EXPECT_EQ(share("max_spooled_bytes: 1073741824"), kGiB);
+  EXPECT_EQ(share("max_spooled_bytes_per_caller: 5"), 5);
+}
+
 TEST(ParseServerConfig, UnknownKeyNamesFileLineAndKey) {
   EXPECT_THAT(Parse("listen: []\nlimits:\n  max_request: 1\n"),
               IsConfigError("holkas.yaml:3: limits.max_request: unknown key"));
@@ -90,6 +101,10 @@ TEST(ParseServerConfig, WrongTypesNameTheLine) {
 TEST(ParseServerConfig, ValuesOutOfRangeNameTheLine) {
   EXPECT_THAT(Parse("limits:\n  max_concurrent_requests: 1025"),
               IsConfigError(":2: limits.max_concurrent_requests: must be at most 1024, is 1025"));
+  // Less than what holds a chunk of an Import.
+  EXPECT_THAT(Parse("limits:\n  max_message_bytes: 1048576"),
+              IsConfigError(":2: limits.max_message_bytes: must be from 1114112 to 16777216, is "));
+  EXPECT_OK(Parse("limits: {max_message_bytes: 1114112}"));
   EXPECT_THAT(Parse("drain_timeout: 25h"), IsConfigError("must be at most 24h"));
   EXPECT_THAT(Parse("access:\n  local_roots:\n    - srv"),
               IsConfigError(":3: access.local_roots[0]: must be an absolute path"));

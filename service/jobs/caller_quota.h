@@ -11,11 +11,13 @@
 
 namespace holkas {
 
-// Keeps one caller from taking the places of all others: counts the requests of each that run or
-// wait, and refuses more. Thread-safe.
+// Keeps one caller from taking the places of all others: counts what each has under way, and
+// refuses more. There are two, with the same limit: of calls, each of which has a thread of gRPC's
+// until it ends, whatever it waits for; and of jobs, which go on without a call where the request
+// has an id. Thread-safe.
 class CallerQuota {
  public:
-  // One request; destroying it makes room for another. Must not outlive the CallerQuota.
+  // One call or job; destroying it makes room for another. Must not outlive the CallerQuota.
   class Place {
    public:
     Place(CallerQuota& owner, std::string caller) : owner_(&owner), caller_(std::move(caller)) {}

@@ -1,6 +1,7 @@
 #include "service/jobs/job_runner.h"
 
 #include <algorithm>
+#include <atomic>
 #include <map>
 #include <utility>
 #include <vector>
@@ -127,6 +128,11 @@ class JobRunner::State {
 
   absl::StatusOr<std::string> Run(Call call);
 
+  void CancelAll() {
+    admission_.Drain();
+    cancelled_ = true;
+  }
+
   Admission& admission() { return admission_; }
 
  private:
@@ -160,6 +166,7 @@ class JobRunner::State {
   CallerQuota callers_;
   ConnectionQuota connections_;
   Admission admission_;
+  std::atomic<bool> cancelled_ = false;
   BrokerResources broker_resources_;
   // Auth workers' and mount workers' own: the sessions of those who wait for them hold threads of
   // the others.
@@ -171,7 +178,13 @@ absl::StatusOr<std::string> JobRunner::State::Run(Call call) {
   const absl::Time start = absl::Now();
   Summary summary;
   LogStart(call);
+  call.cancelled = [this, cancelled = std::move(call.cancelled)] {
+    return cancelled_ || (cancelled && cancelled());
+  };
   absl::StatusOr<std::string> result = RunAdmitted(call, summary);
+  if (cancelled_ && absl::IsCancelled(result.status())) {
+    result = admission_.CheckOpen();
+  }
   if (!result.ok()) {
     result = RedactionOf(call.job, summary.secrets).Apply(result.status());
   }
@@ -406,6 +419,7 @@ absl::StatusOr<std::string> JobRunner::Run(Call call) { return state_->Run(std::
 int JobRunner::running() const { return state_->admission().running(); }
 
 void JobRunner::Drain() { state_->admission().Drain(); }
+void JobRunner::CancelAll() { state_->CancelAll(); }
 absl::Status JobRunner::CheckOpen() const { return state_->admission().CheckOpen(); }
 
 bool JobRunner::WaitUntilIdle(absl::Time deadline) {

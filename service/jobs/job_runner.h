@@ -80,6 +80,8 @@ class JobRunner {
 
   // From now on every job that does not run yet is refused with UNAVAILABLE (SERVER_DRAINING).
   void Drain();
+  // Drain, and cancels the jobs that run: they end with the same error.
+  void CancelAll();
   // Whether a job that comes now is not refused for that.
   absl::Status CheckOpen() const;
   // Waits until no job runs. False where some still do at `deadline`.

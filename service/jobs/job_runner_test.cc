@@ -169,6 +169,58 @@ TEST_F(JobRunnerTest, ACallerWhoHangsUpKillsTheWorkerInHalfASecond) {
   EXPECT_EQ(launcher.killed(), 1);
 }
 
+TEST_F(JobRunnerTest, ARunningJobThatIsCancelledWithAllOthersSaysWhy) {
+  absl::Notification begun;
+  FakeLauncher launcher([&begun](FakeWorkerSide& worker) {
+    worker.Begin();
+    begun.Notify();
+    worker.AwaitEnd();
+    return CleanExit();
+  });
+  JobRunner runner(launcher, logger_, authorization_, {.concurrent = 1, .queued = 1});
+  std::thread job([&runner] {
+    const absl::Status status = runner.Run(InspectCall()).status();
+    EXPECT_THAT(status, StatusIs(StatusCode::kUnavailable));
+    EXPECT_EQ(ErrorReason(status), "SERVER_DRAINING");
+  });
+  begun.WaitForNotification();
+  runner.CancelAll();
+  job.join();
+  EXPECT_EQ(launcher.killed(), 1);
+  EXPECT_EQ(ErrorReason(runner.Run(InspectCall()).status()), "SERVER_DRAINING");
+}
+
+TEST_F(JobRunnerTest, JobsOfOneCallerAreCounted) {
+  absl::Notification begun;
+  absl::Notification go_on;
+  FakeLauncher launcher([&](FakeWorkerSide& worker) {
+    worker.Begin();
+    if (!begun.HasBeenNotified()) {
+      begun.Notify();
+      go_on.WaitForNotification();
+    }
+    worker.Finish();
+    return CleanExit();
+  });
+  JobRunner runner(launcher, logger_, authorization_,
+                   {.concurrent = 2, .queued = 0, .per_caller = 1});
+  const auto run = [&runner](const std::string& identity) {
+    JobRunner::Call call = InspectCall();
+    call.caller_identity = identity;
+    return runner.Run(std::move(call)).status();
+  };
+  std::thread job([&run] { EXPECT_OK(run("uid:1")); });
+  begun.WaitForNotification();
+  const absl::Status refused = run("uid:1");
+  EXPECT_THAT(refused, StatusIs(StatusCode::kResourceExhausted,
+                                HasSubstr("(limits.max_requests_per_caller)")));
+  EXPECT_EQ(ErrorReason(refused), "LIMIT_EXCEEDED");
+  EXPECT_OK(run("uid:2"));
+  go_on.Notify();
+  job.join();
+  EXPECT_OK(run("uid:1"));
+}
+
 TEST_F(JobRunnerTest, NoWorkerMeansNoJob) {
   FakeLauncher launcher([](FakeWorkerSide&) { return CleanExit(); });
   launcher.FailWith(MakeError(StatusCode::kInternal, "SANDBOX_FAILED", "cannot confine"));

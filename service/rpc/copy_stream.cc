@@ -1,6 +1,7 @@
 #include "service/rpc/copy_stream.h"
 
 #include <atomic>
+#include <map>
 #include <optional>
 #include <string>
 #include <utility>
@@ -9,9 +10,23 @@
 #include "proto/wire/status_macros.h"
 #include "service/rpc/event_queue.h"
 #include "service/rpc/streamed_job.h"
+#include "service/rpc/validate.h"
 
 namespace holkas {
 namespace {
+
+// An error of the job about a field of the CopyRequest says where the request of the rpc has it.
+absl::Status WithFieldOf(const std::string& rpc, const absl::Status& status) {
+  const std::map<std::string, std::string> metadata = ErrorMetadata(status);
+  const auto field = metadata.find("field");
+  if (field == metadata.end() || v1::CopyRequest::descriptor()->FindFieldByName(
+                                     field->second.substr(0, field->second.find('.'))) == nullptr) {
+    return status;
+  }
+  return rpc == "Import"   ? WithinField("options.copy", status)
+         : rpc == "Export" ? WithinField("copy", status)
+                           : status;
+}
 
 // Runs the job, gives its events to `publish`, and returns the one with the result.
 absl::StatusOr<v1::CopyResponse> RunCopy(JobRunner& runner, JobRunner::Call call,
@@ -26,7 +41,8 @@ absl::StatusOr<v1::CopyResponse> RunCopy(JobRunner& runner, JobRunner::Call call
       publish(std::move(event));
     }
   };
-  RETURN_IF_ERROR(runner.Run(std::move(call)).status());
+  const std::string rpc = call.rpc;
+  RETURN_IF_ERROR(WithFieldOf(rpc, runner.Run(std::move(call)).status()));
   if (!result.has_value()) {
     return MakeError(absl::StatusCode::kInternal, "WORKER_VIOLATION",
                      "copy image: the worker finished without a result");

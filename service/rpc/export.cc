@@ -65,8 +65,9 @@ absl::Status Export(const ServerParts& server, const RequestContext& context,
   const absl::Time deadline = DeadlineOf(context, server.timeouts.copy, server.timeouts);
   ASSIGN_OR_RETURN(JobRunner::Call call,
                    MakeCall(server, context, "Export", std::move(job), deadline));
-  ASSIGN_OR_RETURN(const std::unique_ptr<SpooledArchive> archive,
-                   SpooledArchive::Create(server.spool_directory, *server.spool_quota));
+  ASSIGN_OR_RETURN(
+      const std::unique_ptr<SpooledArchive> archive,
+      SpooledArchive::Create(server.spool_directory, *server.spool_quota, context.caller.name));
   call.grants.destination_path->spooled = archive.get();
   RETURN_IF_ERROR(StreamCopy(server, context, std::move(call), request.copy().omit_progress(),
                              [&write](const v1::CopyResponse& event) {

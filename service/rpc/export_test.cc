@@ -99,6 +99,17 @@ TEST_F(ExportTest, AWorkerThatFillsTheDiskIsKilledWhileItWrites) {
   EXPECT_EQ(launcher_->killed(), 1);
 }
 
+TEST_F(ExportTest, AFieldThatTheWorkerNamesIsNamedFromTheRequestOn) {
+  Start([](FakeWorkerSide& worker) {
+    worker.Begin();
+    worker.Finish(MakeError(StatusCode::kInvalidArgument, "INVALID_FIELD", "not so",
+                            {{"field", "compression_format"}}));
+    return CleanExit();
+  });
+  const absl::Status status = Export(ExportOf("docker://localhost/a:1"));
+  EXPECT_EQ(ErrorMetadata(status)["field"], "copy.compression_format");
+}
+
 TEST_F(ExportTest, AJobThatFailsGivesNoBytes) {
   Start([](FakeWorkerSide& worker) {
     worker.Begin();

@@ -75,14 +75,23 @@ absl::Status ImageService::Identify(const grpc::ServerContext& context,
   return absl::OkStatus();
 }
 
+absl::Status ImageService::Admit(const grpc::ServerContext& context, const std::string& rpc,
+                                 RequestContext& request) {
+  RETURN_IF_ERROR(Identify(context, request));
+  if (rpc == kForEverybody) {
+    return absl::OkStatus();
+  }
+  RETURN_IF_ERROR(AllowListOf(server_)->CheckOperation(request.caller, rpc));
+  ASSIGN_OR_RETURN(CallerQuota::Place place, calls_.Enter(request.caller.name));
+  request.place.emplace(std::move(place));
+  return absl::OkStatus();
+}
+
 absl::StatusOr<RequestContext> ImageService::ContextOf(grpc::ServerContext& context,
                                                        const std::string& rpc) {
   RequestContext result;
   result.number = ++last_number_;
-  absl::Status status = Identify(context, result);
-  if (status.ok() && rpc != kForEverybody) {
-    status = AllowListOf(server_)->CheckOperation(result.caller, rpc);
-  }
+  const absl::Status status = Admit(context, rpc, result);
   if (!status.ok()) {
     LogRefusal(server_, result, rpc, status);
     return status;

@@ -14,6 +14,7 @@
 #include "service/auth/authenticator.h"
 #include "service/auth/connection_table.h"
 #include "service/auth/pending_requests.h"
+#include "service/jobs/caller_quota.h"
 #include "service/rpc/request_context.h"
 
 namespace holkas {
@@ -22,12 +23,15 @@ namespace holkas {
 // passes it to the handler of the same name. One thread per request.
 class ImageService final : public v1::ImageService::Service {
  public:
-  // What is referred to must outlive the service. `pending`: of connections over TLS.
+  // What is referred to must outlive the service. `max_calls_per_caller`: at once, but for
+  // GetServerInfo. `pending`: of connections over TLS.
   ImageService(const ServerParts& server, ConnectionTable& connections,
-               const Authenticator& authenticator, PendingRequests* pending = nullptr)
+               const Authenticator& authenticator, int max_calls_per_caller,
+               PendingRequests* pending = nullptr)
       : server_(server),
         connections_(connections),
         authenticator_(authenticator),
+        calls_(max_calls_per_caller),
         pending_(pending) {}
 
   grpc::Status Inspect(grpc::ServerContext* context, const v1::InspectRequest* request,
@@ -60,13 +64,18 @@ class ImageService final : public v1::ImageService::Service {
  private:
   grpc::Status Unimplemented(grpc::ServerContext& context, const std::string& rpc);
   // What the handler of `rpc` works with; it is for callers alone who may call it.
-  // Errors: UNAUTHENTICATED (CALLER_UNAUTHENTICATED); PERMISSION_DENIED (CALLER_DENIED).
+  // Errors: UNAUTHENTICATED (CALLER_UNAUTHENTICATED); PERMISSION_DENIED (CALLER_DENIED);
+  // RESOURCE_EXHAUSTED (LIMIT_EXCEEDED) where the caller has too many calls.
   absl::StatusOr<RequestContext> ContextOf(grpc::ServerContext& context, const std::string& rpc);
+  // Fills in who calls, and the call's place. Errors: as of ContextOf.
+  absl::Status Admit(const grpc::ServerContext& context, const std::string& rpc,
+                     RequestContext& request);
   absl::Status Identify(const grpc::ServerContext& context, RequestContext& request) const;
 
   const ServerParts& server_;
   ConnectionTable& connections_;
   const Authenticator& authenticator_;
+  CallerQuota calls_;
   PendingRequests* const pending_;
   std::atomic<uint64_t> last_number_ = 0;
 };

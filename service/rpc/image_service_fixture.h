@@ -48,7 +48,8 @@ class ImageServiceTest : public testing::Test {
                                                   MakeServerInfo(v1::SANDBOX_TIER_FULL, 6, 4)});
     parts_->spool_quota = &spool_quota_;
     parts_->spool_directory = testing::TempDir();
-    service_ = std::make_unique<ImageService>(*parts_, connections_, authenticator_);
+    service_ = std::make_unique<ImageService>(*parts_, connections_, authenticator_,
+                                              max_calls_per_caller_);
     server_ = StartGrpcServer(*service_, {}).value().server;
     stub_ = v1::ImageService::NewStub(Connect(kind));
   }
@@ -86,9 +87,11 @@ class ImageServiceTest : public testing::Test {
 
   Logger logger_{LogLevel::kOff, LogFormat::kJson, -1};
   Timeouts timeouts_;
-  SpoolQuota spool_quota_{{.archive_bytes = 4 << 20, .spooled_bytes = 6 << 20}};
+  SpoolQuota spool_quota_{
+      {.archive_bytes = 4 << 20, .spooled_bytes = 6 << 20, .caller_bytes = 6 << 20}};
   ConnectionTable connections_{100, 100};
   Authenticator authenticator_{nullptr, true};
+  int max_calls_per_caller_ = 100;
   std::unique_ptr<FakeLauncher> launcher_;
   AuthorizationResources authorization_;
   std::unique_ptr<JobRunner> runner_;

@@ -187,8 +187,9 @@ absl::Status Import(const ServerParts& server, const RequestContext& context,
       return StreamAttached(context, stream, *attachment);
     }
   }
-  ASSIGN_OR_RETURN(std::unique_ptr<SpooledArchive> archive,
-                   SpooledArchive::Create(server.spool_directory, *server.spool_quota));
+  ASSIGN_OR_RETURN(
+      std::unique_ptr<SpooledArchive> archive,
+      SpooledArchive::Create(server.spool_directory, *server.spool_quota, context.caller.name));
   RETURN_IF_ERROR(archive->Reserve(options.size_bytes()));
   const absl::Status received = receiver.ReceiveArchive(options.size_bytes(), *archive);
   RETURN_IF_ERROR(guard->status());

@@ -111,6 +111,32 @@ TEST_F(ImportTest, ARepeatedOneAttachesAndNeedsNoBytes) {
   EXPECT_EQ(ErrorReason(Send({OptionsWithId("docker://localhost/b:1")})), "REQUEST_ID_REUSED");
 }
 
+TEST_F(ImportTest, UploadsCountAsTheirCallersRequests) {
+  max_calls_per_caller_ = 2;
+  StartReader();
+  grpc::ClientContext contexts[2];
+  std::unique_ptr<ImportCall> calls[2];
+  for (int i = 0; i < 2; ++i) {
+    calls[i] = stub_->Import(&contexts[i]);
+    calls[i]->Write(OptionsOf("docker://localhost/a:1"));
+    calls[i]->Write(Chunk("half of "));
+    v1::ImportResponse told;
+    ASSERT_TRUE(calls[i]->Read(&told));
+  }
+  const absl::Status refused = Send({OptionsOf("docker://localhost/a:1"), Chunk("whole")});
+  EXPECT_THAT(refused, StatusIs(StatusCode::kResourceExhausted,
+                                HasSubstr("(limits.max_requests_per_caller)")));
+  EXPECT_EQ(ErrorReason(refused), "LIMIT_EXCEEDED");
+  grpc::ClientContext context;
+  v1::GetServerInfoResponse info;
+  EXPECT_TRUE(stub_->GetServerInfo(&context, {}, &info).ok());
+  calls[0]->WritesDone();
+  EXPECT_OK(End(*calls[0]));
+  EXPECT_OK(Send({OptionsOf("docker://localhost/a:1"), Chunk("whole")}));
+  contexts[1].TryCancel();
+  EXPECT_THAT(End(*calls[1]), StatusIs(StatusCode::kCancelled));
+}
+
 TEST_F(ImportTest, AnUploadThatIsCutLeavesNothing) {
   StartReader();
   const v1::ImportRequest options = OptionsWithId("docker://localhost/a:1");
@@ -127,6 +153,23 @@ TEST_F(ImportTest, AnUploadThatIsCutLeavesNothing) {
   ASSERT_OK(Send({options, Chunk("whole")}));
   EXPECT_EQ(archive_, "whole");
   EXPECT_EQ(launcher_->launched(), 1);
+}
+
+TEST_F(ImportTest, AFieldThatTheWorkerNamesIsNamedFromTheRequestOn) {
+  std::string field;
+  Start([&field](FakeWorkerSide& worker) {
+    worker.Begin();
+    worker.Finish(
+        MakeError(StatusCode::kInvalidArgument, "INVALID_FIELD", "not so", {{"field", field}}));
+    return CleanExit();
+  });
+  for (const auto& [worker_says, told] :
+       {std::pair("encryption.recipients", "options.copy.encryption.recipients"),
+        std::pair("certificates.ca_pem", "certificates.ca_pem")}) {
+    field = worker_says;
+    const absl::Status status = Send({OptionsOf("docker://localhost/a:1"), Chunk("x")});
+    EXPECT_EQ(ErrorMetadata(status)["field"], told);
+  }
 }
 
 TEST_F(ImportTest, TheImageIsWhatFollowsAPath) {

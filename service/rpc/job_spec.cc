@@ -150,13 +150,14 @@ absl::StatusOr<PreparedPlace> PreparePlace(const ImageReference& reference,
   return place;
 }
 
-// The names that the image gets beside the destination's.
-absl::Status AddTags(const v1::CopyRequest& request, broker::ImageLocation& destination) {
+// The names that the image gets beside the destination's. `field` is for messages.
+absl::Status AddTags(const std::string& field, const v1::CopyRequest& request,
+                     broker::ImageLocation& destination) {
   for (const std::string& tag : request.additional_tags()) {
     const absl::StatusOr<RegistryReference> name = ParseAdditionalTag(tag);
     if (!name.ok()) {
       return MakeError(name.status().code(), ErrorReason(name.status()), name.status().message(),
-                       {{"field", "additional_tags"}});
+                       {{"field", field}});
     }
     if (destination.has_docker_archive()) {
       destination.mutable_docker_archive()->add_additional_names(name->Name());
@@ -281,7 +282,7 @@ absl::StatusOr<PreparedJob> PrepareJob(const v1::CheckCredentialsRequest& reques
 
 namespace {
 
-// `field` is for messages, here and in ParseDestination.
+// `field` is for messages, here and below.
 absl::StatusOr<ImageReference> ParseSource(const std::string& field, const v1::CopyRequest& request,
                                            const RegistrySettings& settings) {
   return ParseComplete(field, request.source(), request.source_registry(), settings);
@@ -298,7 +299,7 @@ absl::StatusOr<ImageReference> ParseDestination(const std::string& field,
                               absl::StrCat("\"", destination.transport(),
                                            ":\" locations can only be read from, not written to"));
   }
-  RETURN_IF_ERROR(CheckDaemonDestination(destination));
+  RETURN_IF_ERROR(CheckDaemonDestination(field, destination));
   return destination;
 }
 
@@ -320,10 +321,11 @@ PreparedPlace PlaceOf(broker::ImageLocation location) {
   return place;
 }
 
-absl::StatusOr<PreparedJob> PrepareCopy(const v1::CopyRequest& request, ImageReference source,
+absl::StatusOr<PreparedJob> PrepareCopy(const std::string& tags_field,
+                                        const v1::CopyRequest& request, ImageReference source,
                                         PreparedPlace from, ImageReference destination,
                                         PreparedPlace to) {
-  RETURN_IF_ERROR(AddTags(request, to.location));
+  RETURN_IF_ERROR(AddTags(tags_field, request, to.location));
   AllowMount(source, destination, to.identity);
   broker::JobSpec spec;
   *spec.mutable_source() = std::move(from.location);
@@ -362,8 +364,8 @@ absl::StatusOr<PreparedJob> PrepareJob(const v1::CopyRequest& request,
   ASSIGN_OR_RETURN(ImageReference destination, ParseDestination("destination", request, settings));
   ASSIGN_OR_RETURN(PreparedPlace from, PrepareSource(source, request, settings));
   ASSIGN_OR_RETURN(PreparedPlace to, PrepareDestination(destination, request, settings));
-  return PrepareCopy(request, std::move(source), std::move(from), std::move(destination),
-                     std::move(to));
+  return PrepareCopy("additional_tags", request, std::move(source), std::move(from),
+                     std::move(destination), std::move(to));
 }
 
 absl::StatusOr<PreparedJob> PrepareJob(const v1::ImportOptions& request,
@@ -373,7 +375,7 @@ absl::StatusOr<PreparedJob> PrepareJob(const v1::ImportOptions& request,
   ASSIGN_OR_RETURN(ImageReference destination,
                    ParseDestination("options.copy.destination", request.copy(), settings));
   ASSIGN_OR_RETURN(PreparedPlace to, PrepareDestination(destination, request.copy(), settings));
-  return PrepareCopy(request.copy(), std::move(stream.reference),
+  return PrepareCopy("options.copy.additional_tags", request.copy(), std::move(stream.reference),
                      PlaceOf(std::move(stream.location)), std::move(destination), std::move(to));
 }
 
@@ -383,7 +385,7 @@ absl::StatusOr<PreparedJob> PrepareJob(const v1::ExportRequest& request,
   ASSIGN_OR_RETURN(PreparedStream stream,
                    PrepareExport(request.format(), request.image(), "image"));
   ASSIGN_OR_RETURN(PreparedPlace from, PrepareSource(source, request.copy(), settings));
-  return PrepareCopy(request.copy(), std::move(source), std::move(from),
+  return PrepareCopy("copy.additional_tags", request.copy(), std::move(source), std::move(from),
                      std::move(stream.reference), PlaceOf(std::move(stream.location)));
 }
 

@@ -344,6 +344,22 @@ TEST(PrepareJob, AdditionalTagsWantATag) {
                 "additional_tags", "additional-tag 'a' must be a tagged reference");
 }
 
+TEST(PrepareJob, FieldsOfImportsAndExportsAreNamedFromTheRequestOn) {
+  v1::ImportOptions import;
+  import.mutable_copy()->set_destination("docker-daemon:a@sha256:" + std::string(64, 'a'));
+  ExpectRefused(PrepareJob(import, {}).status(), StatusCode::kInvalidArgument, "INVALID_REFERENCE",
+                "options.copy.destination", "a destination must be a name:tag");
+  import.mutable_copy()->set_destination("dir:/a");
+  import.mutable_copy()->add_additional_tags("a");
+  ExpectRefused(PrepareJob(import, {}).status(), StatusCode::kInvalidArgument, "INVALID_REFERENCE",
+                "options.copy.additional_tags", "must be a tagged reference");
+  v1::ExportRequest request;
+  request.mutable_copy()->set_source("dir:/a");
+  request.mutable_copy()->add_additional_tags("a");
+  ExpectRefused(PrepareJob(request, {}).status(), StatusCode::kInvalidArgument, "INVALID_REFERENCE",
+                "copy.additional_tags", "must be a tagged reference");
+}
+
 TEST(PrepareJob, OpenFilesOfTheServerAreRefused) {
   for (const char* path : {"/dev/stdout", "/dev/stdin", "/dev/fd/1"}) {
     ExpectRefused(PrepareJob(CopyOf("dir:/a", absl::StrCat("docker-archive:", path)), {}).status(),

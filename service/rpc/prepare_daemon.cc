@@ -36,7 +36,7 @@ absl::StatusOr<PreparedPlace> PrepareDaemon(const DockerDaemonReference& referen
   return place;
 }
 
-absl::Status CheckDaemonDestination(const ImageReference& destination) {
+absl::Status CheckDaemonDestination(const std::string& field, const ImageReference& destination) {
   const DockerDaemonReference* daemon = destination.docker_daemon();
   if (daemon == nullptr || (daemon->name.has_value() && !daemon->name->tag.empty())) {
     return absl::OkStatus();
@@ -44,7 +44,7 @@ absl::Status CheckDaemonDestination(const ImageReference& destination) {
   return MakeError(absl::StatusCode::kInvalidArgument, "INVALID_REFERENCE",
                    absl::StrCat("Invalid destination ", destination.ToString(),
                                 ": a destination must be a name:tag"),
-                   {{"field", "destination"}});
+                   {{"field", field}});
 }
 
 }  // namespace holkas

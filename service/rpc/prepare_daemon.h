@@ -1,6 +1,8 @@
 #ifndef HOLKAS_SERVICE_RPC_PREPARE_DAEMON_H_
 #define HOLKAS_SERVICE_RPC_PREPARE_DAEMON_H_
 
+#include <string>
+
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "holkas/v1/image.pb.h"
@@ -16,8 +18,8 @@ absl::StatusOr<PreparedPlace> PrepareDaemon(const DockerDaemonReference& referen
                                             const v1::RegistryAccess& access);
 
 // Whether an image can be written there, as far as daemons go: to a name with a tag alone.
-// Errors: INVALID_ARGUMENT (INVALID_REFERENCE).
-absl::Status CheckDaemonDestination(const ImageReference& destination);
+// `field` is for messages. Errors: INVALID_ARGUMENT (INVALID_REFERENCE).
+absl::Status CheckDaemonDestination(const std::string& field, const ImageReference& destination);
 
 }  // namespace holkas
 

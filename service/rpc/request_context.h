@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -12,6 +13,7 @@
 #include "proto/wire/daemon_host.h"
 #include "service/auth/peer.h"
 #include "service/config/followed_files.h"
+#include "service/jobs/caller_quota.h"
 #include "service/jobs/job_runner.h"
 #include "service/policy/allow_list.h"
 #include "service/policy/grant_daemon.h"
@@ -34,6 +36,8 @@ struct RequestContext {
   Peer peer;
   // Who calls; may call the rpc.
   Identity caller;
+  // The call's among the caller's; none for what every caller may call at any time.
+  std::optional<CallerQuota::Place> place;
   // The caller's; InfiniteFuture where it sets none.
   absl::Time deadline = absl::InfiniteFuture();
   // The caller hung up. Any thread.

@@ -52,6 +52,14 @@ struct CopyCall {
   }
 
   absl::Status Finish() { return FromGrpcStatus(reader->Finish()); }
+
+  // Reads what is left.
+  absl::Status End() {
+    v1::CopyResponse event;
+    while (reader->Read(&event)) {
+    }
+    return Finish();
+  }
 };
 
 class RequestIdTest : public ImageServiceTest {
@@ -207,6 +215,51 @@ TEST_F(RequestIdTest, TheFirstCallersDeadlineHolds) {
   EXPECT_THAT(second->Finish(), StatusIs(StatusCode::kDeadlineExceeded));
   EXPECT_TRUE(ended_.HasBeenNotified());
   EXPECT_EQ(first->Finish().error_code(), grpc::StatusCode::DEADLINE_EXCEEDED);
+}
+
+TEST_F(RequestIdTest, AttachedCallsCountAsTheirCallersRequests) {
+  max_calls_per_caller_ = 2;
+  Start(CopiesInTwoSteps());
+  const auto first = Copy();
+  EXPECT_EQ(first->Next(), "a");
+  const auto second = Copy();
+  second->AwaitTick();
+  EXPECT_EQ(ErrorReason(Copy()->End()), "LIMIT_EXCEEDED");
+  go_on_.Notify();
+  EXPECT_OK(first->End());
+  EXPECT_OK(second->End());
+  EXPECT_OK(Copy()->End());
+}
+
+TEST_F(RequestIdTest, WhoLostItsOnlyCallMayAttachAgain) {
+  max_calls_per_caller_ = 1;
+  Start(CopiesInTwoSteps());
+  const auto lost = Copy();
+  EXPECT_EQ(lost->Next(), "a");
+  lost->context.TryCancel();
+  auto again = Copy();
+  v1::CopyResponse event;
+  while (!again->reader->Read(&event)) {
+    // The lost one ends a moment later.
+    ASSERT_EQ(ErrorReason(again->End()), "LIMIT_EXCEEDED");
+    again = Copy();
+  }
+  go_on_.Notify();
+  EXPECT_OK(again->End());
+  EXPECT_EQ(launcher_->launched(), 1);
+}
+
+TEST_F(RequestIdTest, WhoIsAttachedWhenTheServerCancelsAllIsToldWhy) {
+  Start(GoesOnForEver());
+  const auto first = Copy();
+  EXPECT_EQ(first->Next(), "a");
+  const auto second = Copy();
+  runner_->CancelAll();
+  for (const auto* call : {&first, &second}) {
+    const absl::Status status = (*call)->End();
+    EXPECT_THAT(status, StatusIs(StatusCode::kUnavailable));
+    EXPECT_EQ(ErrorReason(status), "SERVER_DRAINING");
+  }
 }
 
 TEST_F(RequestIdTest, ADeletionRunsOnce) {

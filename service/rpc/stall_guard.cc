@@ -59,7 +59,7 @@ StallGuard::Outcome StallGuard::Watch() {
   absl::MutexLock lock(&mutex_);
   for (;;) {
     const absl::Time now = absl::Now();
-    const absl::Time limit = std::min(last_ + pause_, deadline_);
+    const absl::Time limit = std::min(last_ + pause_, deadline_ + kGrace);
     if (now >= limit) {
       status_ = absl::DeadlineExceededError(
           now >= deadline_

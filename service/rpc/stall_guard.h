@@ -28,8 +28,11 @@ class StallGuard {
   };
   // How often `cancelled` is asked.
   static constexpr absl::Duration kLookInterval = absl::Milliseconds(200);
+  // How long after the deadline a call is broken off: callers know of it by themselves, and are
+  // told less by a call that breaks.
+  static constexpr absl::Duration kGrace = absl::Milliseconds(500);
 
-  // From now on `cancel` is called when Progress was not for `pause`, or at `deadline`, and
+  // From now on `cancel` is called when Progress was not for `pause`, or soon after `deadline`, and
   // `let_go` when nobody wants the call any more: each at most once.
   // Errors: RESOURCE_EXHAUSTED (LIMIT_EXCEEDED) where there is no thread.
   static absl::StatusOr<std::unique_ptr<StallGuard>> Start(Call call, absl::Duration pause,

@@ -272,26 +272,27 @@ absl::Status CheckCopy(const v1::CopyRequest& request) {
   return CheckRequestId(request.request_id());
 }
 
-// The same error about the field of a message that is the field `outer` of another.
-absl::Status Within(const std::string& outer, const absl::Status& status) {
-  std::map<std::string, std::string> metadata = ErrorMetadata(status);
-  const auto field = metadata.find("field");
-  absl::string_view message = status.message();
-  if (field == metadata.end() ||
-      !absl::ConsumePrefix(&message, absl::StrCat("field ", field->second))) {
-    return status;
-  }
-  field->second = absl::StrCat(outer, ".", field->second);
-  return MakeError(status.code(), ErrorReason(status),
-                   absl::StrCat("field ", field->second, message), metadata);
-}
-
 // `why`: as `has no meaning there`.
 absl::Status CheckUnset(const std::string& field, bool is_set, absl::string_view why) {
   return is_set ? InvalidField(field, why) : absl::OkStatus();
 }
 
 }  // namespace
+
+absl::Status WithinField(const std::string& outer, const absl::Status& status) {
+  std::map<std::string, std::string> metadata = ErrorMetadata(status);
+  const auto field = metadata.find("field");
+  if (field == metadata.end()) {
+    return status;
+  }
+  absl::string_view rest = status.message();
+  const bool is_named = absl::ConsumePrefix(&rest, absl::StrCat("field ", field->second));
+  field->second = absl::StrCat(outer, ".", field->second);
+  return MakeError(
+      status.code(), ErrorReason(status),
+      is_named ? absl::StrCat("field ", field->second, rest) : std::string(status.message()),
+      metadata);
+}
 
 absl::Status ValidateRequest(const v1::CopyRequest& request) {
   RETURN_IF_ERROR(CheckCopy(request));
@@ -302,14 +303,14 @@ absl::Status ValidateRequest(const v1::CopyRequest& request) {
 absl::Status ValidateRequest(const v1::ImportOptions& request) {
   constexpr absl::string_view kWhy = "must be unset: the archive is the source";
   const v1::CopyRequest& copy = request.copy();
-  RETURN_IF_ERROR(Within("options", CheckMessage(request, "")));
+  RETURN_IF_ERROR(WithinField("options", CheckMessage(request, "")));
   RETURN_IF_ERROR(CheckUnset("options.copy.source", !copy.source().empty(), kWhy));
   RETURN_IF_ERROR(CheckUnset("options.copy.source_registry", copy.has_source_registry(), kWhy));
   RETURN_IF_ERROR(CheckImage("options.copy.destination", copy.destination()));
   if (request.size_bytes() < 0) {
     return InvalidField("options.size_bytes", "must not be negative");
   }
-  return Within("options.copy", CheckCopy(copy));
+  return WithinField("options.copy", CheckCopy(copy));
 }
 
 absl::Status ValidateRequest(const v1::ExportRequest& request) {
@@ -321,7 +322,7 @@ absl::Status ValidateRequest(const v1::ExportRequest& request) {
   RETURN_IF_ERROR(CheckUnset("copy.request_id", !copy.request_id().empty(),
                              "must be unset: who attached later would not get the archive"));
   RETURN_IF_ERROR(CheckImage("copy.source", copy.source()));
-  return Within("copy", CheckCopy(copy));
+  return WithinField("copy", CheckCopy(copy));
 }
 
 absl::Status ValidateRequest(const v1::CheckCredentialsRequest& request) {

@@ -24,6 +24,9 @@ inline constexpr size_t kMaxCertificateBytes = 48 << 10;
 // `field ` and what is wrong with it: INVALID_FIELD.
 absl::Status InvalidField(const std::string& field, absl::string_view why);
 
+// The same error, where it is about a field of a message that is the field `outer` of another one.
+absl::Status WithinField(const std::string& outer, const absl::Status& status);
+
 absl::Status ValidateRequest(const v1::InspectRequest& request);
 absl::Status ValidateRequest(const v1::CopyRequest& request);
 absl::Status ValidateRequest(const v1::ImportOptions& request);

@@ -1,6 +1,7 @@
 #include "service/spool/spool_quota.h"
 
 #include <string>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
@@ -23,20 +24,25 @@ int SpoolQuota::archives() const {
   return archives_;
 }
 
-SpoolQuota::Share::Share(SpoolQuota& quota) : quota_(quota) {
+SpoolQuota::Share::Share(SpoolQuota& quota, std::string caller)
+    : quota_(quota), caller_(std::move(caller)) {
   absl::MutexLock lock(&quota_.mutex_);
   ++quota_.archives_;
 }
 
 SpoolQuota::Share::~Share() {
+  Release();
   absl::MutexLock lock(&quota_.mutex_);
   --quota_.archives_;
-  quota_.bytes_ -= bytes_;
 }
 
 void SpoolQuota::Share::Release() {
   absl::MutexLock lock(&quota_.mutex_);
   quota_.bytes_ -= bytes_;
+  const auto of_caller = quota_.caller_bytes_.find(caller_);
+  if (of_caller != quota_.caller_bytes_.end() && (of_caller->second -= bytes_) == 0) {
+    quota_.caller_bytes_.erase(of_caller);
+  }
   bytes_ = 0;
 }
 
@@ -53,6 +59,13 @@ absl::Status SpoolQuota::Share::GrowTo(int64_t size_bytes) {
     return Exceeded("the archives of all requests have", "max_spooled_bytes",
                     quota_.limits_.spooled_bytes);
   }
+  const auto found = quota_.caller_bytes_.find(caller_);
+  const int64_t of_caller = found == quota_.caller_bytes_.end() ? 0 : found->second;
+  if (more > quota_.limits_.caller_bytes - of_caller) {
+    return Exceeded(absl::StrCat("the archives of ", caller_, " have"),
+                    "max_spooled_bytes_per_caller", quota_.limits_.caller_bytes);
+  }
+  quota_.caller_bytes_[caller_] = of_caller + more;
   quota_.bytes_ += more;
   bytes_ = size_bytes;
   return absl::OkStatus();

@@ -25,9 +25,11 @@ absl::StatusOr<UniqueFd> Reopen(const UniqueFd& file, int flags) {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<SpooledArchive>> SpooledArchive::Create(const std::string& directory,
-                                                                       SpoolQuota& quota) {
+                                                                       SpoolQuota& quota,
+                                                                       std::string caller) {
   ASSIGN_OR_RETURN(UniqueFd file, OpenUnnamedFile(directory, "a file for the archive"));
-  return std::unique_ptr<SpooledArchive>(new SpooledArchive(std::move(file), quota));
+  return std::unique_ptr<SpooledArchive>(
+      new SpooledArchive(std::move(file), quota, std::move(caller)));
 }
 
 absl::Status SpooledArchive::Append(absl::string_view data) {

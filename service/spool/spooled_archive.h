@@ -21,10 +21,11 @@ namespace holkas {
 // thread-safe.
 class SpooledArchive {
  public:
-  // A new empty one in `directory`; `quota` outlives it.
+  // A new empty one of `caller` in `directory`; `quota` outlives it.
   // Errors: as OpenUnnamedFile.
   static absl::StatusOr<std::unique_ptr<SpooledArchive>> Create(const std::string& directory,
-                                                                SpoolQuota& quota);
+                                                                SpoolQuota& quota,
+                                                                std::string caller);
 
   // Makes sure of quota for `size_bytes`. Errors: as SpoolQuota::Share::GrowTo.
   absl::Status Reserve(int64_t size_bytes) { return share_.GrowTo(size_bytes); }
@@ -54,7 +55,8 @@ class SpooledArchive {
   absl::StatusOr<size_t> ReadAt(int64_t offset, absl::Span<char> buffer) const;
 
  private:
-  SpooledArchive(UniqueFd file, SpoolQuota& quota) : file_(std::move(file)), share_(quota) {}
+  SpooledArchive(UniqueFd file, SpoolQuota& quota, std::string caller)
+      : file_(std::move(file)), share_(quota, std::move(caller)) {}
 
   const UniqueFd file_;
   SpoolQuota::Share share_;

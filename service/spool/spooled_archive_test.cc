@@ -23,15 +23,15 @@ using ::testing::IsEmpty;
 
 class SpooledArchiveTest : public testing::Test {
  protected:
-  std::unique_ptr<SpooledArchive> Create() {
+  std::unique_ptr<SpooledArchive> Create(const std::string& caller = "uid:1") {
     absl::StatusOr<std::unique_ptr<SpooledArchive>> archive =
-        SpooledArchive::Create(directory_.path(), quota_);
+        SpooledArchive::Create(directory_.path(), quota_, caller);
     EXPECT_OK(archive.status());
     return *std::move(archive);
   }
 
   TestDirectory directory_;
-  SpoolQuota quota_{{.archive_bytes = 100, .spooled_bytes = 150}};
+  SpoolQuota quota_{{.archive_bytes = 100, .spooled_bytes = 150, .caller_bytes = 120}};
 };
 
 void ExpectExceeded(const absl::Status& status, const std::string& limit,
@@ -94,7 +94,7 @@ TEST_F(SpooledArchiveTest, OneArchiveHasItsLimit) {
 TEST_F(SpooledArchiveTest, AllTogetherHaveTheirs) {
   std::unique_ptr<SpooledArchive> first = Create();
   ASSERT_OK(first->Reserve(90));
-  const std::unique_ptr<SpooledArchive> second = Create();
+  const std::unique_ptr<SpooledArchive> second = Create("uid:2");
   ASSERT_OK(second->Append(std::string(60, 'x')));
   ExpectExceeded(second->Append("x"), "max_spooled_bytes", "150");
   ASSERT_OK(first->Append(std::string(90, 'x')));
@@ -113,6 +113,20 @@ TEST_F(SpooledArchiveTest, WhatIsDiscardedTakesNothing) {
   const std::unique_ptr<SpooledArchive> other = Create();
   ASSERT_OK(other->Reserve(100));
   ExpectExceeded(Create()->Reserve(51), "max_spooled_bytes", "150");
+  ExpectExceeded(Create()->Reserve(21), "max_spooled_bytes_per_caller", "120");
+}
+
+TEST_F(SpooledArchiveTest, ThoseOfOneCallerHaveTheirs) {
+  std::unique_ptr<SpooledArchive> first = Create();
+  ASSERT_OK(first->Reserve(90));
+  const std::unique_ptr<SpooledArchive> second = Create();
+  ASSERT_OK(second->Append(std::string(30, 'x')));
+  ExpectExceeded(second->Append("x"), "max_spooled_bytes_per_caller", "120");
+  EXPECT_THAT(second->Reserve(31), StatusIs(absl::StatusCode::kResourceExhausted,
+                                            HasSubstr("the archives of uid:1 have more than")));
+  EXPECT_OK(Create("uid:2")->Reserve(30)) << "there is room for others";
+  first.reset();
+  EXPECT_OK(second->Append(std::string(70, 'x')));
 }
 
 TEST_F(SpooledArchiveTest, AWorkerHasNoMore) {
@@ -126,7 +140,7 @@ TEST_F(SpooledArchiveTest, AWorkerHasNoMore) {
 }
 
 TEST_F(SpooledArchiveTest, ADirectoryThatIsNotThereIsAnError) {
-  EXPECT_THAT(SpooledArchive::Create(directory_ / "missing", quota_).status(),
+  EXPECT_THAT(SpooledArchive::Create(directory_ / "missing", quota_, "uid:1").status(),
               StatusIs(absl::StatusCode::kNotFound, HasSubstr("a file for the archive")));
 }
 

@@ -318,11 +318,12 @@ class TestRefused:
 
 class TestQuota:
 
-  CONFIG = "limits: {max_archive_bytes: 2000000, max_spooled_bytes: 3000000}"
+  CONFIG = ("limits: {max_archive_bytes: 2000000, max_spooled_bytes: 3000000, "
+            "max_spooled_bytes_per_caller: %d}")
 
   @pytest.fixture
   def server(self, programs, tmp_path):
-    with Server(programs, tmp_path / "server", self.CONFIG) as server:
+    with Server(programs, tmp_path / "server", self.CONFIG % 3000000) as server:
       yield server
 
   def check(self, failed, limit, limit_bytes):
@@ -346,6 +347,16 @@ class TestQuota:
 
   @pytest.mark.parametrize("reserved", [True, False])
   def test_of_all_together(self, programs, server, registry, reserved):
+    self.check_of_two(programs, server, registry, reserved, "max_spooled_bytes", 3000000)
+
+  @pytest.mark.parametrize("reserved", [True, False])
+  def test_of_one_caller(self, programs, tmp_path, registry, reserved):
+    with Server(programs, tmp_path / "server", self.CONFIG % 2500000) as server:
+      self.check_of_two(programs, server, registry, reserved, "max_spooled_bytes_per_caller",
+                        2500000)
+
+  def check_of_two(self, programs, server, registry, reserved, limit, limit_bytes):
+    """Of two archives of one caller, the second has no room."""
     go_on = threading.Event()
     with Client(server) as client:
 
@@ -362,7 +373,7 @@ class TestQuota:
         wait_until(lambda: spooled(server) >= 1600000, "the archive does not come")
       with pytest.raises(RpcFailed) as failed:
         client.import_archive(bytes(1600000), registry.repository("import"))
-      self.check(failed, "max_spooled_bytes", 3000000)
+      self.check(failed, limit, limit_bytes)
       first.cancel()
       go_on.set()
       assert_nothing_left(programs, server)

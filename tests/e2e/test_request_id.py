@@ -133,6 +133,25 @@ def test_a_repeated_copy_attaches_and_later_gets_the_result(programs, own_server
   Layout(tmp_path / "to").check()
 
 
+def test_who_waits_when_the_server_ends_is_told_why(programs, tmp_path, scripted, gate, source,
+                                                    image):
+  """Attached to a request with an id, and not."""
+  scripted.on("GET", image.layers[0]["digest"], gate)
+  with Server(programs, tmp_path / "server", "drain_timeout: 1s") as server:
+    request = copy_request(source, "oci:%s:x" % (tmp_path / "to"))
+    calls = [Call(server, "Copy", request) for _ in range(2)]
+    assert gate.asked.wait(20)
+    calls.append(Call(server, "Copy", {**request, "requestId": "",
+                                       "destination": "oci:%s:x" % (tmp_path / "other")}))
+    wait_for(lambda: jobs(server) == 2)
+    # The second one has none of its own.
+    time.sleep(0.5)
+    server.process.send_signal(signal.SIGTERM)
+    for call in calls:
+      call.failed("Unavailable", "SERVER_DRAINING")
+    server.process.wait(10)
+
+
 def test_another_request_with_the_id_is_refused(programs, own_server, source, tmp_path):
   request = copy_request(source, "oci:%s:x" % (tmp_path / "to"))
   Call(own_server, "Copy", request).ok()

@@ -1,6 +1,7 @@
 """Callers from other machines: TLS, certificates, tokens, and what each may do."""
 
 import os
+import subprocess
 
 import pytest
 
@@ -59,6 +60,22 @@ def test_a_uri_goes_before_a_dns_name_and_a_common_name_counts_alone(call, files
   for names, identity in (("DNS:d.test,URI:spiffe://test/ci", "cert:spiffe://test/ci"),
                           ("DNS:d.test,DNS:e.test", "cert:d.test"), ("", "cert:common")):
     assert call(files.authority.issue("common", names)).identity() == identity
+
+
+@pytest.mark.parametrize("version", ["tls1", "tls1_1", "tls1_2", "tls1_3"])
+def test_tls_begins_at_1_2(server, files, version):
+  # What openssl keeps its own clients from unless it is told otherwise.
+  cipher = [] if version == "tls1_3" else ["-cipher", "ALL:@SECLEVEL=0"]
+  result = run(["openssl", "s_client", "-connect", "127.0.0.1:%d" % server.port, "-" + version,
+                *cipher, "-alpn", "h2", "-CAfile", files.authority.certificate],
+               stdin=subprocess.DEVNULL)
+  if version in ("tls1_2", "tls1_3"):
+    assert "Verify return code: 0 (ok)" in result.ok().stdout
+  else:
+    # gRPC hangs up without an alert.
+    assert result.code != 0 and "Cipher is (NONE)" in result.stdout
+    assert "unexpected eof" in result.stderr
+    assert "unsupported protocol" in server.log().lower().replace("_", " ")
 
 
 def test_who_shows_nothing_is_refused_by_every_service(call, pushed):
@@ -281,5 +298,7 @@ def test_what_is_wrong_at_the_start_is_named(programs, tmp_path, files):
        "%s: the certificate has expired" % expired),
       (good.replace(str(files.authority.certificate), str(broken)), "%s: holds no cert" % broken),
       (good.replace(str(files.tokens), str(broken)), "%s:1: must be a mapping" % broken),
-      (good.replace(str(files.allowed), "/none/allow.yaml"), "/none/allow.yaml")):
+      (good.replace(str(files.allowed), "/none/allow.yaml"), "/none/allow.yaml"),
+      ("listen: ['unix:%s/s']\naccess: {token_file: %s}\n" % (tmp_path, files.tokens),
+       "access.token_file: tokens are for callers over TCP")):
     assert why in start(programs, tmp_path, config), (config, why)

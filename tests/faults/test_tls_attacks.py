@@ -8,6 +8,7 @@ import time
 import pytest
 
 from support import raw_http2
+from support.grpc_client import Client, RpcFailed
 from support.tls_server import EVERYTHING, INFO, Caller, Files, TlsServer, allow_file
 
 INSPECT = "holkas.v1.ImageService/Inspect"
@@ -184,11 +185,15 @@ def test_metadata_that_is_too_large_is_refused(start, files, pushed, acknowledge
 
 
 def test_a_message_that_is_too_large_is_refused(start, pushed):
-  _, caller = start(max_message_bytes=65536)
-  refused = caller.grpcurl(INSPECT, request={"image": "docker://" + "m" * 70000})
-  assert "ResourceExhausted" in refused.stderr and "65536" in refused.stderr
-  taken = caller.grpcurl(INSPECT, request={"image": "docker://" + "m" * 60000})
-  assert "INVALID_FIELD" in taken.stderr
+  server, caller = start(max_message_bytes=1200000)
+  with Client(server) as client:
+    for size, code, says in ((1200000, "RESOURCE_EXHAUSTED", "1200000"),
+                             (1199900, "INVALID_ARGUMENT", "chunk is larger than 1048576")):
+      requests = [client.options("docker://localhost/a"),
+                  client.messages.ImportRequest(chunk=bytes(size))]
+      with pytest.raises(RpcFailed) as refused:
+        client.read(client.import_stream(requests))
+      assert refused.value.code == code and says in refused.value.message
   caller.inspect(pushed).ok()
 
 

@@ -129,8 +129,8 @@ type ImageServiceClient interface {
 	//
 	//	INVALID_ARGUMENT    INVALID_FIELD: the first message holds no options, or a later one some.
 	//	RESOURCE_EXHAUSTED  SPOOL_QUOTA_EXCEEDED: the archive is larger than the server takes, or all
-	//	                    archives together are; the metadata entries `limit` and `limit_bytes` say
-	//	                    which one, and how large it is.
+	//	                    archives of the caller, or of everybody, together are; the metadata entries
+	//	                    `limit` and `limit_bytes` say which one, and how large it is.
 	Import(ctx context.Context, opts ...grpc.CallOption) (ImageService_ImportClient, error)
 	// Copies an image into an archive, as Copy does, and sends that to the caller. The server makes the
 	// whole archive before it sends a byte of it, in a file without a name. A caller who takes nothing
@@ -471,8 +471,8 @@ type ImageServiceServer interface {
 	//
 	//	INVALID_ARGUMENT    INVALID_FIELD: the first message holds no options, or a later one some.
 	//	RESOURCE_EXHAUSTED  SPOOL_QUOTA_EXCEEDED: the archive is larger than the server takes, or all
-	//	                    archives together are; the metadata entries `limit` and `limit_bytes` say
-	//	                    which one, and how large it is.
+	//	                    archives of the caller, or of everybody, together are; the metadata entries
+	//	                    `limit` and `limit_bytes` say which one, and how large it is.
 	Import(ImageService_ImportServer) error
 	// Copies an image into an archive, as Copy does, and sends that to the caller. The server makes the
 	// whole archive before it sends a byte of it, in a file without a name. A caller who takes nothing

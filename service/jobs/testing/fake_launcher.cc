@@ -119,6 +119,8 @@ void FakeWorkerSide::Finish(const absl::Status& status) {
   finish.set_code(static_cast<int>(status.code()));
   finish.set_message(std::string(status.message()));
   finish.set_reason(ErrorReason(status));
+  const std::map<std::string, std::string> metadata = ErrorMetadata(status);
+  finish.mutable_metadata()->insert(metadata.begin(), metadata.end());
   Send(frame);
 }
 

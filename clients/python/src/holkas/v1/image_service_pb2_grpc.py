@@ -285,8 +285,8 @@ class ImageServiceServicer(object):
         Errors, beside those of Copy:
         INVALID_ARGUMENT    INVALID_FIELD: the first message holds no options, or a later one some.
         RESOURCE_EXHAUSTED  SPOOL_QUOTA_EXCEEDED: the archive is larger than the server takes, or all
-        archives together are; the metadata entries `limit` and `limit_bytes` say
-        which one, and how large it is.
+        archives of the caller, or of everybody, together are; the metadata entries
+        `limit` and `limit_bytes` say which one, and how large it is.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

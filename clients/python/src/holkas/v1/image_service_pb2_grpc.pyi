@@ -180,8 +180,8 @@ class ImageServiceStub:
     Errors, beside those of Copy:
       INVALID_ARGUMENT    INVALID_FIELD: the first message holds no options, or a later one some.
       RESOURCE_EXHAUSTED  SPOOL_QUOTA_EXCEEDED: the archive is larger than the server takes, or all
-                          archives together are; the metadata entries `limit` and `limit_bytes` say
-                          which one, and how large it is.
+                          archives of the caller, or of everybody, together are; the metadata entries
+                          `limit` and `limit_bytes` say which one, and how large it is.
     """
 
     Export: grpc.UnaryStreamMultiCallable[
@@ -378,8 +378,8 @@ class ImageServiceAsyncStub:
     Errors, beside those of Copy:
       INVALID_ARGUMENT    INVALID_FIELD: the first message holds no options, or a later one some.
       RESOURCE_EXHAUSTED  SPOOL_QUOTA_EXCEEDED: the archive is larger than the server takes, or all
-                          archives together are; the metadata entries `limit` and `limit_bytes` say
-                          which one, and how large it is.
+                          archives of the caller, or of everybody, together are; the metadata entries
+                          `limit` and `limit_bytes` say which one, and how large it is.
     """
 
     Export: grpc.aio.UnaryStreamMultiCallable[
@@ -592,8 +592,8 @@ class ImageServiceServicer(metaclass=abc.ABCMeta):
         Errors, beside those of Copy:
           INVALID_ARGUMENT    INVALID_FIELD: the first message holds no options, or a later one some.
           RESOURCE_EXHAUSTED  SPOOL_QUOTA_EXCEEDED: the archive is larger than the server takes, or all
-                              archives together are; the metadata entries `limit` and `limit_bytes` say
-                              which one, and how large it is.
+                              archives of the caller, or of everybody, together are; the metadata entries
+                              `limit` and `limit_bytes` say which one, and how large it is.
         """
 
     @abc.abstractmethod
