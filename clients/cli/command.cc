@@ -103,8 +103,13 @@ std::string ServerAddress(const FlagSet& flags, const CommandContext& context) {
   return flags.IsSet("server") ? flags.String("server") : context.server_variable;
 }
 
+bool PathsAreServers(const FlagSet& flags, const CommandContext& context) {
+  return !ServerAddress(flags, context).empty() && flags.Bool("server-paths");
+}
+
 bool IsCallersOwn(const FlagSet& flags, const CommandContext& context, const std::string& image) {
-  return HasPath(image) && !ServerAddress(flags, context).empty() && !flags.Bool("server-paths");
+  return HasPath(image) && !ServerAddress(flags, context).empty() &&
+         !PathsAreServers(flags, context);
 }
 
 absl::Status WithConnections(

@@ -88,6 +88,9 @@ holkas::v1::RetryPolicy RetryPolicyOf(const FlagSet& flags);
 // The address of the server that flags or environment name; empty: a private one does the work.
 std::string ServerAddress(const FlagSet& flags, const CommandContext& context);
 
+// Whether paths are those of a server: it is named, and --server-paths is given.
+bool PathsAreServers(const FlagSet& flags, const CommandContext& context);
+
 // Whether `image` is files of the caller's own, which a private server is to read or write: its
 // name has a path, the flags or the environment name a server, and --server-paths is not given.
 bool IsCallersOwn(const FlagSet& flags, const CommandContext& context, const std::string& image);

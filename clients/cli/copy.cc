@@ -146,9 +146,9 @@ absl::Status RunCopy(const FlagSet& flags, const std::vector<std::string>& argum
       IsStandardOutput(order.request.destination()) ? ProgressMode::kNone : order.progress,
       {CopiesWholeIndex(order.request), order.request.remove_signatures()}, context.console);
   SpooledInput input;
-  RETURN_IF_ERROR(input.Resolve(*order.request.mutable_source(), context.input_fd));
+  RETURN_IF_ERROR(input.Resolve(*order.request.mutable_source(), context.input_fd, deadline));
   // One call takes one stream.
-  if (IsStream(order.request.destination())) {
+  if (IsStream(order.request.destination()) && !PathsAreServers(flags, context)) {
     RETURN_IF_ERROR(input.ResolveStream(*order.request.mutable_source(), deadline));
   }
   CopyResult result;

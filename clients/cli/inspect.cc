@@ -115,7 +115,10 @@ absl::Status RunInspect(const FlagSet& flags, const std::vector<std::string>& ar
   }
   ASSIGN_OR_RETURN(InspectRequest request, MakeRequest(flags, arguments[0], context));
   SpooledInput input;
-  RETURN_IF_ERROR(input.ResolveAll(*request.mutable_image(), context.input_fd, deadline));
+  RETURN_IF_ERROR(input.Resolve(*request.mutable_image(), context.input_fd, deadline));
+  if (!PathsAreServers(flags, context)) {
+    RETURN_IF_ERROR(input.ResolveStream(*request.mutable_image(), deadline));
+  }
   return WithClientFor(request.image(), flags, context, [&](ImageClient& client) -> absl::Status {
     absl::StatusOr<InspectResponse> image = client.Inspect(request, deadline);
     if (!image.ok()) {

@@ -119,7 +119,9 @@ absl::Status RunListTags(const FlagSet& flags, const std::vector<std::string>& a
   }
   ASSIGN_OR_RETURN(ListTagsRequest request, MakeRequest(flags, arguments[0], context));
   SpooledInput input;
-  RETURN_IF_ERROR(input.ResolveStream(*request.mutable_repository(), deadline));
+  if (!PathsAreServers(flags, context)) {
+    RETURN_IF_ERROR(input.ResolveStream(*request.mutable_repository(), deadline));
+  }
   return WithClientFor(
       request.repository(), flags, context, [&](ImageClient& client) -> absl::Status {
         std::string repository;

@@ -15,16 +15,15 @@ namespace {
 
 constexpr absl::Duration kTick = absl::Milliseconds(50);
 
-// A reader keeps the pipe open meanwhile: a writer that came would be lost.
-absl::Status AwaitInput(int pipe, const CheckWait& check) {
-  pollfd entry = {pipe, POLLIN, 0};
+}  // namespace
+
+absl::Status AwaitInput(int input, const CheckWait& check) {
+  pollfd entry = {input, POLLIN, 0};
   while (poll(&entry, 1, static_cast<int>(absl::ToInt64Milliseconds(kTick))) <= 0) {
     RETURN_IF_ERROR(check());
   }
   return absl::OkStatus();
 }
-
-}  // namespace
 
 absl::StatusOr<UniqueFd> OpenPipe(const std::string& path, int flags, const CheckWait& check) {
   UniqueFd pipe(open(path.c_str(), flags | O_CLOEXEC | O_NONBLOCK));
@@ -37,6 +36,7 @@ absl::StatusOr<UniqueFd> OpenPipe(const std::string& path, int flags, const Chec
   if (!pipe.valid()) {
     return FileError(errno, "open", path);
   }
+  // A reader keeps the pipe open meanwhile: a writer that came would be lost.
   if ((flags & O_ACCMODE) == O_RDONLY) {
     RETURN_IF_ERROR(AwaitInput(pipe.get(), check));
   }

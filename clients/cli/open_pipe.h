@@ -14,6 +14,9 @@ namespace holkas {
 // its error.
 using CheckWait = std::function<absl::Status()>;
 
+// Waits until `input` has something to read, or is at its end. Errors: those of `check`.
+absl::Status AwaitInput(int input, const CheckWait& check);
+
 // The pipe at `path`, for writing once somebody reads it, for reading once something is to be read
 // or its end: as open(2) with O_WRONLY or O_RDONLY, but for the wait, which `check` can end.
 // Errors: those of open(2) and of `check`.

@@ -113,7 +113,10 @@ absl::StatusOr<ServerAccess> ServerAccessOf(const FlagSet& flags,
                                            : insecure != variables.end() && insecure->second == "1";
   for (const char* flag : {kCa, kCertificate, kKey}) {
     if (access.insecure && flags.IsSet(flag)) {
-      return Invalid(absl::StrCat("--", flag, " is for TLS, which --", kInsecure, " does without"));
+      return Invalid(absl::StrCat(
+          "--", flag, " is for TLS, which ",
+          flags.IsSet(kInsecure) ? absl::StrCat("--", kInsecure) : "HOLKAS_SERVER_INSECURE",
+          " does without"));
     }
   }
   ASSIGN_OR_RETURN(access.ca_pem, ContentOf(kCa, value(kCa)));

@@ -14,6 +14,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/clock.h"
 #include "clients/cli/archive_name.h"
+#include "clients/cli/open_pipe.h"
 #include "proto/wire/error.h"
 #include "proto/wire/image_reference.h"
 #include "proto/wire/status_macros.h"
@@ -47,13 +48,21 @@ absl::Status WriteAll(int fd, absl::string_view bytes) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<UniqueFd> ReadAll(int input_fd, absl::string_view name) {
+CheckWait Until(absl::Time deadline) {
+  return [deadline] {
+    return absl::Now() < deadline ? absl::OkStatus()
+                                  : absl::DeadlineExceededError("the deadline passed");
+  };
+}
+
+absl::StatusOr<UniqueFd> ReadAll(int input_fd, const CheckWait& check) {
   ASSIGN_OR_RETURN(UniqueFd file, NewFile());
   const auto buffer = std::make_unique_for_overwrite<char[]>(kBufferBytes);
   while (true) {
+    RETURN_IF_ERROR(AwaitInput(input_fd, check));
     const ssize_t count = read(input_fd, buffer.get(), kBufferBytes);
-    if (count < 0 && errno != EINTR) {
-      return ErrnoError(errno, absl::StrCat("read ", name));
+    if (count < 0 && errno != EINTR && errno != EAGAIN) {
+      return ErrnoError(errno, "read");
     }
     if (count == 0) {
       return file;
@@ -66,33 +75,26 @@ absl::StatusOr<UniqueFd> ReadAll(int input_fd, absl::string_view name) {
 
 }  // namespace
 
-absl::StatusOr<std::string> SpooledInput::Spool(int input_fd, absl::string_view name) {
-  ASSIGN_OR_RETURN(UniqueFd file, ReadAll(input_fd, name));
-  std::string place = absl::StrCat("/proc/", getpid(), "/fd/", file.get());
-  files_.push_back(std::move(file));
+absl::StatusOr<std::string> SpooledInput::Spool(int input_fd, absl::string_view name,
+                                                absl::Time deadline) {
+  absl::StatusOr<UniqueFd> file = ReadAll(input_fd, Until(deadline));
+  RETURN_IF_ERROR(WithContext(file.status(), name));
+  std::string place = absl::StrCat("/proc/", getpid(), "/fd/", file->get());
+  files_.push_back(*std::move(file));
   return place;
-}
-
-absl::Status SpooledInput::ResolveAll(std::string& image, int input_fd, absl::Time deadline) {
-  RETURN_IF_ERROR(Resolve(image, input_fd));
-  return ResolveStream(image, deadline);
 }
 
 absl::Status SpooledInput::ResolveStream(std::string& image, absl::Time deadline) {
   if (!IsStream(image)) {
     return absl::OkStatus();
   }
-  ASSIGN_OR_RETURN(const UniqueFd stream, OpenArchive(image, [deadline] {
-                     return absl::Now() < deadline
-                                ? absl::OkStatus()
-                                : absl::DeadlineExceededError("nobody writes to the pipe");
-                   }));
-  ASSIGN_OR_RETURN(const std::string place, Spool(stream.get(), image));
+  ASSIGN_OR_RETURN(const UniqueFd stream, OpenArchive(image, Until(deadline)));
+  ASSIGN_OR_RETURN(const std::string place, Spool(stream.get(), image, deadline));
   image = WithPath(image, place);
   return absl::OkStatus();
 }
 
-absl::Status SpooledInput::Resolve(std::string& image, int input_fd) {
+absl::Status SpooledInput::Resolve(std::string& image, int input_fd, absl::Time deadline) {
   const absl::StatusOr<ImageReference> reference = ImageReference::Parse(image);
   if (!reference.ok() || reference->tarball() == nullptr) {
     return absl::OkStatus();
@@ -100,7 +102,7 @@ absl::Status SpooledInput::Resolve(std::string& image, int input_fd) {
   std::vector<std::string> paths = reference->tarball()->paths;
   for (std::string& path : paths) {
     if (path == "-") {
-      ASSIGN_OR_RETURN(path, Spool(input_fd, "standard input"));
+      ASSIGN_OR_RETURN(path, Spool(input_fd, "standard input", deadline));
     }
   }
   image = absl::StrCat("tarball:", absl::StrJoin(paths, ":"));

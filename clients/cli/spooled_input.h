@@ -17,22 +17,18 @@ namespace holkas {
 // archives that come in a stream. The files have no name and are gone with this object.
 class SpooledInput {
  public:
-  // Resolve, then ResolveStream.
-  absl::Status ResolveAll(std::string& image, int input_fd, absl::Time deadline);
-
   // In `image`, a name that ResolveImageName made, puts such a file in the place of each `-`, with
   // all that can still be read from `input_fd`: the second one is empty, as Skopeo's.
-  // Errors: those of reading and writing.
-  absl::Status Resolve(std::string& image, int input_fd);
+  // Errors: those of reading and writing; DEADLINE_EXCEEDED.
+  absl::Status Resolve(std::string& image, int input_fd, absl::Time deadline);
 
   // Where `image` is an archive that is a stream (IsStream), puts such a file, with all of the
-  // archive, in the place of its path. A pipe that nobody writes to is waited for until `deadline`.
-  // Errors: those of reading and writing; DEADLINE_EXCEEDED.
+  // archive, in the place of its path. Errors: the same.
   absl::Status ResolveStream(std::string& image, absl::Time deadline);
 
  private:
   // The place of a file with what `input_fd` has.
-  absl::StatusOr<std::string> Spool(int input_fd, absl::string_view name);
+  absl::StatusOr<std::string> Spool(int input_fd, absl::string_view name, absl::Time deadline);
 
   std::vector<UniqueFd> files_;
 };

@@ -1,5 +1,6 @@
 #include "clients/cli/spooled_input.h"
 
+#include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -9,6 +10,8 @@
 #include <string>
 #include <vector>
 
+#include "absl/status/status.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/time/clock.h"
@@ -20,6 +23,8 @@
 
 namespace holkas {
 namespace {
+
+using ::testing::HasSubstr;
 
 std::string Contents(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
@@ -40,7 +45,7 @@ TEST(SpooledInput, IsAFileThatOthersCanOpenWhileItLives) {
   {
     SpooledInput spooled;
     std::string image = "tarball:/a.tar:-:-";
-    ASSERT_OK(spooled.Resolve(image, input.get()));
+    ASSERT_OK(spooled.Resolve(image, input.get(), absl::InfiniteFuture()));
     const std::vector<std::string> parts = absl::StrSplit(image, ':');
     ASSERT_EQ(parts.size(), 4u);
     EXPECT_EQ(parts[1], "/a.tar");
@@ -57,17 +62,18 @@ TEST(SpooledInput, IsNotReadForOtherNames) {
   for (const std::string name : {"dir:-", "oci:-", "tarball:/-", "docker://host.test/a", "-"}) {
     SpooledInput spooled;
     std::string image = name;
-    ASSERT_OK(spooled.Resolve(image, input.get()));
+    ASSERT_OK(spooled.Resolve(image, input.get(), absl::InfiniteFuture()));
     EXPECT_EQ(image, name);
   }
   EXPECT_EQ(lseek(input.get(), 0, SEEK_CUR), 0);
 }
 
 TEST(SpooledInput, InputThatCannotBeReadIsAnError) {
+  constexpr int kNoDescriptor = 1'000'000;
   SpooledInput spooled;
   std::string image = "tarball:-";
-  EXPECT_THAT(std::string(spooled.Resolve(image, -1).message()),
-              testing::HasSubstr("read standard input"));
+  EXPECT_THAT(std::string(spooled.Resolve(image, kNoDescriptor, absl::InfiniteFuture()).message()),
+              HasSubstr("standard input: read"));
 }
 
 TEST(SpooledInput, AnArchiveThatComesInAStreamBecomesAFile) {
@@ -75,7 +81,7 @@ TEST(SpooledInput, AnArchiveThatComesInAStreamBecomesAFile) {
   const std::string stream = absl::StrCat("/dev/fd/", input.get());
   SpooledInput spooled;
   std::string image = absl::StrCat("docker-archive:", stream, ":app:1");
-  ASSERT_OK(spooled.ResolveAll(image, -1, absl::InfiniteFuture()));
+  ASSERT_OK(spooled.ResolveStream(image, absl::InfiniteFuture()));
   const std::vector<std::string> parts = absl::StrSplit(image, ':');
   ASSERT_EQ(parts.size(), 4u);
   EXPECT_EQ(Contents(parts[1]), "archive");
@@ -87,6 +93,24 @@ TEST(SpooledInput, OtherArchivesStayWhereTheyAre) {
   std::string image = "oci-archive:/srv/app.tar:x";
   ASSERT_OK(spooled.ResolveStream(image, absl::InfiniteFuture()));
   EXPECT_EQ(image, "oci-archive:/srv/app.tar:x");
+}
+
+TEST(SpooledInput, AWriterThatStopsHalfWayIsWaitedForUntilTheDeadline) {
+  int ends[2];
+  ASSERT_EQ(pipe2(ends, O_NONBLOCK), 0);
+  const UniqueFd input(ends[0]);
+  const UniqueFd writer(ends[1]);
+  ASSERT_EQ(write(writer.get(), "half", 4), 4);
+  for (std::string image : {"tarball:-", "docker-archive:/dev/fd/"}) {
+    if (absl::EndsWith(image, "/")) {
+      absl::StrAppend(&image, input.get());
+    }
+    SpooledInput spooled;
+    const absl::Time deadline = absl::Now() + absl::Milliseconds(200);
+    absl::Status status = spooled.Resolve(image, input.get(), deadline);
+    status.Update(spooled.ResolveStream(image, deadline));
+    EXPECT_THAT(status, StatusIs(absl::StatusCode::kDeadlineExceeded, HasSubstr("deadline")));
+  }
 }
 
 TEST(SpooledInput, APipeThatNobodyWritesToIsWaitedForUntilTheDeadline) {
