@@ -1,15 +1,15 @@
 #include <isa-l/crc.h>
-#include <isa-l/igzip_lib.h>
 #include <zlib.h>
 
 #include <memory>
 #include <string>
-#include <utility>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "proto/wire/error.h"
 #include "worker/blob/block_encoder.h"
+#include "worker/blob/deflater.h"
+#include "worker/blob/gzip_frame.h"
 #include "worker/blob/gzip_members.h"
 #include "worker/blob/vector_state.h"
 
@@ -21,10 +21,7 @@ constexpr size_t kGzipBlockBytes = 512 << 10;
 constexpr size_t kGzipBeforeBytes = 32 << 10;
 // Of ISA-L's levels the last gives the least, and takes almost twice as long as this one, which
 // stays within 6 % of what Skopeo makes.
-constexpr uint32_t kIsalLevel = 2;
-// So many matches have a table of codes: with more of them what comes out is larger, with fewer it
-// takes longer.
-constexpr size_t kIsalBufferBytes = ISAL_DEF_LVL2_REQ + 8 * IGZIP_K * ISAL_DEF_LVL2_TOKEN_SIZE;
+constexpr int kIsalLevel = 2;
 
 // Of NewGzipFormat's levels.
 constexpr int kCodesOnlyLevel = -2;
@@ -32,10 +29,8 @@ constexpr int kUsualLevel = -1;
 // What that is in Skopeo.
 constexpr int kSkopeosLevel = 5;
 
-// No name, no time, of no system in particular, as Go writes it.
-constexpr char kHeader[] = {'\x1f', '\x8b', 8, 0, 0, 0, 0, 0, 0, '\xff'};
 // A last block, which is empty: the ones before it are not marked as the last.
-constexpr char kLastBlock[] = {3, 0};
+constexpr absl::string_view kLastBlock("\x03\0", 2);
 
 uint8_t* Bytes(absl::string_view bytes) {
   // Neither library writes to its input.
@@ -53,6 +48,7 @@ class Room {
 
   // What `block` became.
   EncodedBlock Take(size_t size, absl::string_view block) const {
+    const ClearVectorsAtEnd clear;
     return {std::string(reinterpret_cast<const char*>(bytes_.get()), size),
             crc32_gzip_refl(0, Bytes(block), block.size())};
   }
@@ -61,36 +57,19 @@ class Room {
   const std::unique_ptr<uint8_t[]> bytes_ = std::make_unique_for_overwrite<uint8_t[]>(kRoomBytes);
 };
 
+absl::Status TooLarge() { return absl::InternalError("compress gzip: the result is too large"); }
+
 class IsalEncoder : public BlockEncoder {
  public:
-  IsalEncoder() : level_buffer_(std::make_unique<uint8_t[]>(kIsalBufferBytes)) {}
-
   absl::StatusOr<EncodedBlock> Encode(int64_t /*number*/, absl::string_view before,
                                       absl::string_view block) override {
-    const ClearVectorsAtEnd clear;
-    isal_deflate_init(&stream_);
-    stream_.level = kIsalLevel;
-    stream_.level_buf = level_buffer_.get();
-    stream_.level_buf_size = static_cast<uint32_t>(kIsalBufferBytes);
-    stream_.flush = SYNC_FLUSH;
-    if (!before.empty() && isal_deflate_set_dict(&stream_, Bytes(before),
-                                                 static_cast<uint32_t>(before.size())) != COMP_OK) {
-      return absl::InternalError("compress gzip: invalid dictionary");
-    }
-    stream_.next_in = Bytes(block);
-    stream_.avail_in = static_cast<uint32_t>(block.size());
-    stream_.next_out = room_.bytes();
-    stream_.avail_out = static_cast<uint32_t>(kRoomBytes);
-    if (isal_deflate(&stream_) != COMP_OK || stream_.avail_in != 0 || stream_.avail_out == 0) {
-      return absl::InternalError("compress gzip: the result is too large");
-    }
-    return room_.Take(stream_.total_out, block);
+    const size_t size = deflater_.DeflatePart(before, block, room_.bytes(), kRoomBytes);
+    return size == 0 ? absl::StatusOr<EncodedBlock>(TooLarge()) : room_.Take(size, block);
   }
 
  private:
-  const std::unique_ptr<uint8_t[]> level_buffer_;
+  IsalDeflater deflater_{kIsalLevel};
   Room room_;
-  isal_zstream stream_;
 };
 
 // Huffman codes alone, which neither ISA-L nor libdeflate has.
@@ -110,8 +89,6 @@ class CodesEncoder : public BlockEncoder {
 
   absl::StatusOr<EncodedBlock> Encode(int64_t /*number*/, absl::string_view /*before*/,
                                       absl::string_view block) override {
-    // For the checksum.
-    const ClearVectorsAtEnd clear;
     deflateReset(&stream_);
     stream_.next_in = Bytes(block);
     stream_.avail_in = static_cast<uInt>(block.size());
@@ -119,7 +96,7 @@ class CodesEncoder : public BlockEncoder {
     stream_.avail_out = static_cast<uInt>(kRoomBytes);
     if (deflate(&stream_, Z_SYNC_FLUSH) != Z_OK || stream_.avail_in != 0 ||
         stream_.avail_out == 0) {
-      return absl::InternalError("compress gzip: the result is too large");
+      return TooLarge();
     }
     return room_.Take(stream_.total_out, block);
   }
@@ -134,7 +111,7 @@ class GzipFormat : public BlockFormat {
   explicit GzipFormat(bool codes_only) : codes_only_(codes_only) {}
 
   size_t block_bytes() const override { return kGzipBlockBytes; }
-  size_t before_bytes() const override { return kGzipBeforeBytes; }
+  size_t before_bytes() const override { return codes_only_ ? 0 : kGzipBeforeBytes; }
 
   absl::StatusOr<std::unique_ptr<BlockEncoder>> NewEncoder() const override {
     if (codes_only_) {
@@ -143,20 +120,14 @@ class GzipFormat : public BlockFormat {
     return std::make_unique<IsalEncoder>();
   }
 
-  std::string Header() const override { return std::string(kHeader, sizeof(kHeader)); }
+  std::string Header() const override { return std::string(kGzipHeader); }
 
   uint32_t CombineCrc32(uint32_t crc32, uint32_t block_crc32, int64_t size) const override {
     return static_cast<uint32_t>(crc32_combine64(crc32, block_crc32, size));
   }
 
   std::string Trailer(uint32_t crc32, int64_t size) const override {
-    std::string trailer(kLastBlock, sizeof(kLastBlock));
-    for (const uint32_t number : {crc32, static_cast<uint32_t>(size)}) {
-      for (int shift = 0; shift < 32; shift += 8) {
-        trailer += static_cast<char>(number >> shift);
-      }
-    }
-    return trailer;
+    return absl::StrCat(kLastBlock, GzipTrailer(crc32, size));
   }
 
  private:

@@ -7,13 +7,12 @@
 
 namespace holkas {
 
-inline constexpr int kLowestMembersLevel = 0;
 inline constexpr int kHighestMembersLevel = 9;
 
 // gzip with a member for each block (RFC 1952, 2.2), which libdeflate can make: it compresses
 // better than ISA-L and several times as fast as zlib, and does not know what comes before.
-// `level`: from kLowestMembersLevel (stored) to kHighestMembersLevel (smallest); each makes about
-// what Skopeo's level of that number does, or less.
+// `level`: from 0 (stored) to kHighestMembersLevel (smallest); each makes about what Skopeo's level
+// of that number does, or less, and the lower ones are ISA-L's, in part or all.
 std::unique_ptr<BlockFormat> NewGzipMembersFormat(int level);
 
 }  // namespace holkas

@@ -1186,8 +1186,8 @@ type CopyRequest struct {
 	// How layers are compressed, where the form is compressed.
 	CompressionFormat CompressionFormat `protobuf:"varint,16,opt,name=compression_format,json=compressionFormat,proto3,enum=holkas.v1.CompressionFormat" json:"compression_format,omitempty"`
 	// How hard: gzip 0 (stored) to 9 (smallest), -1 its usual one, which is 5, and -2 with Huffman codes
-	// alone; zstd from 1, where 12 is the smallest here. Unset: what is fast. With a level, a layer of
-	// gzip has a member for each 512 KiB (RFC 1952, 2.2), without one it is one member.
+	// alone; zstd from 1, where 12 is the smallest here. Unset: what is fast. From -1 to 9 a layer of
+	// gzip has a member for each 512 KiB (RFC 1952, 2.2), otherwise it is one member.
 	CompressionLevel *int32 `protobuf:"varint,17,opt,name=compression_level,json=compressionLevel,proto3,oneof" json:"compression_level,omitempty"`
 	// Do not take over a layer that the destination has in another format than `compression_format`,
 	// which is required with it.
