@@ -317,6 +317,13 @@ class TestStore:
     assert usage.code == 1
     assert "unpack a layer: more than 50000 entries" in usage.stderr
 
+  def test_layers_share_what_they_may_have(self, into_store):
+    layers = [gzipped([header(b"%d-%d" % (layer, n)) for n in range(20_000)] + [END])
+              for layer in range(3)]
+    usage = into_store.copy(*layers)
+    assert usage.code == 1
+    assert "unpack a layer: more than 50000 entries in all layers" in usage.stderr
+
   @pytest.mark.parametrize("where", ["the archive", "the layer"])
   def test_archive_of_a_layer_of_headers(self, cost, store, tmp_path, where):
     layer = b"".join(header(b"%d" % n) for n in range(80_000)) + END

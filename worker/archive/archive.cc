@@ -56,16 +56,15 @@ absl::StatusOr<std::unique_ptr<Archive>> Archive::Open(Broker& broker, UniqueFd 
         DecompressingSource::New(std::make_unique<RangeSource>(file, 0, size_bytes), compression));
     absl::StatusOr<UniqueFd> spool = Spool(broker, *plain);
     RETURN_IF_ERROR(WithContext(spool.status(), "decompress archive"));
-    RandomFile spooled(*std::move(spool));
-    ASSIGN_OR_RETURN(const int64_t plain_bytes, spooled.SizeBytes());
-    return OpenPlain(std::move(spooled), std::max<int64_t>(1, plain_bytes / size_bytes));
+    return OpenPlain(RandomFile(*std::move(spool)), size_bytes);
   }
-  return OpenPlain(std::move(file), /*expansion=*/1);
+  return OpenPlain(std::move(file), size_bytes);
 }
 
-absl::StatusOr<std::unique_ptr<Archive>> Archive::OpenPlain(RandomFile file, int64_t expansion) {
+absl::StatusOr<std::unique_ptr<Archive>> Archive::OpenPlain(RandomFile file,
+                                                            int64_t came_as_bytes) {
   ASSIGN_OR_RETURN(TarTable table, TarTable::Read(file));
-  return std::unique_ptr<Archive>(new Archive(std::move(file), std::move(table), expansion));
+  return std::unique_ptr<Archive>(new Archive(std::move(file), std::move(table), came_as_bytes));
 }
 
 absl::StatusOr<std::string> Archive::Read(absl::string_view name, int64_t max_bytes) const {

@@ -37,17 +37,16 @@ class Archive : public ArchiveMembers {
   absl::StatusOr<std::unique_ptr<ByteSource>> OpenMember(const TarMember& member) override {
     return std::make_unique<RangeSource>(file_, member.offset, member.size_bytes);
   }
-  int64_t CameAs(const TarMember& member) const override { return member.size_bytes / expansion_; }
+  std::optional<int64_t> came_as_bytes() const override { return came_as_bytes_; }
 
  private:
-  static absl::StatusOr<std::unique_ptr<Archive>> OpenPlain(RandomFile file, int64_t expansion);
-  Archive(RandomFile file, TarTable table, int64_t expansion)
-      : file_(std::move(file)), table_(std::move(table)), expansion_(expansion) {}
+  static absl::StatusOr<std::unique_ptr<Archive>> OpenPlain(RandomFile file, int64_t came_as_bytes);
+  Archive(RandomFile file, TarTable table, int64_t came_as_bytes)
+      : file_(std::move(file)), table_(std::move(table)), came_as_bytes_(came_as_bytes) {}
 
   const RandomFile file_;
   const TarTable table_;
-  // How many bytes each byte that came has become, in the mean; at least 1.
-  const int64_t expansion_;
+  const int64_t came_as_bytes_;
 };
 
 }  // namespace holkas

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "absl/status/statusor.h"
@@ -38,9 +39,8 @@ class ArchiveMembers {
   // The bytes of a member that Find gave, as they are in the archive, which outlives them.
   virtual absl::StatusOr<std::unique_ptr<ByteSource>> OpenMember(const TarMember& member) = 0;
 
-  // How many bytes of what came a member takes: fewer than it has, where the archive came
-  // compressed.
-  virtual int64_t CameAs(const TarMember& member) const { return member.size_bytes; }
+  // As how many bytes all of it came, be it compressed. Nothing where nobody knows.
+  virtual std::optional<int64_t> came_as_bytes() const { return std::nullopt; }
 
   // Whether members are best read one at a time, in the order of their offsets.
   virtual bool is_stream() const { return false; }

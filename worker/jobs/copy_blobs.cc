@@ -112,9 +112,6 @@ absl::Status BlobCopier::Start(const PlannedBlob& blob) {
   auto pipeline = std::make_unique<Pipeline>(blob);
   RETURN_IF_ERROR(progress_.BlobStarted(pipeline->moving, absl::Now()));
   context_.to.ExpectBlob(blob.descriptor);
-  if (const std::optional<int64_t> came_as = context_.from.CameAs(blob.descriptor)) {
-    context_.to.NoteCameAs(blob.descriptor, *came_as);
-  }
   Pipeline& started = *running_.emplace_back(std::move(pipeline));
   pool_.Schedule([this, &started] { Run(started); });
   return absl::OkStatus();

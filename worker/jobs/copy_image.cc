@@ -74,6 +74,9 @@ absl::Status CopyImage(ImageSource& from, ImageDestination& to, const v1::CopyRe
   if (plan.source_top.has_value()) {
     to.NoteSource(*plan.source_top);
   }
+  if (const std::optional<int64_t> came_as = from.CameAs(); came_as.has_value()) {
+    to.NoteCameAs(*came_as);
+  }
   const std::vector<Digest> order = from.ReadingOrder();
   SortBlobs(order, plan);
   const int parallel = ParallelBlobs(options, to, !order.empty(), pool);

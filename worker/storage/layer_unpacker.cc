@@ -214,8 +214,7 @@ absl::Status LayerUnpacker::MarkOpaque(const std::string& path) {
     case WhiteoutForm::kApplied:
       return RemoveBelow(path);
     case WhiteoutForm::kOverlay:
-      entries_ += kEntriesOfMark - 1;
-      RETURN_IF_ERROR(CountEntry(path));
+      RETURN_IF_ERROR(CountEntry(path, kEntriesOfMark));
       return mark_opaque_(path);
     case WhiteoutForm::kOverlayUser:
       return fsetxattr(directory, kUserOpaqueXattr, "y", 1, 0) == 0
@@ -443,15 +442,8 @@ absl::StatusOr<UniqueFd> LayerUnpacker::MakeImplied(int above, const std::string
 }
 
 absl::Status LayerUnpacker::Describe(size_t bytes) {
-  described_bytes_ += static_cast<int64_t>(bytes);
-  if (described_bytes_ <= kFreeDescriptionBytes ||
-      described_bytes_ / kDescriptionRatio <= blob_bytes_) {
-    return absl::OkStatus();
-  }
-  return MakeError(
-      absl::StatusCode::kResourceExhausted, "LIMIT_EXCEEDED",
-      absl::StrCat("unpack a layer: headers of more than ", kFreeDescriptionBytes,
-                   " bytes, and of more than ", kDescriptionRatio, " for each byte of the layer"));
+  return budget_ == nullptr ? absl::OkStatus()
+                            : budget_->TakeDescription(static_cast<int64_t>(bytes));
 }
 
 // Each directory on the way is looked at whenever something is made or removed below it.
@@ -459,17 +451,11 @@ void LayerUnpacker::CountNames(absl::string_view path) {
   names_ += std::count(path.begin(), path.end(), '/');
 }
 
-absl::Status LayerUnpacker::CountEntry(absl::string_view path) {
-  ++entries_;
+absl::Status LayerUnpacker::CountEntry(absl::string_view path, int64_t entries) {
   CountNames(path);
-  const int64_t counted = entries_ + names_ / kNamesOfEntry;
-  if (counted <= kFreeEntries || counted <= blob_bytes_ / kEntryBlobBytes) {
-    return absl::OkStatus();
-  }
-  return MakeError(absl::StatusCode::kResourceExhausted, "LIMIT_EXCEEDED",
-                   absl::StrCat("unpack a layer: more than ", kFreeEntries,
-                                " entries, and more than one for each ", kEntryBlobBytes,
-                                " bytes of the layer"));
+  const int64_t of_names = names_ / kNamesOfEntry;
+  names_ %= kNamesOfEntry;
+  return budget_ == nullptr ? absl::OkStatus() : budget_->TakeEntries(entries + of_names);
 }
 
 absl::Status LayerUnpacker::SetOwnerAndMode(int fd) {

@@ -6,7 +6,6 @@
 
 #include <cstdint>
 #include <functional>
-#include <limits>
 #include <set>
 #include <string>
 #include <unordered_set>
@@ -19,6 +18,7 @@
 #include "proto/wire/unique_fd.h"
 #include "worker/storage/crc64.h"
 #include "worker/storage/directory.h"
+#include "worker/storage/layer_budget.h"
 #include "worker/storage/tar_split.h"
 #include "worker/storage/tar_stream.h"
 
@@ -55,18 +55,6 @@ class LayerUnpacker : public TarHandler {
   // all layers too long to be read.
   static constexpr size_t kMaxIds = 256;
 
-  // So many bytes a tar may have that are no file's content, whatever the layer's size; and so many
-  // for each byte of the layer as it came. Headers of empty files, which compress best, have less.
-  static constexpr int64_t kFreeDescriptionBytes = 32 << 20;
-  static constexpr int64_t kDescriptionRatio = 40;
-  // So many entries a tar may have, whatever the layer's size; beyond, each takes so many bytes of
-  // the layer as it came: 1 MiB is at most 32,768. Making an entry and removing it again takes the
-  // kernel tens of microseconds, and headers are down to 6.5 bytes of gzip. Of real trees, those
-  // that are links and small files most of all have 60 bytes for each entry (zstd -9; modules of
-  // Node.js), others 1000 and more; headers alone, as of a layer that deletes all `*.pyc` of a
-  // tree, 12, and such layers are what the free ones are for.
-  static constexpr int64_t kFreeEntries = 50'000;
-  static constexpr int64_t kEntryBlobBytes = 32;
   // What takes as long as an entry: so many names of paths, of which a few are the rule, or so many
   // that are looked up one by one, on a way through links and below an opaque directory.
   static constexpr int64_t kNamesOfEntry = 128;
@@ -78,9 +66,9 @@ class LayerUnpacker : public TarHandler {
   LayerUnpacker(Directory root, WhiteoutForm whiteouts, OpaqueMarker mark_opaque,
                 TarSplitWriter& tar_split);
 
-  // So many bytes of the layer, as it came, were read so far. Where nobody says so, its headers are
-  // not bounded.
-  void CountBlob(int64_t bytes) { blob_bytes_ = bytes; }
+  // What is unpacked is taken from `budget`, which outlives the unpacker: before the first entry.
+  // Otherwise its headers are not bounded.
+  void TakeFrom(LayerBudget& budget) { budget_ = &budget; }
 
   absl::Status OnRaw(absl::string_view bytes) override;
   absl::Status OnEntry(const TarEntry& entry) override;
@@ -120,8 +108,8 @@ class LayerUnpacker : public TarHandler {
   absl::StatusOr<UniqueFd> MakeImplied(int above, const std::string& base);
   // Counts bytes that are no file's content.
   absl::Status Describe(size_t bytes);
-  // Counts what is made, of an entry or without one.
-  absl::Status CountEntry(absl::string_view path);
+  // Counts what is made, of an entry or without one, and takes as long as `entries` of them.
+  absl::Status CountEntry(absl::string_view path, int64_t entries = 1);
   void CountNames(absl::string_view path);
 
   absl::Status SetOwnerAndMode(int fd);
@@ -157,10 +145,8 @@ class LayerUnpacker : public TarHandler {
   // With kApplied, what this layer made: an opaque directory does not hide that.
   std::unordered_set<std::string> made_;
   size_t remembered_bytes_ = 0;
-  int64_t described_bytes_ = 0;
-  int64_t entries_ = 0;
-  int64_t names_ = 0;  // kNamesOfEntry of them are as much as an entry
-  int64_t blob_bytes_ = std::numeric_limits<int64_t>::max();
+  LayerBudget* budget_ = nullptr;
+  int64_t names_ = 0;  // that are counted, and less than an entry
   std::set<uint32_t> uids_;
   std::set<uint32_t> gids_;
 };

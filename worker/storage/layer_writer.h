@@ -43,7 +43,7 @@ class LayerWriter {
       Sha256Pairing* pairing, std::optional<Digest> known_digest = std::nullopt);
 
   // See LayerUnpacker.
-  void CountBlob(int64_t bytes) { unpacker_.CountBlob(bytes); }
+  void TakeFrom(LayerBudget& budget) { unpacker_.TakeFrom(budget); }
 
   // Errors: those of TarStream and LayerUnpacker.
   absl::Status Append(absl::string_view tar);

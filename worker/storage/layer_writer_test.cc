@@ -59,8 +59,10 @@ class LayerWriterTest : public testing::Test {
                                               return absl::OkStatus();
                                             },
                                             nullptr));
+    LayerBudget budget;
     if (blob_bytes.has_value()) {
-      writer->CountBlob(*blob_bytes);
+      writer->TakeFrom(budget);
+      budget.AddBytes(*blob_bytes);
     }
     RETURN_IF_ERROR(writer->Append(absl::string_view(tar).substr(0, 700)));
     RETURN_IF_ERROR(
@@ -264,9 +266,8 @@ TEST_F(LayerWriterTest, DirectoriesWithoutEntriesAreMade) {
 
 // A few bytes of a compressed layer can be as many headers, each of which costs several calls.
 TEST_F(LayerWriterTest, WhatIsNoContentIsBoundedByTheSizeOfTheLayer) {
-  constexpr size_t kBytes = LayerUnpacker::kFreeDescriptionBytes;
-  constexpr int64_t kEnough =
-      LayerUnpacker::kFreeDescriptionBytes / LayerUnpacker::kDescriptionRatio;
+  constexpr size_t kBytes = LayerBudget::kFreeDescriptionBytes;
+  constexpr int64_t kEnough = LayerBudget::kFreeDescriptionBytes / LayerBudget::kDescriptionRatio;
   const std::string zeros = TarBuilder().File("f", "x").Build() + std::string(kBytes, '\0');
   EXPECT_THAT(Unpack(zeros, WhiteoutForm::kOverlay, kEnough / 2),
               StatusIs(absl::StatusCode::kResourceExhausted, HasSubstr("for each byte")));
@@ -282,14 +283,14 @@ TEST_F(LayerWriterTest, WhatIsNoContentIsBoundedByTheSizeOfTheLayer) {
 TEST_F(LayerWriterTest, EntriesAreBoundedByTheSizeOfTheLayer) {
   TarBuilder many;
   many.File("a", "x");
-  for (int64_t i = 1; i < LayerUnpacker::kFreeEntries; ++i) {
+  for (int64_t i = 1; i < LayerBudget::kFreeEntries; ++i) {
     many.HardLink("a", "a");  // is there, and takes no call
   }
   const std::string most = many.WithoutEnd();
-  constexpr int64_t kEnough = (LayerUnpacker::kFreeEntries + 1) * LayerUnpacker::kEntryBlobBytes;
+  constexpr int64_t kEnough = (LayerBudget::kFreeEntries + 1) * LayerBudget::kEntryBlobBytes;
   constexpr int64_t kTooFew = kEnough - 1;
   const auto is_too_many =
-      StatusIs(absl::StatusCode::kResourceExhausted, HasSubstr("entries, and more than one"));
+      StatusIs(absl::StatusCode::kResourceExhausted, HasSubstr("entries in all layers, and more"));
   EXPECT_OK(Unpack(many.Build(), WhiteoutForm::kOverlay, kTooFew));
   SetUp();
   const std::string one_more = most + TarBuilder().File("b", "x").Build();
@@ -301,7 +302,7 @@ TEST_F(LayerWriterTest, EntriesAreBoundedByTheSizeOfTheLayer) {
   const std::string implied = most + TarBuilder().File("d/b", "x").Build();
   EXPECT_THAT(Unpack(implied, WhiteoutForm::kOverlay, kEnough), is_too_many);
   SetUp();
-  EXPECT_OK(Unpack(implied, WhiteoutForm::kOverlay, kEnough + LayerUnpacker::kEntryBlobBytes));
+  EXPECT_OK(Unpack(implied, WhiteoutForm::kOverlay, kEnough + LayerBudget::kEntryBlobBytes));
 }
 
 TEST_F(LayerWriterTest, NamesDoNotLeadOutside) {

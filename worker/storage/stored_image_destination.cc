@@ -3,9 +3,8 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
-#include <limits>
+#include <utility>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -104,11 +103,6 @@ void StoredImageDestination::ExpectBlob(const Descriptor& blob) {
   }
 }
 
-void StoredImageDestination::NoteCameAs(const Descriptor& blob, int64_t size_bytes) {
-  absl::MutexLock lock(&mutex_);
-  came_as_[blob.digest] = size_bytes;
-}
-
 absl::StatusOr<ImageDestination::Reuse> StoredImageDestination::ReuseBlob(const Descriptor& blob) {
   if (!IsLayerType(blob.media_type)) {
     return Reuse::kAbsent;
@@ -154,13 +148,7 @@ absl::StatusOr<std::unique_ptr<ByteSink>> StoredImageDestination::CreateBlob(
   }
   ASSIGN_OR_RETURN(const std::string directory, staging_->MakeDirectory());
   const bool waits = store_.driver() == StorageDriver::kVfs && blob.digest != lowest_layer_;
-  return waits ? CreateSpooledLayer(directory) : CreateUnpackedLayer(directory, blob.digest);
-}
-
-int64_t StoredImageDestination::CameAs(const Digest& layer, int64_t size_bytes) const {
-  absl::MutexLock lock(&mutex_);
-  const auto came_as = came_as_.find(layer);
-  return came_as == came_as_.end() ? size_bytes : std::min(size_bytes, came_as->second);
+  return waits ? CreateSpooledLayer(directory) : CreateUnpackedLayer(directory);
 }
 
 OpaqueMarker StoredImageDestination::MarkerOf(const std::string& directory) const {
@@ -171,14 +159,14 @@ OpaqueMarker StoredImageDestination::MarkerOf(const std::string& directory) cons
 }
 
 absl::StatusOr<std::unique_ptr<ByteSink>> StoredImageDestination::CreateUnpackedLayer(
-    const std::string& directory, const Digest& layer) {
+    const std::string& directory) {
   ASSIGN_OR_RETURN(const Directory stage, staging_->directory().OpenDirectory(directory));
   ASSIGN_OR_RETURN(std::shared_ptr<LayerWriter> writer,
                    LayerWriter::Create(stage, options_.whiteouts, MarkerOf(directory), &pairing_));
-  const int64_t most = CameAs(layer, std::numeric_limits<int64_t>::max());
+  writer->TakeFrom(budget_);
   return std::make_unique<LayerSink>(
-      [writer, most](absl::string_view tar, int64_t blob_bytes) {
-        writer->CountBlob(std::min(blob_bytes, most));
+      [this, writer, counted = int64_t{0}](absl::string_view tar, int64_t blob_bytes) mutable {
+        budget_.AddBytes(blob_bytes - std::exchange(counted, blob_bytes));
         return writer->Append(tar);
       },
       [this, writer, directory](const Digest& digest, int64_t size_bytes,
@@ -309,7 +297,8 @@ absl::StatusOr<StagedLayer> StoredImageDestination::StageAgain(std::unique_ptr<B
                        stage, options_.whiteouts, MarkerOf(directory), nullptr,
                        is_spooled ? std::make_optional(first->content.diff_digest) : std::nullopt));
   if (first != nullptr) {
-    writer->CountBlob(CameAs(first->blob_digest, first->blob_size_bytes));
+    writer->TakeFrom(budget_);
+    budget_.AddBytes(first->blob_size_bytes);
   }
   Crc64 crc64;
   std::vector<char> buffer(kCopyBufferBytes);

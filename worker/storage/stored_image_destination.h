@@ -19,6 +19,7 @@
 #include "worker/blob/byte_sink.h"
 #include "worker/image/manifest.h"
 #include "worker/storage/find_image.h"
+#include "worker/storage/layer_budget.h"
 #include "worker/storage/layer_table.h"
 #include "worker/storage/layer_unpacker.h"
 #include "worker/storage/staging_area.h"
@@ -49,7 +50,7 @@ class StoredImageDestination : public ImageDestination {
   // digest of either.
   void NoteSource(const Manifest& top) override;
   void ExpectBlob(const Descriptor& blob) override;
-  void NoteCameAs(const Descriptor& blob, int64_t size_bytes) override;
+  void NoteCameAs(int64_t size_bytes) override { budget_.SetSize(size_bytes); }
   absl::StatusOr<Reuse> ReuseBlob(const Descriptor& blob) override;
   bool unpacks_layers() const override { return true; }
   absl::StatusOr<Reuse> ReuseUnpacked(const Descriptor& blob, const Digest& plain) override;
@@ -76,11 +77,8 @@ class StoredImageDestination : public ImageDestination {
         staging_(std::move(staging)),
         known_layers_(std::move(layers)) {}
 
-  absl::StatusOr<std::unique_ptr<ByteSink>> CreateUnpackedLayer(const std::string& directory,
-                                                                const Digest& layer);
+  absl::StatusOr<std::unique_ptr<ByteSink>> CreateUnpackedLayer(const std::string& directory);
   absl::StatusOr<std::unique_ptr<ByteSink>> CreateSpooledLayer(const std::string& directory);
-  // `size_bytes`, or what the layer took at its source, where that is less.
-  int64_t CameAs(const Digest& layer, int64_t size_bytes) const;
   OpaqueMarker MarkerOf(const std::string& directory) const;
 
   absl::StatusOr<std::vector<PlannedLayer>> StageLayers(const Manifest& image);
@@ -107,9 +105,8 @@ class StoredImageDestination : public ImageDestination {
   const std::vector<LayerRecord> known_layers_;
   Sha256Pairing pairing_;
   std::optional<Manifest> source_top_;
-  // What layers take at their source, where it is less than they have.
-  std::map<Digest, int64_t> came_as_ ABSL_GUARDED_BY(mutex_);
-  // The image's first one, which waits for no other.
+  LayerBudget budget_;
+  // The first that was announced, mostly the image's lowest one, which waits for no other.
   std::optional<Digest> lowest_layer_;
 
   mutable absl::Mutex mutex_;

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <fstream>
 #include <memory>
 #include <optional>
 #include <string>
@@ -206,6 +207,32 @@ TEST_P(StoredImageTest, LayersMayComeInAnyOrder) {
   }
   EXPECT_TRUE(fs::exists(FilePath(layers[2], "d/other")));
   EXPECT_FALSE(fs::exists(FilePath(layers[0], "d/other")));
+}
+
+// Of vfs, a layer above waits as a tar.
+TEST_P(StoredImageTest, WhatIsReadBackAsSomethingElseIsNoLayer) {
+  if (GetParam() != StorageDriver::kVfs) {
+    GTEST_SKIP() << "overlay unpacks at once";
+  }
+  const TestStore::Image image{.tars = {base_, upper_}};
+  ASSERT_OK_AND_ASSIGN(const auto destination,
+                       store_.OpenDestination({"localhost/a:1", std::nullopt, ""}));
+  ASSERT_OK(TestStore::SendBlobs(image, *destination).status());
+  int changed = 0;
+  for (const auto& entry : fs::recursive_directory_iterator(store_.path())) {
+    if (entry.path().filename() == "layer.tar") {
+      std::fstream file(entry.path(), std::ios::in | std::ios::out | std::ios::binary);
+      file.seekp(static_cast<std::streamoff>(upper_.rfind("upper")));
+      file.put('x');
+      ++changed;
+    }
+  }
+  ASSERT_EQ(changed, 1);
+  const Manifest manifest = TestStore::ManifestOf(image);
+  ASSERT_OK(destination->WriteManifest(manifest, /*is_top=*/true));
+  EXPECT_THAT(destination->Publish(manifest),
+              StatusIs(absl::StatusCode::kDataLoss, HasSubstr("read back as something else")));
+  EXPECT_THAT(LayerRecords(), IsEmpty());
 }
 
 TEST_P(StoredImageTest, LayerTwiceInAnImageIsSentOnce) {

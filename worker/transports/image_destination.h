@@ -58,14 +58,12 @@ class ImageDestination {
   // index that the image was chosen from.
   virtual void NoteSource(const Manifest& top) { (void)top; }
 
-  // Told of each blob, in the order of the image, before anything is asked about it, by one thread;
-  // and when it has come, or need not, by any thread.
+  // Told before the first blob as how many bytes the source's image came (ImageSource::CameAs).
+  virtual void NoteCameAs(int64_t size_bytes) { (void)size_bytes; }
+
+  // Told of each blob, in the order in which they are read, before anything is asked about it, by
+  // one thread; and when it has come, or need not, by any thread.
   virtual void ExpectBlob(const Descriptor& blob) { (void)blob; }
-  // Told after it of a blob that takes less at its source than it has (ImageSource::CameAs).
-  virtual void NoteCameAs(const Descriptor& blob, int64_t size_bytes) {
-    (void)blob;
-    (void)size_bytes;
-  }
   virtual absl::Status EndBlob(const Descriptor& blob) {
     (void)blob;
     return absl::OkStatus();

@@ -31,12 +31,9 @@ class ImageSource {
   // Errors: NOT_FOUND (BLOB_UNKNOWN).
   virtual absl::StatusOr<std::unique_ptr<ByteSource>> OpenBlob(const Descriptor& blob) = 0;
 
-  // How many bytes of what came a blob takes, where it is less than the blob has: its place has it
-  // compressed, and OpenBlob decompresses it. Thread-safe.
-  virtual std::optional<int64_t> CameAs(const Descriptor& blob) const {
-    (void)blob;
-    return std::nullopt;
-  }
+  // As how many bytes the image came, where that may be less than its blobs have: they are
+  // decompressed on the way. After ReadManifest.
+  virtual std::optional<int64_t> CameAs() const { return std::nullopt; }
 
   // The last `count` bytes of a blob, where they are to be had before the rest; empty otherwise.
   // Not verified. Thread-safe.

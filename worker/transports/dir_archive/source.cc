@@ -37,6 +37,8 @@ class DirArchiveSource : public ImageSource {
     return OpenArchivedBlob(*archive_, DirBlobName(blob.digest), blob);
   }
 
+  std::optional<int64_t> CameAs() const override { return archive_->came_as_bytes(); }
+
  private:
   const std::unique_ptr<ArchiveMembers> archive_;
 };

@@ -80,11 +80,7 @@ class DockerArchiveSource : public ImageSource {
     return Open(found->second);
   }
 
-  std::optional<int64_t> CameAs(const Descriptor& blob) const override {
-    const auto found = layers_.find(blob.digest);
-    return found == layers_.end() ? std::nullopt
-                                  : std::optional<int64_t>(archive_->CameAs(found->second.member));
-  }
+  std::optional<int64_t> CameAs() const override { return archive_->came_as_bytes(); }
 
   std::vector<Digest> ReadingOrder() const override {
     std::map<int64_t, Digest> order;

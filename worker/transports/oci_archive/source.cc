@@ -43,10 +43,7 @@ class OciArchiveSource : public ImageSource {
     return OpenArchivedBlob(*archive_, BlobName(blob.digest), blob);
   }
 
-  std::optional<int64_t> CameAs(const Descriptor& blob) const override {
-    const absl::StatusOr<TarMember> member = archive_->Find(BlobName(blob.digest));
-    return member.ok() ? std::optional<int64_t>(archive_->CameAs(*member)) : std::nullopt;
-  }
+  std::optional<int64_t> CameAs() const override { return archive_->came_as_bytes(); }
 
  private:
   const std::unique_ptr<ArchiveMembers> archive_;

@@ -1,0 +1,55 @@
+#ifndef HOLKAS_WORKER_STORAGE_LAYER_BUDGET_H_
+#define HOLKAS_WORKER_STORAGE_LAYER_BUDGET_H_
+
+#include <cstdint>
+#include <optional>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/synchronization/mutex.h"
+
+namespace holkas {
+
+// What the layers of one image may have together that costs more to unpack than it takes to send.
+// Thread-safe.
+class LayerBudget {
+ public:
+  // So many bytes the tars may have that are no file's content, whatever the image's size; and so
+  // many for each byte of the layers as they came. Headers of empty files, which compress best,
+  // have less.
+  static constexpr int64_t kFreeDescriptionBytes = 32 << 20;
+  static constexpr int64_t kDescriptionRatio = 40;
+  // So many entries the tars may have, whatever the image's size; beyond, each takes so many bytes
+  // of the layers as they came: 1 MiB is at most 32,768. Making an entry and removing it again
+  // takes the kernel tens of microseconds, and headers are down to 6.5 bytes of gzip. Of real
+  // trees, those that are links and small files most of all have 60 bytes for each entry (zstd -9;
+  // modules of Node.js), others 1000 and more; headers alone, as of a layer that deletes all
+  // `*.pyc` of a tree, 12, and such layers are what the free ones are for.
+  static constexpr int64_t kFreeEntries = 50'000;
+  static constexpr int64_t kEntryBlobBytes = 32;
+
+  // All of the image came as so many bytes: these count, and not what AddBytes adds.
+  void SetSize(int64_t bytes);
+
+  // So many more bytes of layers were read, as they came.
+  void AddBytes(int64_t bytes);
+
+  // Errors: RESOURCE_EXHAUSTED (LIMIT_EXCEEDED).
+  absl::Status TakeEntries(int64_t count);
+  absl::Status TakeDescription(int64_t bytes);
+
+ private:
+  int64_t bytes() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    return size_bytes_.value_or(read_bytes_);
+  }
+
+  absl::Mutex mutex_;
+  std::optional<int64_t> size_bytes_ ABSL_GUARDED_BY(mutex_);
+  int64_t read_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
+  int64_t entries_ ABSL_GUARDED_BY(mutex_) = 0;
+  int64_t described_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
+};
+
+}  // namespace holkas
+
+#endif  // HOLKAS_WORKER_STORAGE_LAYER_BUDGET_H_
