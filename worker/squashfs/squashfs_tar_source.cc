@@ -1,7 +1,6 @@
 #include "worker/squashfs/squashfs_tar_source.h"
 
 #include <algorithm>
-#include <cstring>
 #include <utility>
 
 #include "absl/strings/match.h"
@@ -63,8 +62,7 @@ absl::StatusOr<size_t> SquashfsTarSource::Read(absl::Span<char> buffer) {
   if (rest_.empty()) {
     ASSIGN_OR_RETURN(rest_, NextPiece());
   }
-  const size_t count = std::min(rest_.size(), buffer.size());
-  memcpy(buffer.data(), rest_.data(), count);
+  const size_t count = rest_.copy(buffer.data(), buffer.size());
   rest_.remove_prefix(count);
   return count;
 }
