@@ -13,7 +13,7 @@
 #include <system_error>
 
 #include "absl/strings/str_cat.h"
-#include "clients/cli/archive_name.h"
+#include "clients/cli/archive_stream.h"
 #include "clients/cli/file_error.h"
 #include "clients/cli/rename_new.h"
 #include "proto/wire/error.h"

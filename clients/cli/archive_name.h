@@ -4,18 +4,13 @@
 #include <optional>
 #include <string>
 
-#include "absl/status/statusor.h"
-#include "clients/cli/open_pipe.h"
 #include "holkas/v1/image_service.pb.h"
-#include "proto/wire/unique_fd.h"
 
 namespace holkas {
 
-// What the names of archives say, `docker-archive:PATH[:IMAGE]` and `oci-archive:PATH[:IMAGE]`, and
-// what is where they lead. Descriptors of the process have paths too (/dev/stdin, /dev/stdout,
-// /dev/fd/N and /proc/self/fd/N): these mean the descriptor as it is, with its offset.
+// What the names of archives say, `docker-archive:PATH[:IMAGE]` and `oci-archive:PATH[:IMAGE]`.
 
-// An archive's path and the image in it, as a name says them.
+// An archive's path and the image in it.
 struct ArchiveName {
   std::string path;
   std::string image;
@@ -29,20 +24,6 @@ std::string WithPath(const std::string& image, const std::string& path);
 
 // Whether the name is that of an archive, be it a valid one or not.
 bool IsArchive(const std::string& image);
-// Whether the image is an archive that is no file, but comes from somebody or goes to somebody:
-// from standard input, to standard output, through a pipe. The path says so, or what is there.
-bool IsStream(const std::string& image);
-// Whether that is standard output.
-bool IsStandardOutput(const std::string& image);
-
-// What takes or gives the bytes of a stream at `path`, opened with `flags`, or another descriptor
-// of what is open already. `check` can end the wait for a pipe's other end. Errors: those of
-// open(2), dup(2) and `check`.
-absl::StatusOr<UniqueFd> OpenStream(const std::string& path, int flags, const CheckWait& check);
-
-// The file of a source that is streamed as it is: an archive that can be opened. Errors: those of
-// OpenStream; INVALID_ARGUMENT for what is no archive, or neither a stream nor a file.
-absl::StatusOr<UniqueFd> OpenArchive(const std::string& source, const CheckWait& check);
 
 }  // namespace holkas
 

@@ -11,6 +11,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "clients/cli/archive_name.h"
+#include "clients/cli/archive_stream.h"
 #include "clients/cli/copy_flags.h"
 #include "clients/cli/copy_progress.h"
 #include "clients/cli/error_context.h"

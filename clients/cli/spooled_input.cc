@@ -14,6 +14,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/clock.h"
 #include "clients/cli/archive_name.h"
+#include "clients/cli/archive_stream.h"
 #include "clients/cli/open_pipe.h"
 #include "proto/wire/error.h"
 #include "proto/wire/image_reference.h"

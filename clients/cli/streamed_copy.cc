@@ -16,6 +16,7 @@
 #include "clients/cli/archive_file.h"
 #include "clients/cli/archive_name.h"
 #include "clients/cli/archive_pipe.h"
+#include "clients/cli/archive_stream.h"
 #include "clients/cpp/image_client.h"
 #include "proto/wire/error.h"
 #include "proto/wire/status_macros.h"

@@ -18,7 +18,7 @@ namespace holkas {
 
 using OnCopyEvent = std::function<void(const holkas::v1::CopyResponse&)>;
 
-// From an archive that OpenArchive (archive_name.h) opened.
+// From an archive that OpenArchive (archive_stream.h) opened.
 absl::Status UploadArchive(Connection& server, const holkas::v1::CopyRequest& copy, int file,
                            absl::Time deadline, const OnCopyEvent& on_event);
 
