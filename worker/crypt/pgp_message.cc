@@ -191,7 +191,8 @@ absl::StatusOr<std::string> PgpOpener::OpenWith(const Envelope& envelope,
   ASSIGN_OR_RETURN(PgpSessionKey session,
                    UnwrapPgpSessionKey(session_key, keys_[key].key, private_key));
   const WipedAtEnd key_wiped(session.key);
-  ASSIGN_OR_RETURN(const std::string packets, RemoveProtection(envelope.content, session.key));
+  ASSIGN_OR_RETURN(std::string packets, RemoveProtection(envelope.content, session.key));
+  const WipedAtEnd packets_wiped(packets);
   return ReadText(packets, /*may_be_compressed=*/true);
 }
 

@@ -9,6 +9,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "proto/wire/status_macros.h"
+#include "proto/wire/wipe.h"
 #include "worker/crypt/pgp_algorithms.h"
 
 namespace holkas {
@@ -25,11 +26,15 @@ using UniqueHash = std::unique_ptr<EVP_MD_CTX, OpensslFree<EVP_MD_CTX_free>>;
 // One hash, which `zeros` make another than the ones before.
 absl::StatusOr<std::string> HashOnce(const PgpPasswordHash& how, absl::string_view password,
                                      size_t zeros) {
-  std::string repeated = absl::StrCat(how.salt, password);
-  size_t left = std::max(how.count, repeated.size());
-  for (const std::string once = repeated; repeated.size() < kHashedAtOnceBytes;) {
-    repeated += once;
-  }
+  std::string repeated;
+  const WipedAtEnd repeated_wiped(repeated);
+  // All at once: what a string leaves when it grows is not overwritten.
+  const size_t once = how.salt.size() + password.size();
+  repeated.reserve(kHashedAtOnceBytes + once);
+  do {
+    absl::StrAppend(&repeated, how.salt, password);
+  } while (once > 0 && repeated.size() < kHashedAtOnceBytes);
+  size_t left = std::max(how.count, once);
   const UniqueHash context(EVP_MD_CTX_new());
   const std::string prefix(zeros, '\0');
   bool hashed = context != nullptr && EVP_DigestInit_ex(context.get(), how.hash, nullptr) == 1 &&
@@ -72,8 +77,10 @@ absl::StatusOr<PgpPasswordHash> ReadPgpPasswordHash(PgpReader& reader) {
 absl::StatusOr<std::string> HashPgpPassword(const PgpPasswordHash& how, absl::string_view password,
                                             size_t size) {
   std::string key;
+  key.reserve(size + EVP_MAX_MD_SIZE);
   for (size_t zeros = 0; key.size() < size; ++zeros) {
-    ASSIGN_OR_RETURN(const std::string hash, HashOnce(how, password, zeros));
+    ASSIGN_OR_RETURN(std::string hash, HashOnce(how, password, zeros));
+    const WipedAtEnd hash_wiped(hash);
     key += hash;
   }
   key.resize(size);

@@ -84,9 +84,10 @@ absl::StatusOr<absl::string_view> RemovePadding(absl::string_view text) {
 
 absl::StatusOr<std::string> WrapByAgreement(absl::string_view session, const PgpKey& recipient) {
   ASSIGN_OR_RETURN(const UniquePkey ephemeral, NewPgpEphemeral(recipient.public_key.get()));
-  ASSIGN_OR_RETURN(const std::string secret,
-                   AgreeOnSecret(ephemeral.get(), recipient.public_key.get()));
-  ASSIGN_OR_RETURN(const std::string key, DeriveKey(secret, recipient));
+  ASSIGN_OR_RETURN(std::string secret, AgreeOnSecret(ephemeral.get(), recipient.public_key.get()));
+  const WipedAtEnd secret_wiped(secret);
+  ASSIGN_OR_RETURN(std::string key, DeriveKey(secret, recipient));
+  const WipedAtEnd key_wiped(key);
   std::string padded = Pad(session);
   const WipedAtEnd padded_wiped(padded);
   ASSIGN_OR_RETURN(const std::string wrapped, AesWrap(key, padded));
@@ -101,8 +102,10 @@ absl::StatusOr<PgpSessionKey> UnwrapByAgreement(PgpReader& reader, const PgpKey&
   ASSIGN_OR_RETURN(const uint32_t size, reader.ReadNumber(1));
   ASSIGN_OR_RETURN(const absl::string_view wrapped, reader.ReadBytes(size));
   ASSIGN_OR_RETURN(const UniquePkey ephemeral, PgpPublicPoint(key.curve, point));
-  ASSIGN_OR_RETURN(const std::string secret, AgreeOnSecret(private_key, ephemeral.get()));
-  ASSIGN_OR_RETURN(const std::string derived, DeriveKey(secret, key));
+  ASSIGN_OR_RETURN(std::string secret, AgreeOnSecret(private_key, ephemeral.get()));
+  const WipedAtEnd secret_wiped(secret);
+  ASSIGN_OR_RETURN(std::string derived, DeriveKey(secret, key));
+  const WipedAtEnd derived_wiped(derived);
   ASSIGN_OR_RETURN(std::string padded, AesUnwrap(derived, wrapped));
   const WipedAtEnd padded_wiped(padded);
   ASSIGN_OR_RETURN(const absl::string_view session, RemovePadding(padded));
