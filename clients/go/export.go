@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"syscall"
 	"time"
 
@@ -77,12 +78,14 @@ func takesBytes(path string) bool {
 
 // exportInPlace is ExportFile to what takes the bytes as they come.
 func (c *Client) exportInPlace(ctx context.Context, request *holkaspb.ExportRequest, path string) *CopyStream[*holkaspb.CopyResponse] {
+	ctx, cancel := limit(ctx, c.timeouts.Export)
 	file, err := openInPlace(ctx, path)
 	if err != nil {
-		return failedCopy[*holkaspb.CopyResponse](func() {}, err)
+		return failedCopy[*holkaspb.CopyResponse](cancel, err)
 	}
 	stream := c.Export(ctx, request, file)
 	stream.onEnd = func(err error) error {
+		cancel()
 		if closed := file.Close(); err == nil && closed != nil {
 			err = fmt.Errorf("holkas: write archive: %w", closed)
 		}
@@ -138,12 +141,18 @@ func resolve(path string) (string, error) {
 			return "", fmt.Errorf("holkas: create archive: %w", err)
 		}
 		if !filepath.IsAbs(target) {
-			// Not joined: cleaning `link/..` leads elsewhere than the kernel.
-			target = filepath.Dir(path) + "/" + target
+			target = directoryOf(path) + target
 		}
 		path = target
 	}
 	return "", fmt.Errorf("holkas: create archive: %s: %w", path, syscall.ELOOP)
+}
+
+// directoryOf is a path up to its last separator; nothing where it has none. As it stands: cleaning
+// `link/..` leads elsewhere than the kernel.
+func directoryOf(path string) string {
+	directory, _ := filepath.Split(path)
+	return directory
 }
 
 // createBeside creates a new file in the directory of a path, with the mode that the path would have.
@@ -152,7 +161,7 @@ func createBeside(path string) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	name := filepath.Join(filepath.Dir(path), ".holkas-"+id)
+	name := directoryOf(path) + ".holkas-" + id
 	file, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
 	if err != nil {
 		return nil, fmt.Errorf("holkas: create archive: %w", err)
@@ -160,7 +169,7 @@ func createBeside(path string) (*os.File, error) {
 	return file, nil
 }
 
-// publish moves a file to a path once its bytes are on the disk.
+// publish moves a file to a path once its bytes are on the disk, and sees to it that the name is, too.
 func publish(file *os.File, path string) error {
 	if err := file.Sync(); err != nil {
 		return fmt.Errorf("holkas: write archive: %w", err)
@@ -175,5 +184,21 @@ func publish(file *os.File, path string) error {
 	if err := os.Rename(file.Name(), path); err != nil {
 		return fmt.Errorf("holkas: name archive: %w", err)
 	}
+	if err := syncDirectory(directoryOf(path) + "."); err != nil {
+		return fmt.Errorf("holkas: name archive: %w", err)
+	}
 	return nil
+}
+
+// syncDirectory puts the names in a directory on the disk, where the system has a call for that.
+func syncDirectory(path string) error {
+	if runtime.GOOS == "windows" {
+		return nil
+	}
+	directory, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer directory.Close()
+	return directory.Sync()
 }

@@ -157,6 +157,66 @@ func TestExportFollowsLinks(t *testing.T) {
 	}
 }
 
+func TestExportGoesWhereTheKernelDoes(t *testing.T) {
+	// link leads to far/in, so that link/.. is far, and not what holds link.
+	root := t.TempDir()
+	near, far := filepath.Join(root, "near"), filepath.Join(root, "far")
+	for _, directory := range []string{near, filepath.Join(far, "in")} {
+		if err := os.MkdirAll(directory, 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Symlink("../far/in", filepath.Join(near, "link")); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink("link/../b.tar", filepath.Join(near, "b.tar")); err != nil {
+		t.Fatal(err)
+	}
+	// What the second leads to is a link itself, whose directory is far.
+	if err := os.Symlink("in/../c.tar", filepath.Join(far, "b.tar")); err != nil {
+		t.Fatal(err)
+	}
+	client := connect(t, exportServer(nil, "archive"))
+	for path, name := range map[string]string{"/link/../a.tar": "a.tar", "/b.tar": "c.tar"} {
+		events := client.ExportFile(context.Background(), something(), near+path)
+		if !events.Next() {
+			t.Fatal(events.Err())
+		}
+		if beside, _ := filepath.Glob(filepath.Join(far, ".holkas-*")); len(beside) != 1 {
+			t.Errorf("%s: beside it there are %q", path, beside)
+		}
+		if _, err := events.Wait(nil); err != nil {
+			t.Fatal(err)
+		}
+		if content, err := os.ReadFile(filepath.Join(far, name)); string(content) != "archive" {
+			t.Errorf("%s: got %q, %v", path, content, err)
+		}
+	}
+	for directory, want := range map[string]int{near: 2, far: 4} {
+		if entries, err := os.ReadDir(directory); err != nil || len(entries) != want {
+			t.Errorf("%s has %v, %v", directory, entries, err)
+		}
+	}
+}
+
+func TestExportTakesANameWithoutADirectory(t *testing.T) {
+	was, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	directory := t.TempDir()
+	if err := os.Chdir(directory); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = os.Chdir(was) }()
+	if _, err := connect(t, exportServer(nil, "archive")).ExportFile(context.Background(), something(), "a.tar").Wait(nil); err != nil {
+		t.Fatal(err)
+	}
+	if found := files(t, directory); len(found) != 1 || found["a.tar"] != "archive" {
+		t.Errorf("there is %q", found)
+	}
+}
+
 func TestExportReplacesNothingButFiles(t *testing.T) {
 	directory := t.TempDir()
 	loop, socket := filepath.Join(directory, "loop"), filepath.Join(directory, "socket")
@@ -225,6 +285,22 @@ func TestExportToAPipeThatNobodyReadsEndsWithItsContext(t *testing.T) {
 	if !errors.Is(err, holkas.ErrDeadlineExceeded) {
 		t.Errorf("got %v, want DEADLINE_EXCEEDED", err)
 	}
+}
+
+func TestExportToAPipeThatNobodyReadsEndsWithItsTimeout(t *testing.T) {
+	pipe, _ := pipe(t)
+	timeouts := holkas.DefaultTimeouts()
+	timeouts.Export = 100 * time.Millisecond
+	ended := make(chan struct{})
+	client := connect(t, exportServer(nil, "archive"), holkas.WithTimeouts(timeouts))
+	go func() {
+		defer close(ended)
+		_, err := client.ExportFile(context.Background(), something(), pipe).Wait(nil)
+		if !errors.Is(err, holkas.ErrDeadlineExceeded) {
+			t.Errorf("got %v, want DEADLINE_EXCEEDED", err)
+		}
+	}()
+	waitFor(t, ended)
 }
 
 // full is a writer without room.

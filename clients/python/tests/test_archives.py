@@ -1,9 +1,11 @@
 """Import and Export: what is sent of an archive, and what is left of one that was received."""
 
 import concurrent.futures
+import contextlib
 import io
 import os
 import pathlib
+import resource
 import socket
 import threading
 import time
@@ -259,6 +261,30 @@ class TestExport:
       client.result("export_archive", holkas.ExportRequest(), Full())
     assert server.calls[0].over.wait(5)
 
+  def test_a_full_disk_leaves_nothing(self, server: FakeServer, client: Either,
+                                      tmp_path: pathlib.Path) -> None:
+    # Two, that the first is in a buffer when the second finds no room; or one that closing writes.
+    for chunks in ((b"a" * 1000, ARCHIVE), (b"a" * 1000,)):
+      server.on("Export", exported(*chunks))
+      with files_of_at_most(500):
+        with pytest.raises(OSError, match="too large"):
+          client.result("export_archive", holkas.ExportRequest(), tmp_path / "to")
+      assert os.listdir(tmp_path) == []
+
+  def test_its_name_is_on_the_disk(self, server: FakeServer, client: Either, tmp_path: pathlib.Path,
+                                   monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: List[str] = []
+    sync = os.fsync
+
+    def record(file: int) -> None:
+      synced.append(os.readlink("/proc/self/fd/%d" % file))
+      sync(file)
+
+    monkeypatch.setattr(os, "fsync", record)
+    server.on("Export", exported(b"a"))
+    client.result("export_archive", holkas.ExportRequest(), tmp_path / "to")
+    assert [os.path.dirname(synced[0]), synced[1]] == [str(tmp_path)] * 2
+
   def test_a_stream_that_does_not_block_is_refused(self, server: FakeServer,
                                                    client: Either) -> None:
     class NotYet(io.RawIOBase):
@@ -326,6 +352,18 @@ class TestExport:
     server.on("Export", exported(ARCHIVE))
     with pytest.raises(holkas.DeadlineExceededError):
       client.result("export_archive", holkas.ExportRequest(), tmp_path / "pipe", timeout=0.3)
+
+
+@contextlib.contextmanager
+def files_of_at_most(size: int) -> Iterator[None]:
+  """This process's files, as on a disk with so little room: beyond there is EFBIG, and no signal, which
+  Python ignores."""
+  limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+  resource.setrlimit(resource.RLIMIT_FSIZE, (size, limits[1]))
+  try:
+    yield
+  finally:
+    resource.setrlimit(resource.RLIMIT_FSIZE, limits)
 
 
 def umask() -> int:

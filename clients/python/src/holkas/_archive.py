@@ -117,7 +117,7 @@ class ArchiveOutput:
       rest = rest[taken:]
 
   def publish(self) -> None:
-    """Gives the file its name: everything is written."""
+    """Gives the file its name, on the disk too: everything is written."""
     if self._part is None:
       return
     file, path = cast(BinaryIO, self._file), cast(str, self._path)
@@ -126,13 +126,28 @@ class ArchiveOutput:
     check_replaceable(path)
     os.replace(self._part, path)
     self._part = None
+    sync_directory(os.path.dirname(path))
 
   def __exit__(self, kind: Optional[Type[BaseException]], error: Optional[BaseException],
                traceback: Optional[TracebackType]) -> None:
-    if self._path is not None and self._file is not None:
-      self._file.close()
-    if self._part is not None:
-      os.unlink(self._part)
+    try:
+      if self._path is not None and self._file is not None:
+        # Writes what is in its buffer still, for which there may be no room.
+        self._file.close()
+    finally:
+      if self._part is not None:
+        os.unlink(self._part)
+
+
+def sync_directory(path: str) -> None:
+  """Puts the names in a directory on the disk, where the system has a call for that. Raises OSError."""
+  if os.name != "posix":
+    return
+  directory = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+  try:
+    os.fsync(directory)
+  finally:
+    os.close(directory)
 
 
 def open_pipe(path: str) -> Optional[BinaryIO]:

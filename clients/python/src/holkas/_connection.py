@@ -26,7 +26,8 @@ _OPTIONS: Sequence[Tuple[str, Union[int, str]]] = (
 # [HOST]:PORT of IPv6, or HOST:PORT.
 _HOST_PORT = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\[\]:/@\s]+):([0-9]{1,5})")
 
-# Servers take no larger metadata.
+# The client's own limit, as the command line's. A server takes 16 KiB of metadata in all where its
+# configuration says nothing else.
 _TOKEN = re.compile("[!-~]{1,4096}")
 
 # As OpenSSL names the files of a directory of certificates.

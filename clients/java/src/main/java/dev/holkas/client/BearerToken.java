@@ -35,7 +35,10 @@ final class BearerToken extends CallCredentials {
     applier.apply(headers);
   }
 
-  /** The token, if it can stand in a header; servers take no larger ones. */
+  /**
+   * The token, if it can stand in a header. Its size is the client's own limit, as the command line's. A
+   * server takes 16 KiB of metadata in all where its configuration says nothing else.
+   */
   static String checked(String token) {
     if (token == null || !token.matches("[!-~]{1,4096}")) {
       throw new IllegalArgumentException("a token is 1 to 4096 visible ASCII characters");

@@ -27,10 +27,10 @@ final class CallFuture<T, R> extends CompletableFuture<R> {
       ClientCall<Q, T> call, Q request, EventSink<T, R> sink, StreamObserver<?> observer) {
     CallFuture<T, R> future = new CallFuture<>(call, sink, observer);
     call.start(future.new Listener(), new Metadata());
-    // Of a unary call's answers a second one would be an error, and is asked for to see it.
-    call.request(2);
     call.sendMessage(request);
     call.halfClose();
+    // Of a unary call's answers a second one would be an error, and is asked for to see it.
+    Calls.requestWhen(sink.ready(), call, 2);
     return future;
   }
 

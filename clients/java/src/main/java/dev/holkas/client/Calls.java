@@ -18,9 +18,12 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
 
 /** Makes the calls of both clients: with timeouts, exceptions of our own, and what requests lack. */
 final class Calls {
+  private static final CompletionStage<?> NOW = CompletableFuture.completedFuture(null);
+
   private final Channel channel;
   private final Timeouts timeouts;
 
@@ -40,7 +43,12 @@ final class Calls {
 
   /** Begins a call whose messages are read one by one. */
   <Q, T> EventStream<T> open(MethodDescriptor<Q, T> method, Q request) {
-    return EventStream.open(call(method), request);
+    return open(method, request, NOW);
+  }
+
+  /** The same, whose messages are asked for when `ready` completes. Where that fails, the call ends so. */
+  <Q, T> EventStream<T> open(MethodDescriptor<Q, T> method, Q request, CompletionStage<?> ready) {
+    return EventStream.open(call(method), request, ready);
   }
 
   /** Begins a call that ends in a future. `observer` hears of its end; null for none. */
@@ -51,7 +59,7 @@ final class Calls {
 
   /** Begins an Import. `closesArchive`: whether the stream is to be closed, also where this fails. */
   EventStream<ImportResponse> openImport(ImportOptions options, InputStream archive, boolean closesArchive) {
-    return EventStream.open(upload(archive, closesArchive), firstMessage(options));
+    return EventStream.open(upload(archive, closesArchive), firstMessage(options), NOW);
   }
 
   /** As openImport, of a call that ends in a future. */
@@ -59,6 +67,21 @@ final class Calls {
       ImportOptions options, InputStream archive, boolean closesArchive, EventSink<ImportResponse, R> sink,
       StreamObserver<?> observer) {
     return CallFuture.start(upload(archive, closesArchive), firstMessage(options), sink, observer);
+  }
+
+  /**
+   * Asks a call, of which everything is sent, for its first messages when `ready` completes; cancels it
+   * where that fails. Until then the end of the call is all that is heard of it.
+   */
+  static void requestWhen(CompletionStage<?> ready, ClientCall<?, ?> call, int messages) {
+    ready.whenComplete(
+        (nothing, failure) -> {
+          if (failure == null) {
+            call.request(messages);
+          } else {
+            call.cancel("get ready: " + failure.getMessage(), new LocalFailure((Exception) failure));
+          }
+        });
   }
 
   /** Reads all messages of a call, on this thread. What the sink throws cancels the call. */

@@ -8,6 +8,7 @@ import java.util.NoSuchElementException;
 import java.util.Spliterator;
 import java.util.Spliterators;
 import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.CompletionStage;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.stream.Stream;
 import java.util.stream.StreamSupport;
@@ -47,13 +48,13 @@ public final class EventStream<T> implements Iterable<T>, Iterator<T>, AutoClose
     this.call = call;
   }
 
-  /** Begins a call whose only message is `request`. */
-  static <Q, T> EventStream<T> open(ClientCall<Q, T> call, Q request) {
+  /** Begins a call whose only message is `request`. It asks for messages when `ready` completes. */
+  static <Q, T> EventStream<T> open(ClientCall<Q, T> call, Q request, CompletionStage<?> ready) {
     EventStream<T> stream = new EventStream<>(call);
     call.start(stream.new Listener(), new Metadata());
-    call.request(AHEAD);
     call.sendMessage(request);
     call.halfClose();
+    Calls.requestWhen(ready, call, AHEAD);
     return stream;
   }
 

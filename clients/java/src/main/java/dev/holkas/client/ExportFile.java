@@ -4,10 +4,17 @@ import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
 
 /** What is at a path that an Export writes. */
 interface ExportFile {
-  /** Where the bytes go. Not to be closed. */
+  /** Completes when it can be written, or fails with the reason why it cannot. */
+  default CompletionStage<?> ready() {
+    return CompletableFuture.completedFuture(null);
+  }
+
+  /** Where the bytes go, once it is ready. Not to be closed. */
   OutputStream stream();
 
   /** Everything is written. */
@@ -18,7 +25,7 @@ interface ExportFile {
 
   /** A file of its own for what is a file or nothing yet; what takes bytes as they come is written in place. */
   static ExportFile of(Path path) throws IOException {
-    return takesBytes(path) ? new InPlaceFile(path) : PartialFile.of(path);
+    return takesBytes(path) ? InPlaceFile.of(path) : PartialFile.of(path);
   }
 
   /** Whether a pipe or a character device is at the path. */

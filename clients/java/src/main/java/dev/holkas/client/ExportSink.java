@@ -6,6 +6,8 @@ import dev.holkas.v1.ExportResponse;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.file.Path;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
 import java.util.function.Consumer;
 
 /** Writes the bytes of an Export, hands on the events of its copy, and keeps the result. */
@@ -29,6 +31,11 @@ final class ExportSink implements EventSink<ExportResponse, CopyResult> {
   static ExportSink to(Path archive, Consumer<? super CopyResponse> onEvent) throws IOException {
     ExportFile file = ExportFile.of(archive);
     return new ExportSink(file.stream(), file, onEvent);
+  }
+
+  @Override
+  public CompletionStage<?> ready() {
+    return file == null ? CompletableFuture.completedFuture(null) : file.ready();
   }
 
   @Override

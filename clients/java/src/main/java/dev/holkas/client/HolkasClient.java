@@ -320,8 +320,9 @@ public final class HolkasClient implements AutoCloseable {
 
   /**
    * The same to a file, which appears once it is whole, in the place of an older one. Until then its bytes
-   * are in a file beside it, which a failure removes. Symbolic links are followed. A pipe, which is waited
-   * for until somebody reads it, and a character device get the bytes as they come.
+   * are in a file beside it, which a failure removes. Symbolic links are followed. A pipe and a character
+   * device get the bytes as they come. A pipe is waited for until somebody reads it or the call ends; then a
+   * daemon thread goes on waiting, and closes it at once.
    *
    * @param request what to copy, and the archive's format
    * @param archive the file to write
@@ -335,7 +336,7 @@ public final class HolkasClient implements AutoCloseable {
   public CopyResult exportArchive(
       ExportRequest request, Path archive, Consumer<? super CopyResponse> onEvent) throws IOException {
     ExportSink sink = ExportSink.to(archive, onEvent);
-    return Calls.drain(exportArchive(request), sink);
+    return Calls.drain(calls.open(ImageServiceGrpc.getExportMethod(), request, sink.ready()), sink);
   }
 
   /**

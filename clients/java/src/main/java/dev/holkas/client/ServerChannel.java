@@ -12,6 +12,7 @@ import io.grpc.netty.shaded.io.grpc.netty.NettyChannelBuilder;
 import io.grpc.netty.shaded.io.netty.channel.ChannelOption;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.concurrent.Executor;
 
@@ -19,6 +20,9 @@ import java.util.concurrent.Executor;
 final class ServerChannel {
   /** A manifest of 4 MiB and two configurations of 4 MiB, and room for the rest. */
   private static final int MAX_INBOUND_MESSAGE_BYTES = 16 << 20;
+
+  private static final String UNQUOTED =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789/-._~";
 
   ServerAddress address;
   Path caFile;
@@ -48,7 +52,7 @@ final class ServerChannel {
   private ManagedChannelBuilder<?> builder(ChannelCredentials credentials) {
     if (address.isUnix()) {
       NettyChannelBuilder builder =
-          (NettyChannelBuilder) Grpc.newChannelBuilder("unix:" + address.path, credentials);
+          (NettyChannelBuilder) Grpc.newChannelBuilder("unix://" + quoted(address.path), credentials);
       // gRPC sets an option that unix sockets do not have, and Netty would log a warning for each connection.
       builder.withOption(ChannelOption.SO_KEEPALIVE, null);
       // A path is no authority that every server takes.
@@ -57,6 +61,20 @@ final class ServerChannel {
     ManagedChannelBuilder<?> builder =
         Grpc.newChannelBuilderForAddress(address.host, address.port, credentials);
     return serverName == null ? builder : builder.overrideAuthority(serverName);
+  }
+
+  /** A path as gRPC reads it, which takes a target for a URI. */
+  private static String quoted(String path) {
+    StringBuilder quoted = new StringBuilder();
+    for (byte b : path.getBytes(StandardCharsets.UTF_8)) {
+      char c = (char) (b & 0xff);
+      if (UNQUOTED.indexOf(c) >= 0) {
+        quoted.append(c);
+      } else {
+        quoted.append(String.format("%%%02X", (int) c));
+      }
+    }
+    return quoted.toString();
   }
 
   private void check() {

@@ -3,6 +3,7 @@ package dev.holkas.client;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertInstanceOf;
 import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -12,21 +13,28 @@ import dev.holkas.v1.CopyResponse;
 import dev.holkas.v1.CopyResult;
 import dev.holkas.v1.ExportRequest;
 import dev.holkas.v1.ExportResponse;
+import dev.holkas.v1.ImageServiceGrpc;
+import io.grpc.ManagedChannel;
 import io.grpc.stub.StreamObserver;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;
+import java.io.UncheckedIOException;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.FileSystemLoopException;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
@@ -77,6 +85,12 @@ class ExportTest {
     }
   }
 
+  private Path pipe() throws Exception {
+    Path pipe = output.resolve("pipe");
+    assertEquals(0, new ProcessBuilder("mkfifo", pipe.toString()).start().waitFor());
+    return pipe;
+  }
+
   @Test
   void aFileIsWrittenAndEventsComeWithoutBytes() throws Exception {
     Path file = Files.writeString(output.resolve("image.tar"), "old");
@@ -120,8 +134,7 @@ class ExportTest {
 
   @Test
   void pipesAndDevicesAreWrittenAsTheyAre() throws Exception {
-    Path pipe = output.resolve("pipe");
-    assertEquals(0, new ProcessBuilder("mkfifo", pipe.toString()).start().waitFor());
+    Path pipe = pipe();
     Path link = Files.createSymbolicLink(output.resolve("link"), pipe);
     for (Path path : List.of(pipe, link)) {
       CompletableFuture<CopyResult> export = client.async().exportArchive(EXPORT, path, event -> {});
@@ -131,6 +144,54 @@ class ExportTest {
     client.exportArchive(EXPORT, Path.of("/dev/null"), event -> {});
     assertFalse(Files.isRegularFile(pipe));
     assertEquals(Set.of("pipe", "link"), Set.copyOf(files()));
+  }
+
+  @Test
+  void aPipeThatNobodyReadsIsWaitedForUntilTheTimeout() throws Exception {
+    HolkasClient hurried = client.withTimeout(Duration.ofMillis(300));
+    Path pipe = pipe();
+    assertThrows(
+        HolkasException.DeadlineExceeded.class, () -> hurried.exportArchive(EXPORT, pipe, event -> {}));
+    CompletableFuture<CopyResult> export = hurried.async().exportArchive(EXPORT, pipe, event -> {});
+    ExecutionException e = assertThrows(ExecutionException.class, () -> export.get(10, TimeUnit.SECONDS));
+    assertEquals(HolkasException.DeadlineExceeded.class, e.getCause().getClass());
+    // Who comes too late finds it closed.
+    assertEquals(0, Files.readAllBytes(pipe).length);
+  }
+
+  @Test
+  void aPipeThatNobodyReadsIsNotWaitedForWhenTheCallIsCancelled() throws Exception {
+    CountDownLatch began = new CountDownLatch(2);
+    server.export =
+        (request, answer) -> {
+          send(answer);
+          began.countDown();
+        };
+    Path pipe = pipe();
+    CompletableFuture<CopyResult> cancelled = client.async().exportArchive(EXPORT, pipe, event -> {});
+    CompletableFuture<CopyResult> closed = client.async().exportArchive(EXPORT, pipe, event -> {});
+    began.await();
+    assertTrue(cancelled.cancel(true));
+    assertTrue(server.sawCancellation());
+    client.close();
+    ExecutionException e = assertThrows(ExecutionException.class, () -> closed.get(10, TimeUnit.SECONDS));
+    assertInstanceOf(HolkasException.class, e.getCause());
+  }
+
+  @Test
+  void aPipeThatCannotBeOpenedEndsTheCall() throws Exception {
+    InPlaceFile file = InPlaceFile.of(output.resolve("none"));
+    ServerChannel settings = new ServerChannel();
+    settings.address = ServerAddress.parse(server.address());
+    ManagedChannel channel = settings.open();
+    Calls calls = new Calls(channel, Timeouts.defaults());
+    try (EventStream<ExportResponse> events =
+        calls.open(ImageServiceGrpc.getExportMethod(), EXPORT, file.ready())) {
+      UncheckedIOException e = assertThrows(UncheckedIOException.class, events::hasNext);
+      assertInstanceOf(NoSuchFileException.class, e.getCause());
+    }
+    file.remove();
+    channel.shutdownNow();
   }
 
   @Test

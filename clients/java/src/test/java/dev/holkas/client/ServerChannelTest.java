@@ -13,6 +13,7 @@ import io.grpc.InsecureServerCredentials;
 import io.grpc.ServerCredentials;
 import io.grpc.TlsServerCredentials;
 import java.io.UncheckedIOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.BeforeAll;
@@ -197,6 +198,20 @@ class ServerChannelTest {
       "tcp:::1:1", "tcp:[::1]", "tcp:[host]:1", "http://host:1", "tcp:host:1x"})
   void addressesThatAreNone(String address) {
     assertThrows(IllegalArgumentException.class, () -> HolkasClient.builder().address(address));
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"a b", "50%", "%41", "a#b", "a?b", "a,b", "a+b", "a:b"})
+  void aSocketsPathIsTakenAsItIs(String name) throws Exception {
+    Path in = Files.createDirectory(directory.resolve(name));
+    try (FakeServer server = FakeServer.unix(in)) {
+      for (String slashes : new String[] {"", "/", "//"}) {
+        String address = "unix:" + slashes + in + "/fake.sock";
+        try (HolkasClient client = HolkasClient.builder().address(address).build()) {
+          assertEquals("1", client.serverInfo().getVersion());
+        }
+      }
+    }
   }
 
   @Test
