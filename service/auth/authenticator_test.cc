@@ -60,10 +60,12 @@ TEST(Authenticator, OnUnixSocketsTheKernelSaysWho) {
   const auto tokens = Tokens();
   const Authenticator authenticator(tokens.get());
   for (const Peer::Kind kind : {Peer::Kind::kUnix, Peer::Kind::kPrivate}) {
-    ASSERT_OK_AND_ASSIGN(const Identity identity,
-                         authenticator.Identify(PeerOfKind(kind), {"x", {"Bearer wrong"}}));
-    EXPECT_EQ(identity.name, "uid:7");
-    EXPECT_TRUE(identity.is_trusted);
+    for (const char* authorization : {"Bearer wrong", "Bearer test"}) {
+      ASSERT_OK_AND_ASSIGN(const Identity identity,
+                           authenticator.Identify(PeerOfKind(kind), {"x", {authorization}}));
+      EXPECT_EQ(identity.name, "uid:7");
+      EXPECT_TRUE(identity.is_trusted);
+    }
   }
 }
 
@@ -77,6 +79,17 @@ TEST(Authenticator, OverTlsATokenGoesBeforeACertificate) {
   ASSERT_OK_AND_ASSIGN(identity, authenticator.Identify(peer, {"x", {}}));
   EXPECT_EQ(identity.name, "cert:x");
   EXPECT_FALSE(identity.is_trusted);
+}
+
+TEST(Authenticator, BearerIsWrittenAsCallersLike) {
+  const auto tokens = Tokens();
+  const Authenticator authenticator(tokens.get());
+  for (const char* authorization : {"Bearer test", "bearer test", "BEARER test", "Bearer  test "}) {
+    ASSERT_OK_AND_ASSIGN(
+        const Identity identity,
+        authenticator.Identify(PeerOfKind(Peer::Kind::kTls), {"", {authorization}}));
+    EXPECT_EQ(identity.name, "token:ci") << authorization;
+  }
 }
 
 TEST(Authenticator, ATokenThatIsShownMustBeGood) {

@@ -3,6 +3,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <unistd.h>
 
 #include <cstring>
 #include <filesystem>
@@ -116,6 +117,23 @@ TEST_F(ListenerTest, ADirectoryThatEverybodyWritesToIsRefused) {
   ASSERT_EQ(chmod(directory_.c_str(), 0777), 0);
   EXPECT_THAT(Listener::Open(address_, false),
               StatusIs(StatusCode::kFailedPrecondition, HasSubstr("everybody can write")));
+}
+
+TEST_F(ListenerTest, ADirectoryOfAnotherUserIsRefused) {
+  if (geteuid() != 0) {
+    GTEST_SKIP() << "to give a directory away takes root";
+  }
+  constexpr uid_t kNobody = 65534;
+  ASSERT_EQ(chown(directory_.c_str(), kNobody, 0), 0);
+  EXPECT_THAT(Listener::Open(address_, false),
+              StatusIs(StatusCode::kFailedPrecondition, HasSubstr("belongs to user 65534")));
+}
+
+TEST_F(ListenerTest, ALockThatLeadsElsewhereIsNotOpened) {
+  const std::string elsewhere = directory_ + "/elsewhere";
+  ASSERT_EQ(symlink(elsewhere.c_str(), (address_.unix_path + ".lock").c_str()), 0);
+  EXPECT_THAT(Listener::Open(address_, false).status().message(), HasSubstr("s.sock.lock"));
+  EXPECT_FALSE(std::filesystem::exists(elsewhere));
 }
 
 TEST_F(ListenerTest, MissingDirectoryIsNotFound) {

@@ -81,8 +81,10 @@ class TlsCredentials final : public grpc::ServerCredentials {
       return GRPC_SSL_CERTIFICATE_CONFIG_RELOAD_UNCHANGED;
     }
     const grpc_ssl_pem_key_cert_pair pair = {files->key.c_str(), files->certificate.c_str()};
-    config = grpc_ssl_server_certificate_config_create(
-        files->client_ca.empty() ? nullptr : files->client_ca.c_str(), &pair, 1);
+    // gRPC wants some authority also where no client is asked for a certificate.
+    const bool asks = options_.client_certificates != TlsOptions::ClientCertificates::kNone;
+    const std::string& client_ca = asks ? files->client_ca : files->certificate;
+    config = grpc_ssl_server_certificate_config_create(client_ca.c_str(), &pair, 1);
     given_ = files;
     return GRPC_SSL_CERTIFICATE_CONFIG_RELOAD_NEW;
   }

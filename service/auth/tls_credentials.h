@@ -35,7 +35,8 @@ struct TlsOptions {
 // The property of gRPC's auth context that has the connection's number of PendingRequests.
 inline constexpr char kConnectionProperty[] = "holkas_connection";
 
-// `files` must outlive every connection. Errors of handshakes are the client's to see.
+// `files` and what is returned must outlive every connection. Errors of handshakes are the client's
+// to see.
 std::shared_ptr<grpc::ServerCredentials> MakeTlsCredentials(FollowedFiles<TlsFiles>& files,
                                                             TlsOptions options);
 

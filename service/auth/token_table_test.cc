@@ -33,6 +33,17 @@ TEST(TokenTable, FindsWhoHasAToken) {
   }
 }
 
+TEST(TokenTable, AHashThatIsAlmostATokensIsAnothers) {
+  for (const size_t at : {size_t{0}, sizeof kTest - 2}) {
+    std::string other = kTest;
+    other[at] = other[at] == '0' ? '1' : '0';
+    ASSERT_OK_AND_ASSIGN(
+        const TokenTable table,
+        TokenTable::Parse(File(absl::StrCat("  - {name: ci, sha256: ", other, "}\n")), "t.yaml"));
+    EXPECT_EQ(table.Find("test", absl::Now()), std::nullopt) << other;
+  }
+}
+
 TEST(TokenTable, ATokenEndsWhenItsTimeHasCome) {
   ASSERT_OK_AND_ASSIGN(
       const TokenTable table,

@@ -1,9 +1,12 @@
 #include "service/config/followed_files.h"
 
 #include <cstdio>
+#include <filesystem>
 #include <fstream>
+#include <functional>
 #include <optional>
 #include <sstream>
+#include <utility>
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -27,6 +30,9 @@ class FollowedFilesTest : public testing::Test {
     ++loads_;
     std::ostringstream text;
     text << std::ifstream(path_).rdbuf();
+    if (const auto change = std::exchange(while_reading_, nullptr)) {
+      change();
+    }
     if (text.str() == "broken") {
       return absl::InvalidArgumentError("it is broken");
     }
@@ -43,6 +49,8 @@ class FollowedFilesTest : public testing::Test {
   }
 
   const std::string path_ = testing::TempDir() + "/followed";
+  // Happens once, when the file has been read and not yet given.
+  std::function<void()> while_reading_;
   int loads_ = 0;
   int complaints_ = 0;
   std::string last_complaint_;
@@ -63,6 +71,43 @@ TEST_F(FollowedFilesTest, AChangeIsSeenAndWhatWasGivenStays) {
   Write("two");
   EXPECT_EQ(*files->Current(), "two");
   EXPECT_EQ(*old, "one");
+}
+
+TEST_F(FollowedFilesTest, AFileThatIsWrittenInItsPlaceHasChanged) {
+  Write("one");
+  ASSERT_OK_AND_ASSIGN(const auto files, Open());
+  // As many bytes, at another time: the clock of the file system goes in steps.
+  const std::filesystem::file_time_type before = std::filesystem::last_write_time(path_);
+  do {
+    std::ofstream(path_) << "two";
+  } while (std::filesystem::last_write_time(path_) == before);
+  EXPECT_EQ(*files->Current(), "two");
+}
+
+TEST_F(FollowedFilesTest, WhatChangesWhileItIsReadIsReadAgain) {
+  Write("one");
+  const auto change = [this](const std::string& text) {
+    while_reading_ = [this, text] { Write(text); };
+  };
+  change("two");
+  ASSERT_OK_AND_ASSIGN(const auto files, Open());
+  EXPECT_EQ(*files->Current(), "two");
+  Write("three");
+  change("four");
+  EXPECT_EQ(*files->Current(), "three");
+  EXPECT_EQ(*files->Current(), "four");
+}
+
+TEST_F(FollowedFilesTest, EachOfSeveralFilesIsLookedAt) {
+  Write("one");
+  const std::string other = path_ + ".other";
+  std::ofstream(other) << "other";
+  ASSERT_OK_AND_ASSIGN(const auto files,
+                       FollowedFiles<std::string>::Open(
+                           {path_, other}, [this] { return Load(); }, [](const absl::Status&) {}));
+  ASSERT_EQ(remove(other.c_str()), 0);
+  files->Current();
+  EXPECT_EQ(loads_, 2);
 }
 
 TEST_F(FollowedFilesTest, ABrokenFileKeepsTheOldValueAndIsToldOnce) {

@@ -68,11 +68,15 @@ class World:
         "single.layers": [{"mediaType": layer["mediaType"], "digest": layer["digest"],
                            "sizeBytes": str(layer["size"])} for layer in SINGLE.layers],
         "single.bytes": str(sum(map(len, SINGLE.blobs.values()))),
+        "both.bytes": str(sum(map(len, {**SINGLE.blobs, **ARM.blobs}.values()))),
         "single.config.base64": _base64(SINGLE.blobs[SINGLE.config["digest"]]),
     }
-    for name, blob in (("0", SINGLE.layers[0]), ("1", SINGLE.layers[1]), ("config", SINGLE.config)):
-      self.values["single." + name] = blob["digest"]
-      self.values["single.%s.size" % name] = str(blob["size"])
+    for name, image in (("single", SINGLE), ("arm", ARM)):
+      for part, blob in (("0", image.layers[0]), ("1", image.layers[1]), ("config", image.config)):
+        self.values["%s.%s" % (name, part)] = blob["digest"]
+        self.values["%s.%s.size" % (name, part)] = str(blob["size"])
+    for number, tar in enumerate(json.loads(SINGLE.blobs[SINGLE.config["digest"]])["rootfs"]["diff_ids"]):
+      self.values["single.%d.tar" % number] = tar
     for name, pattern in DATA["patterns"].items():
       self.values[name] = filled(pattern, self.values)
     self._fill(registry, "app")
@@ -172,6 +176,10 @@ def check(runner, step):
   found = mismatches(step.get("events", []), events, "events")
   if expected_error is None:
     found += mismatches(None, answer["error"], "error")
+    if "archive" in step:
+      received = [event["receivedBytes"] for event in answer["events"] if "receivedBytes" in event]
+      size = pathlib.Path(step["archive"]).stat().st_size
+      found += mismatches([str(size)], received[-1:], "receivedBytes, the last")
     if step["rpc"] not in client_runners.STREAMS:
       found += mismatches(step["response"], answer["response"], "response")
   else:

@@ -1,13 +1,19 @@
 """Callers from other machines: TLS, certificates, tokens, and what each may do."""
 
 import os
+import re
 import subprocess
 
 import pytest
 
+from conftest import ROOT
 from support.programs import run
 from support.tls_server import (EVERYTHING, INFO, OTHER_TOKEN, TOKEN, Caller, Files, TlsServer, allow_file,
                                 replace, token_file)
+
+PROTO = "holkas/v1/image_service.proto"
+# For grpcurl, where reflection refuses the caller before the method is asked.
+DESCRIBED = ["-import-path", ROOT / "proto", "-proto", PROTO, "-proto", "grpc/health/v1/health.proto"]
 
 
 @pytest.fixture
@@ -118,6 +124,21 @@ def test_where_certificates_are_required_a_token_is_not_enough(programs, tmp_pat
     Caller(programs, server, ca, pair).inspect(pushed).ok()
     Caller(programs, server, ca, pair, files.token).inspect(pushed).ok()
     assert server.identities() == ["cert:ci.test", "token:bob"]
+    stranger = Caller(programs, server, ca, files.other_authority.issue("ci.test"), files.token)
+    assert stranger.inspect(pushed).code == 1
+    assert len(server.identities()) == 2
+
+
+def test_where_no_certificates_are_asked_for_they_say_nothing(programs, tmp_path, files, pushed):
+  config = files.config("none").replace("  client_ca_file: %s\n" % files.authority.certificate, "")
+  with TlsServer(programs, tmp_path / "tokens", config) as server:
+    ca = files.authority.certificate
+    for authority in (files.authority, files.other_authority):
+      pair = authority.issue("ci.test")
+      result = Caller(programs, server, ca, pair).inspect(pushed)
+      assert result.code == 1 and "neither a client certificate with a name" in result.stderr
+      Caller(programs, server, ca, pair, files.token).inspect(pushed).ok()
+    assert server.identities() == ["token:bob"] * 2
 
 
 def test_who_is_not_listed_may_do_nothing(call, files, server, pushed):
@@ -128,11 +149,46 @@ def test_who_is_not_listed_may_do_nothing(call, files, server, pushed):
       ("cert:other.test", "CALLER_DENIED")]
 
 
-@pytest.mark.parametrize("rpc", ["Copy", "Sync", "Sign", "Verify"])
-def test_every_rpc_asks_who_calls(call, files, rpc):
-  refused = call(files.authority.issue("other.test")).grpcurl("holkas.v1.ImageService/" + rpc,
-                                                              request={})
-  assert "CALLER_DENIED" in refused.stderr
+def test_every_rpc_asks_who_calls_and_what_he_may_do(call, files):
+  rpcs = re.findall(r"^  rpc (\w+)\(", (ROOT / "proto" / PROTO).read_text(), re.MULTILINE)
+  assert {"Inspect", "Copy", "Import", "Export", "Delete", "CheckCredentials"} < set(rpcs)
+  nobody, other = call(), call(files.authority.issue("other.test"))
+  for rpc in rpcs:
+    name = "holkas.v1.ImageService/" + rpc
+    unknown = nobody.grpcurl(name, request={}, options=DESCRIBED)
+    assert "neither a client certificate with a name nor a token" in unknown.stderr, (rpc, unknown)
+    answer = other.grpcurl(name, request={}, options=DESCRIBED)
+    if rpc == "GetServerInfo":
+      answer.ok()
+    else:
+      assert "caller cert:other.test may not call " + rpc in answer.stderr, answer
+
+
+def test_several_tokens_are_no_token(call, files):
+  caller = call(token=files.token)
+  for header in ("authorization: Bearer " + TOKEN, "authorization: Bearer wrong"):
+    for method in (INFO, "grpc.health.v1.Health/Check"):
+      result = caller.grpcurl(method, request={}, header=header, options=DESCRIBED)
+      assert "authorization stands more than once" in result.stderr, (method, result)
+
+
+def test_a_header_that_names_the_service_is_not_its_path(call):
+  result = call().grpcurl("grpc.health.v1.Health/Check", request={}, options=DESCRIBED,
+                          header="x-path: /holkas.v1.ImageService/GetServerInfo")
+  assert "neither a client certificate with a name nor a token" in result.stderr
+
+
+def test_a_registry_is_asked_for_its_credentials_where_it_is_listed(call, files, registry,
+                                                                    other_registry):
+  files.allowed.write_text(allow_file(
+      token_bob={"operations": ["CheckCredentials"], "repositories": [registry.address + "/some/app"]}))
+  caller = call(token=files.token)
+  login = lambda registry: caller.grpcurl(
+      "holkas.v1.ImageService/CheckCredentials",
+      request={"registry": registry, "access": {"tlsVerification": "TLS_VERIFICATION_DISABLED"}})
+  login(registry.address).ok()
+  refused = login(other_registry.address)
+  assert "may not use registry " + other_registry.address in refused.stderr
 
 
 def test_without_a_list_nobody_may_do_anything_over_tls(programs, tmp_path, files, pushed):

@@ -121,10 +121,10 @@ class Caller:
   def inspect(self, image):
     return self.holkas("inspect", "--tls-verify=false", image)
 
-  def grpcurl(self, *arguments, request=None, header=None):
+  def grpcurl(self, *arguments, request=None, header=None, options=()):
     data = ["-d", json.dumps(request)] if request is not None else []
     data += ["-H", header] if header is not None else []
-    return run([grpcurl.program(), "-max-time", "20", *self._options, *data,
+    return run([grpcurl.program(), "-max-time", "20", *self._options, *options, *data,
                 "127.0.0.1:%d" % self._server.port, *arguments])
 
   def identity(self):
