@@ -263,22 +263,24 @@ void Drain(grpc::Server& server, Acceptor& acceptor, const ConnectionTable& conn
   acceptor.StopListening();
   runner.Drain();
   // An archive is on its way to its caller still when its job is over.
-  const auto is_idle = [&](absl::Time until) {
-    if (runner.WaitUntilIdle(until) && spool_quota.archives() > 0) {
+  const auto is_idle = [&] { return runner.running() == 0 && spool_quota.archives() == 0; };
+  const auto wait_a_little = [&] {
+    if (runner.WaitUntilIdle(absl::Now() + absl::Milliseconds(50))) {
       absl::SleepFor(absl::Milliseconds(5));
     }
-    return runner.running() == 0 && spool_quota.archives() == 0;
   };
-  while (absl::Now() < deadline &&
-         !is_idle(std::min(deadline, absl::Now() + absl::Milliseconds(50)))) {
+  while (!is_idle() && absl::Now() < deadline) {
+    wait_a_little();
     if (wake_ups.Wait(absl::Now()) == WakeUps::Reason::kSignal) {
       deadline = std::min(deadline, absl::Now() + kShortDrain);
     }
   }
-  const bool idle = runner.WaitUntilIdle(absl::Now());
+  const bool idle = is_idle();
   if (!idle) {
     runner.CancelAll();
-    runner.WaitUntilIdle(absl::Now() + kLastWords);
+    for (const absl::Time end = absl::Now() + kLastWords; !is_idle() && absl::Now() < end;) {
+      wait_a_little();
+    }
   }
   // gRPC closes a connection as soon as its last call has ended, and a client that writes to it
   // then never reads how the call ended.

@@ -133,6 +133,10 @@ class JobRunner::State {
     cancelled_ = true;
   }
 
+  absl::Status CheckNotCancelled() const {
+    return cancelled_ ? admission_.CheckOpen() : absl::OkStatus();
+  }
+
   Admission& admission() { return admission_; }
 
  private:
@@ -183,7 +187,7 @@ absl::StatusOr<std::string> JobRunner::State::Run(Call call) {
   };
   absl::StatusOr<std::string> result = RunAdmitted(call, summary);
   if (cancelled_ && absl::IsCancelled(result.status())) {
-    result = admission_.CheckOpen();
+    result = CheckNotCancelled();
   }
   if (!result.ok()) {
     result = RedactionOf(call.job, summary.secrets).Apply(result.status());
@@ -421,6 +425,7 @@ int JobRunner::running() const { return state_->admission().running(); }
 void JobRunner::Drain() { state_->admission().Drain(); }
 void JobRunner::CancelAll() { state_->CancelAll(); }
 absl::Status JobRunner::CheckOpen() const { return state_->admission().CheckOpen(); }
+absl::Status JobRunner::CheckNotCancelled() const { return state_->CheckNotCancelled(); }
 
 bool JobRunner::WaitUntilIdle(absl::Time deadline) {
   return state_->admission().WaitUntilIdle(deadline);

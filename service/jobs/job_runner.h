@@ -84,6 +84,8 @@ class JobRunner {
   void CancelAll();
   // Whether a job that comes now is not refused for that.
   absl::Status CheckOpen() const;
+  // The same for one that runs: whether CancelAll was not called.
+  absl::Status CheckNotCancelled() const;
   // Waits until no job runs. False where some still do at `deadline`.
   bool WaitUntilIdle(absl::Time deadline);
 

@@ -23,22 +23,27 @@ namespace {
 
 constexpr int64_t kChunkBytes = 1 << 20;
 
+// Whether the archive may be sent on.
+absl::Status CheckWanted(const StallGuard& guard, const std::function<bool()>& cancelled) {
+  RETURN_IF_ERROR(guard.status());
+  return cancelled() ? CallerHungUp() : absl::OkStatus();
+}
+
 // Sends the archive, whose worker is gone.
 absl::Status Send(SpooledArchive& archive, StallGuard& guard,
                   const std::function<bool()>& cancelled,
                   const std::function<bool(const v1::ExportResponse&)>& write) {
   ASSIGN_OR_RETURN(const int64_t size_bytes, archive.Measure());
+  // What the guard has let go is empty.
+  RETURN_IF_ERROR(CheckWanted(guard, cancelled));
   v1::ExportResponse response;
   std::string& chunk = *response.mutable_chunk();
   for (int64_t offset = 0; offset < size_bytes;) {
     chunk.resize(static_cast<size_t>(std::min(kChunkBytes, size_bytes - offset)));
     ASSIGN_OR_RETURN(const size_t count,
                      archive.ReadAt(offset, absl::MakeSpan(chunk.data(), chunk.size())));
+    RETURN_IF_ERROR(CheckWanted(guard, cancelled));
     if (count == 0) {
-      RETURN_IF_ERROR(guard.status());
-      if (cancelled()) {
-        return CallerHungUp();
-      }
       return MakeError(absl::StatusCode::kDataLoss, "CONTENT_MISMATCH",
                        "read the archive: it has become shorter");
     }
@@ -76,12 +81,15 @@ absl::Status Export(const ServerParts& server, const RequestContext& context,
                                return write(response);
                              }));
   // A write to a caller who hangs up comes back when gRPC has got rid of what it holds, which a
-  // caller who reads nothing puts off until the connection is given up.
-  ASSIGN_OR_RETURN(const std::unique_ptr<StallGuard> guard,
-                   StallGuard::Start({.cancel = context.cancel,
-                                      .cancelled = context.cancelled,
-                                      .let_go = [&archive] { archive->Discard(); }},
-                                     server.timeouts.archive_pause, deadline));
+  // caller who reads nothing puts off until the connection is given up. When all that runs is
+  // cancelled, a write that blocks is broken off, which tells the caller no reason.
+  ASSIGN_OR_RETURN(
+      const std::unique_ptr<StallGuard> guard,
+      StallGuard::Start({.cancel = context.cancel,
+                         .cancelled = context.cancelled,
+                         .check = [&server] { return server.runner->CheckNotCancelled(); },
+                         .let_go = [&archive] { archive->Discard(); }},
+                        server.timeouts.archive_pause, deadline));
   return Send(*archive, *guard, context.cancelled, write);
 }
 

@@ -1,5 +1,6 @@
 #include "service/rpc/image_service.h"
 
+#include <grpc/grpc.h>
 #include <grpc/grpc_security_constants.h>
 
 #include <chrono>
@@ -30,6 +31,15 @@ namespace {
 
 // The rpc that every caller may call whom the server knows.
 constexpr char kForEverybody[] = "GetServerInfo";
+
+// As ServerContext::TryCancel, which tells the caller nothing. gRPC's C library puts a code and a
+// message into the trailers of a call that the server cancels, past what waits for the caller to
+// read it, but no details.
+void BreakOff(grpc::ServerContext& context, const absl::Status& why) {
+  const grpc::Status status = ToGrpcStatus(why);
+  grpc_call_cancel_with_status(context.c_call(), static_cast<grpc_status_code>(why.code()),
+                               status.error_message().c_str(), nullptr);
+}
 
 }  // namespace
 
@@ -100,7 +110,7 @@ absl::StatusOr<RequestContext> ImageService::ContextOf(grpc::ServerContext& cont
     result.deadline = absl::FromChrono(context.deadline());
   }
   result.cancelled = [&context] { return context.IsCancelled(); };
-  result.cancel = [&context] { context.TryCancel(); };
+  result.cancel = [&context](const absl::Status& why) { BreakOff(context, why); };
   return result;
 }
 

@@ -167,9 +167,11 @@ absl::Status StreamAttached(const RequestContext& context, const ImportStream& s
 absl::Status Import(const ServerParts& server, const RequestContext& context,
                     const ImportStream& stream) {
   const absl::Time deadline = DeadlineOf(context, server.timeouts.copy, server.timeouts);
-  ASSIGN_OR_RETURN(
-      std::unique_ptr<StallGuard> guard,
-      StallGuard::Start({.cancel = context.cancel}, server.timeouts.archive_pause, deadline));
+  // Where no copy would follow, a read that blocks is broken off, which tells the caller no reason.
+  ASSIGN_OR_RETURN(std::unique_ptr<StallGuard> guard,
+                   StallGuard::Start({.cancel = context.cancel,
+                                      .check = [&server] { return server.runner->CheckOpen(); }},
+                                     server.timeouts.archive_pause, deadline));
   Receiver receiver(server, context, stream, *guard);
   ASSIGN_OR_RETURN(const v1::ImportOptions options, receiver.ReceiveOptions());
   RETURN_IF_ERROR(ValidateRequest(options));

@@ -254,7 +254,8 @@ TEST_F(ImportTest, ACallerWhoSendsNothingIsCutOff) {
     if (with_options) {
       call->Write(OptionsOf("docker://localhost/a:1"));
     }
-    EXPECT_THAT(End(*call), StatusIs(StatusCode::kCancelled));
+    EXPECT_THAT(End(*call),
+                StatusIs(StatusCode::kDeadlineExceeded, HasSubstr("did nothing for 100ms")));
   }
   EXPECT_EQ(launcher_->launched(), 0);
 }
@@ -268,7 +269,20 @@ TEST_F(ImportTest, MessagesWithoutBytesAreNoProgress) {
   // Until the call is broken off.
   while (call->Write(Chunk(""))) {
   }
-  EXPECT_THAT(End(*call), StatusIs(StatusCode::kCancelled));
+  EXPECT_THAT(End(*call), StatusIs(StatusCode::kDeadlineExceeded));
+}
+
+TEST_F(ImportTest, ACallerWhoSendsNothingIsToldThatTheServerEnds) {
+  StartReader();
+  grpc::ClientContext context;
+  const std::unique_ptr<ImportCall> call = stub_->Import(&context);
+  call->Write(OptionsOf("docker://localhost/a:1"));
+  call->Write(Chunk("half of "));
+  v1::ImportResponse told;
+  ASSERT_TRUE(call->Read(&told));
+  runner_->Drain();
+  EXPECT_THAT(End(*call), StatusIs(StatusCode::kUnavailable, "the server is shutting down"));
+  EXPECT_EQ(launcher_->launched(), 0);
 }
 
 TEST_F(ImportTest, ACallThatIsCancelledCopiesNothing) {

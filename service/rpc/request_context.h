@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "holkas/v1/image_service.pb.h"
 #include "proto/wire/daemon_host.h"
@@ -42,8 +43,9 @@ struct RequestContext {
   absl::Time deadline = absl::InfiniteFuture();
   // The caller hung up. Any thread.
   std::function<bool()> cancelled;
-  // Breaks the call off, so that nothing blocks in it. Any thread.
-  std::function<void()> cancel;
+  // Breaks the call off, so that nothing blocks in it: the caller is told the code and the message
+  // of `why`, an error, without its reason. Any thread.
+  std::function<void(const absl::Status& why)> cancel;
 };
 
 // How long requests may take.

@@ -47,8 +47,8 @@ absl::Status StallGuard::status() const {
 
 void StallGuard::Run() {
   const Outcome outcome = Watch();
-  if (outcome == Outcome::kTooLong) {
-    call_.cancel();
+  if (outcome == Outcome::kBroken) {
+    call_.cancel(status());
   }
   if (outcome != Outcome::kEnded && call_.let_go != nullptr) {
     call_.let_go();
@@ -65,15 +65,19 @@ StallGuard::Outcome StallGuard::Watch() {
           now >= deadline_
               ? "the request took longer than it may"
               : absl::StrCat("the caller did nothing for ", absl::FormatDuration(pause_)));
-      return Outcome::kTooLong;
+      return Outcome::kBroken;
     }
-    const bool asks = call_.cancelled != nullptr;
+    const bool asks = call_.cancelled != nullptr || call_.check != nullptr;
     if (mutex_.AwaitWithDeadline(absl::Condition(&ended_),
                                  asks ? std::min(limit, now + kLookInterval) : limit)) {
       return Outcome::kEnded;
     }
-    if (asks && call_.cancelled()) {
+    if (call_.cancelled != nullptr && call_.cancelled()) {
       return Outcome::kCancelled;
+    }
+    if (call_.check != nullptr && !(status_ = call_.check()).ok()) {
+      return mutex_.AwaitWithTimeout(absl::Condition(&ended_), kGrace) ? Outcome::kEnded
+                                                                       : Outcome::kBroken;
     }
   }
 }

@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/synchronization/notification.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
@@ -16,22 +17,29 @@ namespace {
 
 using ::testing::HasSubstr;
 
-TEST(StallGuard, WhoDoesNothingIsBrokenOffOnce) {
+TEST(StallGuard, WhoDoesNothingIsBrokenOffOnceAndToldWhy) {
   absl::Notification cancelled;
+  absl::Status told;
   ASSERT_OK_AND_ASSIGN(const std::unique_ptr<StallGuard> guard,
-                       StallGuard::Start({.cancel = [&] { cancelled.Notify(); }},
+                       StallGuard::Start({.cancel =
+                                              [&](const absl::Status& why) {
+                                                told = why;
+                                                cancelled.Notify();
+                                              }},
                                          absl::Milliseconds(20), absl::InfiniteFuture()));
   cancelled.WaitForNotification();
-  EXPECT_THAT(guard->status(),
+  EXPECT_THAT(told,
               StatusIs(absl::StatusCode::kDeadlineExceeded, HasSubstr("did nothing for 20ms")));
+  EXPECT_EQ(guard->status(), told);
 }
 
 TEST(StallGuard, ProgressPutsItOff) {
   absl::Notification cancelled;
   const absl::Time start = absl::Now();
-  ASSERT_OK_AND_ASSIGN(const std::unique_ptr<StallGuard> guard,
-                       StallGuard::Start({.cancel = [&] { cancelled.Notify(); }}, absl::Seconds(2),
-                                         absl::InfiniteFuture()));
+  ASSERT_OK_AND_ASSIGN(
+      const std::unique_ptr<StallGuard> guard,
+      StallGuard::Start({.cancel = [&](const absl::Status&) { cancelled.Notify(); }},
+                        absl::Seconds(2), absl::InfiniteFuture()));
   absl::SleepFor(absl::Milliseconds(100));
   guard->Progress();
   cancelled.WaitForNotification();
@@ -40,9 +48,10 @@ TEST(StallGuard, ProgressPutsItOff) {
 
 TEST(StallGuard, TheDeadlineIsNotPutOff) {
   absl::Notification cancelled;
-  ASSERT_OK_AND_ASSIGN(const std::unique_ptr<StallGuard> guard,
-                       StallGuard::Start({.cancel = [&] { cancelled.Notify(); }}, absl::Hours(1),
-                                         absl::Now() + absl::Milliseconds(20)));
+  ASSERT_OK_AND_ASSIGN(
+      const std::unique_ptr<StallGuard> guard,
+      StallGuard::Start({.cancel = [&](const absl::Status&) { cancelled.Notify(); }},
+                        absl::Hours(1), absl::Now() + absl::Milliseconds(20)));
   guard->Progress();
   cancelled.WaitForNotification();
   EXPECT_THAT(guard->status(), StatusIs(absl::StatusCode::kDeadlineExceeded, HasSubstr("longer")));
@@ -51,21 +60,57 @@ TEST(StallGuard, TheDeadlineIsNotPutOff) {
 TEST(StallGuard, NothingIsBrokenOffAfterItsEnd) {
   std::atomic<bool> cancelled = false;
   {
-    ASSERT_OK_AND_ASSIGN(const std::unique_ptr<StallGuard> guard,
-                         StallGuard::Start({.cancel = [&] { cancelled = true; },
-                                            .let_go = [&] { cancelled = true; }},
-                                           absl::Milliseconds(200), absl::InfiniteFuture()));
+    ASSERT_OK_AND_ASSIGN(
+        const std::unique_ptr<StallGuard> guard,
+        StallGuard::Start({.cancel = [&](const absl::Status&) { cancelled = true; },
+                           .let_go = [&] { cancelled = true; }},
+                          absl::Hours(1), absl::InfiniteFuture()));
     EXPECT_OK(guard->status());
   }
-  absl::SleepFor(absl::Milliseconds(400));
   EXPECT_FALSE(cancelled);
+}
+
+// A guard of a call that may not go on from `refused` on.
+absl::StatusOr<std::unique_ptr<StallGuard>> StartChecked(const std::atomic<bool>& refused,
+                                                         absl::Notification& cancelled) {
+  return StallGuard::Start(
+      {.cancel =
+           [&](const absl::Status& why) {
+             EXPECT_EQ(why, absl::UnavailableError("no more"));
+             cancelled.Notify();
+           },
+       .check = [&] { return refused ? absl::UnavailableError("no more") : absl::OkStatus(); }},
+      absl::Hours(1), absl::InfiniteFuture());
+}
+
+TEST(StallGuard, WhatMayNotGoOnIsBrokenOff) {
+  std::atomic<bool> refused = false;
+  absl::Notification cancelled;
+  ASSERT_OK_AND_ASSIGN(const std::unique_ptr<StallGuard> guard, StartChecked(refused, cancelled));
+  EXPECT_FALSE(cancelled.WaitForNotificationWithTimeout(StallGuard::kLookInterval * 2));
+  EXPECT_OK(guard->status());
+  refused = true;
+  cancelled.WaitForNotification();
+}
+
+TEST(StallGuard, WhatMayNotGoOnMayEndByItselfFirst) {
+  std::atomic<bool> refused = true;
+  absl::Notification cancelled;
+  {
+    ASSERT_OK_AND_ASSIGN(const std::unique_ptr<StallGuard> guard, StartChecked(refused, cancelled));
+    while (guard->status().ok()) {
+      absl::SleepFor(absl::Milliseconds(1));
+    }
+    EXPECT_FALSE(cancelled.HasBeenNotified());
+  }
+  EXPECT_FALSE(cancelled.HasBeenNotified());
 }
 
 TEST(StallGuard, WhatIsBrokenOffIsLetGo) {
   absl::Notification let_go;
   std::atomic<bool> cancelled = false;
   ASSERT_OK_AND_ASSIGN(const std::unique_ptr<StallGuard> guard,
-                       StallGuard::Start({.cancel = [&] { cancelled = true; },
+                       StallGuard::Start({.cancel = [&](const absl::Status&) { cancelled = true; },
                                           .let_go =
                                               [&] {
                                                 EXPECT_TRUE(cancelled);
@@ -80,7 +125,7 @@ TEST(StallGuard, ACallThatIsOverIsLetGoAndNotBrokenOff) {
   std::atomic<bool> over = false;
   std::atomic<bool> cancelled = false;
   ASSERT_OK_AND_ASSIGN(const std::unique_ptr<StallGuard> guard,
-                       StallGuard::Start({.cancel = [&] { cancelled = true; },
+                       StallGuard::Start({.cancel = [&](const absl::Status&) { cancelled = true; },
                                           .cancelled = [&] { return over.load(); },
                                           .let_go = [&] { let_go.Notify(); }},
                                          absl::Hours(1), absl::InfiniteFuture()));

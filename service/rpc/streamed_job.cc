@@ -24,7 +24,8 @@ absl::Status RunStreamedJob(const RequestContext& context, const std::function<v
     thread = std::thread([&context, &job, &read_out] {
       job();
       if (!read_out.WaitForNotificationWithTimeout(kReadOutTime)) {
-        context.cancel();
+        context.cancel(absl::CancelledError(absl::StrCat("the caller left events unread for ",
+                                                         absl::FormatDuration(kReadOutTime))));
       }
     });
   } catch (const std::system_error& error) {

@@ -30,20 +30,20 @@ SpoolQuota::Share::Share(SpoolQuota& quota, std::string caller)
   ++quota_.archives_;
 }
 
-SpoolQuota::Share::~Share() {
-  Release();
-  absl::MutexLock lock(&quota_.mutex_);
-  --quota_.archives_;
-}
+SpoolQuota::Share::~Share() { Release(); }
 
 void SpoolQuota::Share::Release() {
   absl::MutexLock lock(&quota_.mutex_);
+  if (released_) {
+    return;
+  }
+  released_ = true;
+  --quota_.archives_;
   quota_.bytes_ -= bytes_;
   const auto of_caller = quota_.caller_bytes_.find(caller_);
   if (of_caller != quota_.caller_bytes_.end() && (of_caller->second -= bytes_) == 0) {
     quota_.caller_bytes_.erase(of_caller);
   }
-  bytes_ = 0;
 }
 
 absl::Status SpoolQuota::Share::GrowTo(int64_t size_bytes) {
@@ -51,7 +51,8 @@ absl::Status SpoolQuota::Share::GrowTo(int64_t size_bytes) {
     return Exceeded("the archive has", "max_archive_bytes", quota_.limits_.archive_bytes);
   }
   absl::MutexLock lock(&quota_.mutex_);
-  if (size_bytes <= bytes_) {
+  // Who measured the archive before it was released asks after that, at times.
+  if (released_ || size_bytes <= bytes_) {
     return absl::OkStatus();
   }
   const int64_t more = size_bytes - bytes_;

@@ -23,8 +23,8 @@ class SpoolQuota {
 
   explicit SpoolQuota(const Limits& limits) : limits_(limits) {}
 
-  // What one archive of `caller` (Identity) has of it, until it is destroyed. Thread-safe. The
-  // quota outlives it.
+  // What one archive of `caller` (Identity) has of it, until Release or its destruction.
+  // Thread-safe. The quota outlives it.
   class Share {
    public:
     Share(SpoolQuota& quota, std::string caller);
@@ -37,16 +37,17 @@ class SpoolQuota {
     // limit's name in the configuration, and `limit_bytes`.
     absl::Status GrowTo(int64_t size_bytes);
 
-    // Gives back all that it has.
+    // Gives back all that it has, for good: GrowTo does nothing any more.
     void Release();
 
    private:
     SpoolQuota& quota_;
     const std::string caller_;
     int64_t bytes_ ABSL_GUARDED_BY(quota_.mutex_) = 0;
+    bool released_ ABSL_GUARDED_BY(quota_.mutex_) = false;
   };
 
-  // How many archives there are now.
+  // How many archives have a share now.
   int archives() const;
 
  private:

@@ -116,6 +116,27 @@ TEST_F(SpooledArchiveTest, WhatIsDiscardedTakesNothing) {
   ExpectExceeded(Create()->Reserve(21), "max_spooled_bytes_per_caller", "120");
 }
 
+TEST_F(SpooledArchiveTest, WhatIsDiscardedCountsNoMore) {
+  std::unique_ptr<SpooledArchive> archive = Create();
+  const std::unique_ptr<SpooledArchive> other = Create();
+  EXPECT_EQ(quota_.archives(), 2);
+  archive->Discard();
+  archive->Discard();
+  EXPECT_EQ(quota_.archives(), 1);
+  archive.reset();
+  EXPECT_EQ(quota_.archives(), 1);
+}
+
+TEST(SpoolQuotaShare, WhatIsReleasedGrowsNoMore) {
+  SpoolQuota quota({.archive_bytes = 100, .spooled_bytes = 100, .caller_bytes = 100});
+  SpoolQuota::Share share(quota, "uid:1");
+  ASSERT_OK(share.GrowTo(90));
+  share.Release();
+  EXPECT_OK(share.GrowTo(95));
+  SpoolQuota::Share other(quota, "uid:1");
+  EXPECT_OK(other.GrowTo(100));
+}
+
 TEST_F(SpooledArchiveTest, ThoseOfOneCallerHaveTheirs) {
   std::unique_ptr<SpooledArchive> first = Create();
   ASSERT_OK(first->Reserve(90));

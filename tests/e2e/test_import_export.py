@@ -665,6 +665,70 @@ def test_an_import_is_refused_while_the_server_drains(programs, own_server, regi
   own_server.process.wait(10)
 
 
+class TestTheServerEnds:
+  """Who sends an archive or is sent one is told why, though no job runs."""
+
+  @pytest.fixture
+  def server(self, programs, tmp_path):
+    with Server(programs, tmp_path / "server", "drain_timeout: 2s") as server:
+      yield server
+
+  def end(self, server):
+    server.process.send_signal(signal.SIGTERM)
+    return time.monotonic()
+
+  def check(self, client, call, reason, on_event=lambda event: None):
+    """The call fails with what a server says that ends, where it can with the reason."""
+    with pytest.raises(RpcFailed) as failed:
+      client.read(call, on_event)
+    assert (failed.value.code, failed.value.reason) == ("UNAVAILABLE", reason)
+    assert failed.value.message == "the server is shutting down"
+
+  @pytest.fixture
+  def large(self, scripted):
+    """More than gRPC holds for a client that does not read."""
+    return scripted.add("app", "large", Image(layer_sizes=(48_000_000,), seed=72))
+
+  def first_chunk(self, call):
+    while not next(call).HasField("chunk"):
+      pass
+
+  def test_an_export_that_is_read_slowly(self, server, large):
+    with Client(server) as client:
+      call = client.export_stream(client.export_request(large))
+      self.first_chunk(call)
+      self.end(server)
+      self.check(client, call, "SERVER_DRAINING", lambda event: time.sleep(0.1))
+      server.process.wait(10)
+
+  def test_an_export_that_is_not_read(self, server, large):
+    with Client(server) as client:
+      call = client.export_stream(client.export_request(large))
+      self.first_chunk(call)
+      start = self.end(server)
+      server.process.wait(10)
+      assert 2 <= time.monotonic() - start < 5
+      self.check(client, call, "")
+
+  def test_an_import_that_stalls(self, server, tmp_path):
+    over = threading.Event()
+    with Client(server) as client:
+
+      def requests():
+        yield client.options("oci:%s:x" % (tmp_path / "to"))
+        yield client.messages.ImportRequest(chunk=bytes(1000))
+        over.wait(30)
+
+      call = client.import_stream(requests())
+      assert next(call).received_bytes == 1000
+      start = self.end(server)
+      self.check(client, call, "")
+      over.set()
+      # No copy would follow: nobody waits for the rest of it.
+      server.process.wait(10)
+      assert time.monotonic() - start < 5
+
+
 class LargeArchive:
   """An oci-archive: of one layer of random bytes, made piece by piece. `size` is the archive's."""
 

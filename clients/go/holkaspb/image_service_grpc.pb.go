@@ -123,7 +123,7 @@ type ImageServiceClient interface {
 	// Receives an archive from the caller and copies the image in it to a destination, as Copy does. The
 	// first message holds the options, the following ones the bytes of the archive, and half-closing
 	// the stream ends them. The server keeps the bytes in a file without a name until the copy is over.
-	// A caller who sends nothing for a minute is cut off.
+	// A caller who sends nothing for a minute is cut off with DEADLINE_EXCEEDED.
 	//
 	// Errors, beside those of Copy:
 	//
@@ -134,7 +134,7 @@ type ImageServiceClient interface {
 	Import(ctx context.Context, opts ...grpc.CallOption) (ImageService_ImportClient, error)
 	// Copies an image into an archive, as Copy does, and sends that to the caller. The server makes the
 	// whole archive before it sends a byte of it, in a file without a name. A caller who takes nothing
-	// for a minute is cut off.
+	// for a minute is cut off with DEADLINE_EXCEEDED.
 	//
 	// Errors, beside those of Copy:
 	//
@@ -465,7 +465,7 @@ type ImageServiceServer interface {
 	// Receives an archive from the caller and copies the image in it to a destination, as Copy does. The
 	// first message holds the options, the following ones the bytes of the archive, and half-closing
 	// the stream ends them. The server keeps the bytes in a file without a name until the copy is over.
-	// A caller who sends nothing for a minute is cut off.
+	// A caller who sends nothing for a minute is cut off with DEADLINE_EXCEEDED.
 	//
 	// Errors, beside those of Copy:
 	//
@@ -476,7 +476,7 @@ type ImageServiceServer interface {
 	Import(ImageService_ImportServer) error
 	// Copies an image into an archive, as Copy does, and sends that to the caller. The server makes the
 	// whole archive before it sends a byte of it, in a file without a name. A caller who takes nothing
-	// for a minute is cut off.
+	// for a minute is cut off with DEADLINE_EXCEEDED.
 	//
 	// Errors, beside those of Copy:
 	//

@@ -56,7 +56,8 @@ class ImageServiceStub(object):
     DAEMON_ERROR: the Docker daemon refused, and says why.
     UNAVAILABLE         REGISTRY_UNAVAILABLE: the network or the registry failed, after retries.
     DAEMON_UNAVAILABLE: the Docker daemon is not reached, or failed.
-    SERVER_DRAINING: the server is shutting down.
+    SERVER_DRAINING: the server is shutting down. A caller who does not go on
+    with sending an Import, or with reading an Export, is told no reason then.
     DEADLINE_EXCEEDED   the caller's deadline, or the server's limit for the operation, passed.
     CANCELLED           the caller hung up.
     INTERNAL            WORKER_DIED: the worker ended abnormally, the metadata entry
@@ -157,7 +158,8 @@ class ImageServiceServicer(object):
     DAEMON_ERROR: the Docker daemon refused, and says why.
     UNAVAILABLE         REGISTRY_UNAVAILABLE: the network or the registry failed, after retries.
     DAEMON_UNAVAILABLE: the Docker daemon is not reached, or failed.
-    SERVER_DRAINING: the server is shutting down.
+    SERVER_DRAINING: the server is shutting down. A caller who does not go on
+    with sending an Import, or with reading an Export, is told no reason then.
     DEADLINE_EXCEEDED   the caller's deadline, or the server's limit for the operation, passed.
     CANCELLED           the caller hung up.
     INTERNAL            WORKER_DIED: the worker ended abnormally, the metadata entry
@@ -280,7 +282,7 @@ class ImageServiceServicer(object):
         """Receives an archive from the caller and copies the image in it to a destination, as Copy does. The
         first message holds the options, the following ones the bytes of the archive, and half-closing
         the stream ends them. The server keeps the bytes in a file without a name until the copy is over.
-        A caller who sends nothing for a minute is cut off.
+        A caller who sends nothing for a minute is cut off with DEADLINE_EXCEEDED.
 
         Errors, beside those of Copy:
         INVALID_ARGUMENT    INVALID_FIELD: the first message holds no options, or a later one some.
@@ -295,7 +297,7 @@ class ImageServiceServicer(object):
     def Export(self, request, context):
         """Copies an image into an archive, as Copy does, and sends that to the caller. The server makes the
         whole archive before it sends a byte of it, in a file without a name. A caller who takes nothing
-        for a minute is cut off.
+        for a minute is cut off with DEADLINE_EXCEEDED.
 
         Errors, beside those of Copy:
         RESOURCE_EXHAUSTED  SPOOL_QUOTA_EXCEEDED: as of Import.
@@ -421,7 +423,8 @@ class ImageService(object):
     DAEMON_ERROR: the Docker daemon refused, and says why.
     UNAVAILABLE         REGISTRY_UNAVAILABLE: the network or the registry failed, after retries.
     DAEMON_UNAVAILABLE: the Docker daemon is not reached, or failed.
-    SERVER_DRAINING: the server is shutting down.
+    SERVER_DRAINING: the server is shutting down. A caller who does not go on
+    with sending an Import, or with reading an Export, is told no reason then.
     DEADLINE_EXCEEDED   the caller's deadline, or the server's limit for the operation, passed.
     CANCELLED           the caller hung up.
     INTERNAL            WORKER_DIED: the worker ended abnormally, the metadata entry

@@ -48,7 +48,8 @@ class ImageServiceStub:
                           DAEMON_ERROR: the Docker daemon refused, and says why.
       UNAVAILABLE         REGISTRY_UNAVAILABLE: the network or the registry failed, after retries.
                           DAEMON_UNAVAILABLE: the Docker daemon is not reached, or failed.
-                          SERVER_DRAINING: the server is shutting down.
+                          SERVER_DRAINING: the server is shutting down. A caller who does not go on
+                          with sending an Import, or with reading an Export, is told no reason then.
       DEADLINE_EXCEEDED   the caller's deadline, or the server's limit for the operation, passed.
       CANCELLED           the caller hung up.
       INTERNAL            WORKER_DIED: the worker ended abnormally, the metadata entry
@@ -175,7 +176,7 @@ class ImageServiceStub:
     """Receives an archive from the caller and copies the image in it to a destination, as Copy does. The
     first message holds the options, the following ones the bytes of the archive, and half-closing
     the stream ends them. The server keeps the bytes in a file without a name until the copy is over.
-    A caller who sends nothing for a minute is cut off.
+    A caller who sends nothing for a minute is cut off with DEADLINE_EXCEEDED.
 
     Errors, beside those of Copy:
       INVALID_ARGUMENT    INVALID_FIELD: the first message holds no options, or a later one some.
@@ -190,7 +191,7 @@ class ImageServiceStub:
     ]
     """Copies an image into an archive, as Copy does, and sends that to the caller. The server makes the
     whole archive before it sends a byte of it, in a file without a name. A caller who takes nothing
-    for a minute is cut off.
+    for a minute is cut off with DEADLINE_EXCEEDED.
 
     Errors, beside those of Copy:
       RESOURCE_EXHAUSTED  SPOOL_QUOTA_EXCEEDED: as of Import.
@@ -247,7 +248,8 @@ class ImageServiceAsyncStub:
                           DAEMON_ERROR: the Docker daemon refused, and says why.
       UNAVAILABLE         REGISTRY_UNAVAILABLE: the network or the registry failed, after retries.
                           DAEMON_UNAVAILABLE: the Docker daemon is not reached, or failed.
-                          SERVER_DRAINING: the server is shutting down.
+                          SERVER_DRAINING: the server is shutting down. A caller who does not go on
+                          with sending an Import, or with reading an Export, is told no reason then.
       DEADLINE_EXCEEDED   the caller's deadline, or the server's limit for the operation, passed.
       CANCELLED           the caller hung up.
       INTERNAL            WORKER_DIED: the worker ended abnormally, the metadata entry
@@ -373,7 +375,7 @@ class ImageServiceAsyncStub:
     """Receives an archive from the caller and copies the image in it to a destination, as Copy does. The
     first message holds the options, the following ones the bytes of the archive, and half-closing
     the stream ends them. The server keeps the bytes in a file without a name until the copy is over.
-    A caller who sends nothing for a minute is cut off.
+    A caller who sends nothing for a minute is cut off with DEADLINE_EXCEEDED.
 
     Errors, beside those of Copy:
       INVALID_ARGUMENT    INVALID_FIELD: the first message holds no options, or a later one some.
@@ -388,7 +390,7 @@ class ImageServiceAsyncStub:
     ]
     """Copies an image into an archive, as Copy does, and sends that to the caller. The server makes the
     whole archive before it sends a byte of it, in a file without a name. A caller who takes nothing
-    for a minute is cut off.
+    for a minute is cut off with DEADLINE_EXCEEDED.
 
     Errors, beside those of Copy:
       RESOURCE_EXHAUSTED  SPOOL_QUOTA_EXCEEDED: as of Import.
@@ -445,7 +447,8 @@ class ImageServiceServicer(metaclass=abc.ABCMeta):
                           DAEMON_ERROR: the Docker daemon refused, and says why.
       UNAVAILABLE         REGISTRY_UNAVAILABLE: the network or the registry failed, after retries.
                           DAEMON_UNAVAILABLE: the Docker daemon is not reached, or failed.
-                          SERVER_DRAINING: the server is shutting down.
+                          SERVER_DRAINING: the server is shutting down. A caller who does not go on
+                          with sending an Import, or with reading an Export, is told no reason then.
       DEADLINE_EXCEEDED   the caller's deadline, or the server's limit for the operation, passed.
       CANCELLED           the caller hung up.
       INTERNAL            WORKER_DIED: the worker ended abnormally, the metadata entry
@@ -587,7 +590,7 @@ class ImageServiceServicer(metaclass=abc.ABCMeta):
         """Receives an archive from the caller and copies the image in it to a destination, as Copy does. The
         first message holds the options, the following ones the bytes of the archive, and half-closing
         the stream ends them. The server keeps the bytes in a file without a name until the copy is over.
-        A caller who sends nothing for a minute is cut off.
+        A caller who sends nothing for a minute is cut off with DEADLINE_EXCEEDED.
 
         Errors, beside those of Copy:
           INVALID_ARGUMENT    INVALID_FIELD: the first message holds no options, or a later one some.
@@ -604,7 +607,7 @@ class ImageServiceServicer(metaclass=abc.ABCMeta):
     ) -> typing.Union[collections.abc.Iterator[holkas.v1.image_service_pb2.ExportResponse], collections.abc.AsyncIterator[holkas.v1.image_service_pb2.ExportResponse]]:
         """Copies an image into an archive, as Copy does, and sends that to the caller. The server makes the
         whole archive before it sends a byte of it, in a file without a name. A caller who takes nothing
-        for a minute is cut off.
+        for a minute is cut off with DEADLINE_EXCEEDED.
 
         Errors, beside those of Copy:
           RESOURCE_EXHAUSTED  SPOOL_QUOTA_EXCEEDED: as of Import.
