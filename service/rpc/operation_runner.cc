@@ -82,7 +82,7 @@ OperationRunner::AttachmentOr OperationRunner::Start(const OperationTicket& tick
     return MakeError(absl::StatusCode::kUnavailable, "SERVER_DRAINING",
                      "the server is shutting down");
   }
-  if (running_.size() >= limits_.running) {
+  if (working_ >= limits_.running) {
     return LimitExceeded(
         absl::StrCat("admit request: ", limits_.running, " with an id run already"));
   }
@@ -108,6 +108,7 @@ absl::Status OperationRunner::StartThread(const OperationTicket& ticket,
     running_.erase(place);
     return LimitExceeded(absl::StrCat("start a thread: ", error.what()));
   }
+  ++working_;
   return absl::OkStatus();
 }
 
@@ -115,7 +116,8 @@ void OperationRunner::RunJob(const OperationTicket& ticket, Operation& operation
   Operation::Outcome outcome = std::move(job)(
       operation, [this, &ticket, &operation] { return Cancelled(ticket, operation); });
   job = nullptr;
-  // First: whoever learns the outcome and asks again is to find it, or nothing.
+  // First: whoever learns the outcome and asks again is to find it, or nothing, and room for the
+  // next request.
   Settle(ticket, operation, outcome);
   operation.Finish(std::move(outcome));
 }
@@ -139,6 +141,7 @@ bool OperationRunner::Cancelled(const OperationTicket& ticket, const Operation& 
 void OperationRunner::Settle(const OperationTicket& ticket, const Operation& operation,
                              const Operation::Outcome& outcome) {
   absl::MutexLock lock(&mutex_);
+  --working_;
   if (!table_.Has(ticket, operation)) {
     return;
   }

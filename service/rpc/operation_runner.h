@@ -80,6 +80,8 @@ class OperationRunner {
   absl::Mutex mutex_;
   bool cancelled_ ABSL_GUARDED_BY(mutex_) = false;
   OperationTable table_ ABSL_GUARDED_BY(mutex_);
+  // Jobs whose outcome is not known yet: fewer than threads that run, for a moment.
+  size_t working_ ABSL_GUARDED_BY(mutex_) = 0;
   Threads running_ ABSL_GUARDED_BY(mutex_);
   Threads ended_ ABSL_GUARDED_BY(mutex_);
 };
