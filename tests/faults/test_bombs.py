@@ -318,8 +318,8 @@ class TestStore:
     assert "unpack a layer: more than 50000 entries" in usage.stderr
 
   def test_layers_share_what_they_may_have(self, into_store):
-    layers = [gzipped([header(b"%d-%d" % (layer, n)) for n in range(20_000)] + [END])
-              for layer in range(3)]
+    layers = [gzipped([header(b"%d-%d" % (layer, n)) for n in range(26_000)] + [END])
+              for layer in range(2)]
     usage = into_store.copy(*layers)
     assert usage.code == 1
     assert "unpack a layer: more than 50000 entries in all layers" in usage.stderr
