@@ -151,22 +151,6 @@ TEST(CompressingSource, GzipIsOneMember) {
   EXPECT_EQ(bytes.find(header, 1), std::string::npos);
 }
 
-TEST(CompressingSource, AHigherLevelOfGzipTakesLess) {
-  const std::string content = Content(6 << 20);
-  std::vector<size_t> sizes;
-  for (int level = 0; level <= 9; ++level) {
-    ASSERT_OK_AND_ASSIGN(const std::string bytes,
-                         CompressBy(1, {Compression::kGzip, level}, content));
-    sizes.push_back(bytes.size());
-  }
-  EXPECT_GT(sizes[0], content.size());
-  EXPECT_LT(sizes[1], content.size() / 2);
-  for (size_t level = 2; level < sizes.size(); ++level) {
-    EXPECT_LT(sizes[level], sizes[level - 1] * 101 / 100) << level;
-  }
-  EXPECT_LT(sizes[9], sizes[1] * 9 / 10);
-}
-
 TEST(CompressingSource, BlocksOfGzipSeeWhatIsBeforeThem) {
   // Each repetition begins with a block; within one nothing repeats.
   const std::string noise = Noise(16 << 10);
