@@ -67,6 +67,16 @@ JobRunner::Call InspectCall() {
   return call;
 }
 
+// A worker that tells when it has its job, and never finishes it.
+FakeLauncher::Script RunsUntilItIsEnded(absl::Notification& begun) {
+  return [&begun](FakeWorkerSide& worker) {
+    worker.Begin();
+    begun.Notify();
+    worker.AwaitEnd();
+    return CleanExit();
+  };
+}
+
 class JobRunnerTest : public testing::Test {
  protected:
   LogPipe log_;
@@ -154,12 +164,7 @@ TEST_F(JobRunnerTest, ADeadlineKillsTheWorker) {
 
 TEST_F(JobRunnerTest, ACallerWhoHangsUpKillsTheWorkerInHalfASecond) {
   absl::Notification begun;
-  FakeLauncher launcher([&begun](FakeWorkerSide& worker) {
-    worker.Begin();
-    begun.Notify();
-    worker.AwaitEnd();
-    return CleanExit();
-  });
+  FakeLauncher launcher(RunsUntilItIsEnded(begun));
   JobRunner runner(launcher, logger_, authorization_, {.concurrent = 1, .queued = 0});
   JobRunner::Call call = InspectCall();
   call.cancelled = [&begun] { return begun.HasBeenNotified(); };
@@ -171,12 +176,7 @@ TEST_F(JobRunnerTest, ACallerWhoHangsUpKillsTheWorkerInHalfASecond) {
 
 TEST_F(JobRunnerTest, ARunningJobThatIsCancelledWithAllOthersSaysWhy) {
   absl::Notification begun;
-  FakeLauncher launcher([&begun](FakeWorkerSide& worker) {
-    worker.Begin();
-    begun.Notify();
-    worker.AwaitEnd();
-    return CleanExit();
-  });
+  FakeLauncher launcher(RunsUntilItIsEnded(begun));
   JobRunner runner(launcher, logger_, authorization_, {.concurrent = 1, .queued = 1});
   std::thread job([&runner] {
     const absl::Status status = runner.Run(InspectCall()).status();
