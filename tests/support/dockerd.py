@@ -13,6 +13,7 @@ import pytest
 
 from support import nginx
 from support.programs import run
+from support.removal import remove_tree
 
 DOCKERD = shutil.which("dockerd", path="/usr/sbin:/usr/bin:/sbin:/bin")
 # Another one may come first in PATH.
@@ -90,9 +91,8 @@ class Dockerd:
         self.process.wait(30)
       except subprocess.TimeoutExpired:
         self.kill()
-    self._unmount()
     for directory in (self.data, self.directory):
-      shutil.rmtree(directory, ignore_errors=True)
+      remove_tree(directory)
 
   def docker(self, *arguments):
     return run([DOCKER, "-H", self.host, *arguments], env={"HOME": str(self.directory)}, timeout=120)
