@@ -14,7 +14,6 @@ import json
 import lzma
 import os
 import random
-import shutil
 import struct
 import zlib
 
@@ -108,9 +107,7 @@ def tree(directory):
 
 @pytest.fixture
 def cost(programs, tmp_path):
-  yield Cost(programs, tmp_path)
-  # A gibibyte is not kept for who looks at it later.
-  shutil.rmtree(tmp_path)
+  return Cost(programs, tmp_path)
 
 
 def image_of(path, *layers):
