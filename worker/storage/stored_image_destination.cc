@@ -112,6 +112,14 @@ void StoredImageDestination::ExpectBlob(const Descriptor& blob) {
   }
 }
 
+void StoredImageDestination::NoteReused(const Descriptor& blob, const LayerRecord& layer) {
+  absl::MutexLock lock(&mutex_);
+  if (reused_.emplace(blob.digest, layer).second) {
+    budget_.AddBytes(layer.compressed_digest.has_value() ? layer.compressed_size_bytes
+                                                         : layer.diff_size_bytes);
+  }
+}
+
 absl::StatusOr<ImageDestination::Reuse> StoredImageDestination::ReuseBlob(const Descriptor& blob) {
   if (!IsLayerType(blob.media_type)) {
     return Reuse::kAbsent;
@@ -119,8 +127,7 @@ absl::StatusOr<ImageDestination::Reuse> StoredImageDestination::ReuseBlob(const 
   for (const LayerRecord& layer : known_layers_) {
     const bool is_same = layer.compressed_digest == blob.digest || layer.diff_digest == blob.digest;
     if (is_same && !layer.is_incomplete && layer.diff_digest.has_value()) {
-      absl::MutexLock lock(&mutex_);
-      reused_.emplace(blob.digest, layer);
+      NoteReused(blob, layer);
       return Reuse::kPresent;
     }
   }
@@ -131,8 +138,7 @@ absl::StatusOr<ImageDestination::Reuse> StoredImageDestination::ReuseUnpacked(
     const Descriptor& blob, const Digest& plain) {
   for (const LayerRecord& layer : known_layers_) {
     if (IsLayerType(blob.media_type) && layer.diff_digest == plain && !layer.is_incomplete) {
-      absl::MutexLock lock(&mutex_);
-      reused_.emplace(blob.digest, layer);
+      NoteReused(blob, layer);
       return Reuse::kPresent;
     }
   }
@@ -266,17 +272,6 @@ absl::Status StoredImageDestination::CheckDiffDigests(const Manifest& image) {
   return absl::OkStatus();
 }
 
-// Layers that did not come count as others do.
-void StoredImageDestination::CountReused(const Descriptor& blob) {
-  absl::MutexLock lock(&mutex_);
-  const auto reused = reused_.find(blob.digest);
-  if (reused != reused_.end() && !staged_.contains(blob.digest)) {
-    const LayerRecord& layer = reused->second;
-    budget_.AddBytes(layer.compressed_digest.has_value() ? layer.compressed_size_bytes
-                                                         : layer.diff_size_bytes);
-  }
-}
-
 absl::StatusOr<std::unique_ptr<ByteSource>> StoredImageDestination::OpenStagedTar(
     const StagedLayer& staged) const {
   ASSIGN_OR_RETURN(const Directory stage, staging_->directory().OpenDirectory(staged.directory));
@@ -405,9 +400,6 @@ StoredImageDestination::StageLayers(const Manifest& image) {
     layer.parent = below == nullptr ? "" : below->id;
     layer.is_first_use = uses.at(blob.digest).first == planned.size();
     layer.is_last_use = uses.at(blob.digest).second == planned.size();
-    if (layer.is_first_use) {
-      CountReused(blob);
-    }
     ASSIGN_OR_RETURN(const Digest diff_digest, DiffDigestOf(blob));
     layer.id = LayerId(layer.parent, diff_digest);
     if (!complete.contains(layer.id)) {

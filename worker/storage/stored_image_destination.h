@@ -84,6 +84,8 @@ class StoredImageDestination : public ImageDestination {
         staging_(std::move(staging)),
         known_layers_(std::move(layers)) {}
 
+  // Counts like one that comes.
+  void NoteReused(const Descriptor& blob, const LayerRecord& layer);
   absl::StatusOr<std::unique_ptr<ByteSink>> CreateUnpackedLayer(const std::string& directory);
   absl::StatusOr<std::unique_ptr<ByteSink>> CreateSpooledLayer(const std::string& directory);
   // Counts a piece of a layer that comes, and what came of its blob for that.
@@ -102,7 +104,6 @@ class StoredImageDestination : public ImageDestination {
                                                const StagedLayer* below);
   absl::StatusOr<StagedLayer> StageAgain(const PlannedLayer& planned, const StagedLayer* below,
                                          std::optional<Digest> known_digest, GiveTar give_tar);
-  void CountReused(const Descriptor& blob);
   absl::StatusOr<std::unique_ptr<ByteSource>> OpenStagedTar(const StagedLayer& staged) const;
   absl::StatusOr<Digest> DiffDigestOf(const Descriptor& blob);
   // The image's configuration, which has come.
