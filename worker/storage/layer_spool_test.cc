@@ -18,6 +18,7 @@
 #include "proto/wire/unique_fd.h"
 #include "worker/blob/compression.h"
 #include "worker/blob/decompressing_source.h"
+#include "worker/blob/read_to_end.h"
 #include "worker/storage/layer_tar_source.h"
 #include "worker/storage/tar_builder.h"
 #include "worker/storage/tar_split.h"
@@ -71,15 +72,7 @@ class LayerSpoolTest : public testing::Test {
                                               Compression::kGzip));
     LayerTarSource source(Open(stage + "/files"),
                           std::make_unique<TarSplitReader>(std::move(json)));
-    std::string tar;
-    std::vector<char> buffer(100'000);
-    while (true) {
-      ASSIGN_OR_RETURN(const size_t count, source.Read(absl::MakeSpan(buffer)));
-      if (count == 0) {
-        return tar;
-      }
-      tar.append(buffer.data(), count);
-    }
+    return ReadToEnd(source);
   }
 
   std::vector<std::string> Spooled() const {
