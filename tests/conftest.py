@@ -136,4 +136,6 @@ def pushed(registry, image_layout):
 def skopeo(command, *arguments, **more):
   if shutil.which("skopeo") is None:
     pytest.skip("skopeo is not installed")
-  return run(["skopeo", "--insecure-policy", command, *arguments], **more)
+  # In there, as after an archive without the image that was asked for, it leaves a directory.
+  with tempfile.TemporaryDirectory(prefix="skopeo-") as directory:
+    return run(["skopeo", "--insecure-policy", "--tmpdir", directory, command, *arguments], **more)
