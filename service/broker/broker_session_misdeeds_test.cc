@@ -112,6 +112,11 @@ void FillMark(Frame& f) {
   f.mutable_mark_opaque()->set_place(broker::PLACE_SOURCE);
   f.mutable_mark_opaque()->set_path("layer");
 }
+void FillDevice(Frame& f) {
+  f.mutable_make_device()->set_place(broker::PLACE_SOURCE);
+  f.mutable_make_device()->set_path("overlay/.holkas-0123456789abcdef/1");
+  f.mutable_make_device()->set_kind(broker::DEVICE_KIND_BLOCK);
+}
 void FillEvent(Frame& f) { f.mutable_event()->mutable_image_started(); }
 void FillChunk(Frame& f) { f.mutable_result_chunk()->set_data("x"); }
 void FillTags(Frame& f) { f.mutable_tags()->add_tags("x"); }
@@ -235,6 +240,9 @@ INSTANTIATE_TEST_SUITE_P(
         Misdeed{"MarkOpaque", kCopy, true, Calls(FillMark), "MarkOpaque is not granted"},
         Misdeed{"MarkOpaqueWhereTheWorkerDoes", kStore, true, Calls(FillMark),
                 "MarkOpaque is not granted"},
+        Misdeed{"MakeDevice", kCopy, true, Calls(FillDevice), "MakeDevice is not granted"},
+        Misdeed{"MakeDeviceWhereNoneIsMade", kStore, true, Calls(FillDevice),
+                "MakeDevice is not granted"},
         Misdeed{"Event", kInspect, true, Notes(FillEvent), "Event is not granted"},
         Misdeed{"EventOfADeletion", kDelete, true, Notes(FillEvent), "Event is not granted"},
         Misdeed{"EventOfAList", kList, true, Notes(FillEvent), "Event is not granted"},

@@ -418,6 +418,31 @@ TEST_F(BrokerSessionTest, OpaqueDirectoriesAreMarkedUpToALimit) {
   EXPECT_EQ(mark("layer").reason(), "LIMIT_EXCEEDED");
 }
 
+TEST_F(BrokerSessionTest, DevicesAreMadeUpToALimit) {
+  BrokerSession::Options options = StoreJob();
+  options.grants.source_store->make_devices = true;
+  options.grants.max_devices = 2;
+  const std::string staging = "overlay/.holkas-0123456789abcdef";
+  ASSERT_EQ(mkdir((directory_ / "graph/overlay").c_str(), 0700), 0);
+  ASSERT_EQ(mkdir((directory_ / ("graph/" + staging)).c_str(), 0700), 0);
+  TestSession session(std::move(options));
+  session.Ready();
+  const auto make = [&session](const std::string& path) {
+    return session.Call(Simple([&path](Frame& f) {
+      f.mutable_make_device()->set_place(broker::PLACE_SOURCE);
+      f.mutable_make_device()->set_path(path);
+      f.mutable_make_device()->set_kind(broker::DEVICE_KIND_CHARACTER);
+      f.mutable_make_device()->set_device_major(1);
+      f.mutable_make_device()->set_device_minor(3);
+    }));
+  };
+  const broker::Reply made = make(staging + "/1");
+  EXPECT_EQ(made.code(), 0);
+  EXPECT_EQ(made.present(), geteuid() == 0);
+  EXPECT_EQ(make("overlay/.holkas-fedcba9876543210/1").code(), kNotFound);
+  EXPECT_EQ(make(staging + "/2").reason(), "LIMIT_EXCEEDED");
+}
+
 TEST_F(BrokerSessionTest, MessagesDoNotTellTheWorkerThePath) {
   fs::remove_all(source_);
   TestSession session(CopyJob());

@@ -45,6 +45,8 @@ constexpr CallRow kCalls[] = {
      &JobCalls::OpenStorage},
     {Frame::kMarkOpaque, "MarkOpaque", kRunning, Need::kOpaqueMarks, kOften, Lane::kAtOnce,
      &JobCalls::MarkOpaque},
+    {Frame::kMakeDevice, "MakeDevice", kRunning, Need::kDevices, kOften, Lane::kAtOnce,
+     &JobCalls::MakeDevice},
     {Frame::kEvent, "Event", kConfined, Need::kEvents, kOften, Lane::kNote, &JobCalls::Event},
     {Frame::kRemember, "Remember", kConfined, Need::kBlobMemory, kOften, Lane::kNote,
      &JobCalls::Remember},
@@ -98,6 +100,8 @@ bool IsGranted(const CallRow& row, const broker::WorkerFrame& frame, const JobCa
       return calls.StoreAt(frame.open_storage().place()) != nullptr;
     case Need::kOpaqueMarks:
       return calls.MarksOpaqueAt(frame.mark_opaque().place());
+    case Need::kDevices:
+      return calls.MakesDevicesAt(frame.make_device().place());
     case Need::kEvents:
       return calls.HasEvents();
     case Need::kResult:

@@ -33,6 +33,7 @@ enum class Need {
   kSpool,           // a directory for temporary files
   kStore,           // a store at the call's place
   kOpaqueMarks,     // a store at the call's place whose opaque directories the service marks
+  kDevices,         // a store at the call's place whose device nodes the service makes
   kEvents,          // somebody who is told of progress
   kResult,          // a response to give
   kTags,            // tags to list

@@ -20,6 +20,7 @@
 #include "service/broker/frame_digest.h"
 #include "service/broker/image_directory.h"
 #include "service/broker/limit_exceeded.h"
+#include "service/broker/make_device.h"
 #include "service/broker/mark_opaque.h"
 #include "service/broker/printable_strings.h"
 #include "service/broker/violation.h"
@@ -157,10 +158,21 @@ const StoreDirectories* JobCalls::StoreAt(broker::Place place) const {
              : nullptr;
 }
 
+const StoreGrant* JobCalls::StoreGrantAt(broker::Place place) const {
+  if (StoreAt(place) == nullptr) {
+    return nullptr;
+  }
+  return place == broker::PLACE_SOURCE ? &*grants_.source_store : &*grants_.destination_store;
+}
+
 bool JobCalls::MarksOpaqueAt(broker::Place place) const {
-  return StoreAt(place) != nullptr &&
-         (place == broker::PLACE_SOURCE ? grants_.source_store->mark_opaque
-                                        : grants_.destination_store->mark_opaque);
+  const StoreGrant* store = StoreGrantAt(place);
+  return store != nullptr && store->mark_opaque;
+}
+
+bool JobCalls::MakesDevicesAt(broker::Place place) const {
+  const StoreGrant* store = StoreGrantAt(place);
+  return store != nullptr && store->make_devices;
 }
 
 bool JobCalls::HasEvents() const { return job_.has_copy(); }
@@ -588,6 +600,18 @@ absl::StatusOr<Answer> JobCalls::MarkOpaque(const broker::WorkerFrame& frame) {
   RETURN_IF_ERROR(holkas::MarkOpaque(StoreAt(frame.mark_opaque().place())->graph_root.get(),
                                      frame.mark_opaque().path()));
   return Answer();
+}
+
+absl::StatusOr<Answer> JobCalls::MakeDevice(const broker::WorkerFrame& frame) {
+  if (++devices_ > grants_.max_devices) {
+    return LimitExceeded("devices", grants_.max_devices);
+  }
+  const broker::MakeDevice& node = frame.make_device();
+  ASSIGN_OR_RETURN(const bool made,
+                   holkas::MakeDevice(StoreAt(node.place())->graph_root.get(), node));
+  Answer answer;
+  answer.reply.set_present(made);
+  return answer;
 }
 
 absl::StatusOr<std::optional<Answer>> JobCalls::TryLock() {

@@ -108,6 +108,7 @@ class JobCalls {
   absl::StatusOr<Answer> RemoveBlobs(const broker::WorkerFrame& frame);
   absl::StatusOr<Answer> OpenStorage(const broker::WorkerFrame& frame);
   absl::StatusOr<Answer> MarkOpaque(const broker::WorkerFrame& frame);
+  absl::StatusOr<Answer> MakeDevice(const broker::WorkerFrame& frame);
 
   // Whether the worker's temporary files, and the archive that it writes for the caller, are as
   // large as they may be. It writes to them without a call: the session looks from time to time.
@@ -134,6 +135,7 @@ class JobCalls {
   // Null where there is none.
   const StoreDirectories* StoreAt(broker::Place place) const;
   bool MarksOpaqueAt(broker::Place place) const;
+  bool MakesDevicesAt(broker::Place place) const;
   bool HasEvents() const;
   bool HasResult() const;
   bool HasTags() const;
@@ -147,6 +149,8 @@ class JobCalls {
 
  private:
   const RegistryGrant* RegistryAt(broker::Place place) const;
+  // Null where there is none.
+  const StoreGrant* StoreGrantAt(broker::Place place) const;
   const DaemonGrant* DaemonAt(broker::Place place) const;
   // What a Connect is for, after it was found to be granted.
   struct Target {
@@ -184,6 +188,7 @@ class JobCalls {
   int64_t tag_bytes_ = 0;
   int log_lines_ = 0;
   int opaque_marks_ = 0;
+  int devices_ = 0;
   std::optional<absl::Status> finished_;
 
   absl::Mutex mutex_;

@@ -72,6 +72,8 @@ struct StoreGrant {
   bool writable = false;
   // Whether the service marks opaque directories for the worker.
   bool mark_opaque = false;
+  // Whether it makes device nodes for it.
+  bool make_devices = false;
 };
 
 // What a job may write to temporary files: an archive that is compressed, decompressed.
@@ -101,6 +103,7 @@ struct Grants {
   int max_spool_files = 32;
   int64_t max_spool_bytes = kMaxSpoolBytes;  // of all of them together
   int max_opaque_marks = 100'000;
+  int max_devices = 100'000;
   int64_t max_result_bytes = kMaxResultBytes;
   int64_t max_tags = 1'000'000;      // of a list
   int64_t max_tag_bytes = 64 << 20;  // all tags of a list together

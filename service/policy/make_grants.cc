@@ -154,6 +154,7 @@ absl::StatusOr<std::optional<StoreGrant>> GrantStore(const ImageReference& image
     grant->writable = writable;
     grant->mark_opaque =
         writable && location.containers_storage().whiteout_form() == broker::WHITEOUT_FORM_OVERLAY;
+    grant->make_devices = writable && location.containers_storage().makes_devices();
   }
   return grant;
 }

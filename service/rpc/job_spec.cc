@@ -106,6 +106,7 @@ void SetStorageImage(const StorageReference& store, unsigned uid,
   }
   image.set_image_id(store.image_id);
   image.set_whiteout_form(WhiteoutFormOf(store, uid));
+  image.set_makes_devices(uid == 0);
   image.set_display_name(
       std::string(absl::StripPrefix(ImageReference::Of(store).ToString(), "containers-storage:")));
 }

@@ -3,6 +3,7 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include <filesystem>
@@ -81,7 +82,8 @@ class BrokerContract : public testing::TestWithParam<std::tuple<Which, Layout>> 
     options.grants.destination_path->only_removes = only_removes;
     options.grants.destination_store = StoreGrant{.graph_root = root_ + "-store/graph",
                                                   .run_root = root_ + "-store/run",
-                                                  .mark_opaque = true};
+                                                  .mark_opaque = true,
+                                                  .make_devices = true};
     store_.graph_root = UniqueFd(open((root_ + "-store/graph").c_str(), O_RDONLY | O_CLOEXEC));
     store_.run_root = UniqueFd(open((root_ + "-store/run").c_str(), O_RDONLY | O_CLOEXEC));
     options.destination_store = &store_;
@@ -324,6 +326,40 @@ TEST_P(BrokerContract, OnlyADirectoryOfTheStoreIsMarked) {
               StatusIs(absl::StatusCode::kNotFound));
   EXPECT_THAT(broker().MarkOpaque(broker::PLACE_DESTINATION, "link"),
               StatusIs(absl::StatusCode::kPermissionDenied));
+}
+
+TEST_P(BrokerContract, DevicesAreMadeInAStagingDirectory) {
+  const std::string staging = "overlay/.holkas-0123456789abcdef";
+  fs::create_directories(root_ + "-store/graph/" + staging);
+  fs::permissions(root_ + "-store/graph/overlay", fs::perms::owner_all);
+  const auto make = [this](const std::string& path) {
+    return broker().MakeDevice(broker::PLACE_DESTINATION, path, S_IFBLK, makedev(259, 70'000));
+  };
+  EXPECT_THAT(make(staging + "/1"), IsOkAndHolds(geteuid() == 0));
+  if (geteuid() == 0) {
+    struct stat info = {};
+    ASSERT_EQ(stat((root_ + "-store/graph/" + staging + "/1").c_str(), &info), 0);
+    EXPECT_EQ(info.st_mode, S_IFBLK | 0600u);
+    EXPECT_EQ(info.st_rdev, makedev(259, 70'000));
+    EXPECT_THAT(make(staging + "/1").status(), StatusIs(absl::StatusCode::kAlreadyExists));
+  }
+  EXPECT_THAT(make("overlay/.holkas-fedcba9876543210/1").status(),
+              StatusIs(absl::StatusCode::kNotFound));
+}
+
+TEST_P(BrokerContract, DeviceInALayerIsAViolation) {
+  fs::create_directories(root_ + "-store/graph/overlay/layer");
+  const absl::Status status =
+      broker()
+          .MakeDevice(broker::PLACE_DESTINATION, "overlay/layer/null", S_IFCHR, makedev(1, 3))
+          .status();
+  if (is_fake()) {
+    EXPECT_EQ(ErrorReason(status), "WORKER_VIOLATION");
+  } else {
+    EXPECT_THAT(status, StatusIs(absl::StatusCode::kUnavailable));
+    EXPECT_EQ(ErrorReason(served_->Finish(absl::OkStatus()).status), "WORKER_VIOLATION");
+  }
+  EXPECT_TRUE(fs::is_empty(root_ + "-store/graph/overlay/layer"));
 }
 
 TEST_P(BrokerContract, StoreThatIsNotThereIsAViolation) {

@@ -4,8 +4,10 @@ import gzip
 import io
 import json
 import os
+import pathlib
 import pwd
 import shutil
+import stat
 import subprocess
 import tarfile
 
@@ -48,10 +50,28 @@ LAYERS = [
           ("link", tarfile.SYMTYPE, {"linkname": "/etc/shadow", "mode": 0o777}, b""),
           ("hard", tarfile.LNKTYPE, {"linkname": "etc/shadow", "mode": 0o640, "gid": 42}, b""),
           ("pipe", tarfile.FIFOTYPE, {"mode": 0o600}, b""),
+          ("disk", tarfile.BLKTYPE, {"mode": 0o660, "devmajor": 7, "devminor": 0}, b""),
           ("null", tarfile.CHRTYPE, {"mode": 0o666, "devmajor": 1, "devminor": 3}, b"")),
     layer(file(".wh.deleted"), directory("gone"), file("gone/.wh..wh..opq"),
           file("gone/new", b"n"),
           file("privileged", b"p", mode=0o755)),
+]
+
+
+DEVICE_LAYERS = [
+    layer(directory("dev"), directory("lib"),
+          ("dev/null", tarfile.CHRTYPE, {"mode": 0o640, "uid": 5, "gid": 6, "devmajor": 1,
+                                         "devminor": 3}, b""),
+          ("dev/loop0", tarfile.BLKTYPE, {"mode": 0o640, "uid": 5, "gid": 6, "devmajor": 7,
+                                          "devminor": 0, "mtime": 1500000000}, b""),
+          ("dev/disk", tarfile.BLKTYPE, {"mode": 0o6601, "devmajor": 259, "devminor": 70000}, b""),
+          ("dev/tty", tarfile.CHRTYPE, {"mode": 0o620, "gid": 5, "devmajor": 5, "devminor": 0}, b""),
+          ("dev/link", tarfile.SYMTYPE, {"linkname": "../lib", "mode": 0o777}, b""),
+          ("dev/link/zero", tarfile.CHRTYPE, {"mode": 0o666, "devmajor": 1, "devminor": 5}, b""),
+          ("lib/hard", tarfile.LNKTYPE, {"linkname": "dev/loop0", "mode": 0o640, "uid": 5, "gid": 6,
+                                         "mtime": 1500000000}, b"")),
+    layer(file("above", b"x"), file("dev/.wh.disk"),
+          ("dev/null", tarfile.BLKTYPE, {"mode": 0o600, "devmajor": 7, "devminor": 1}, b"")),
 ]
 
 
@@ -137,6 +157,26 @@ class Store:
                       "--storage-driver", self.driver, "unshare", "sh", "-ec", inner],
                      self.programs.environment).ok().stdout
 
+  def nodes(self, layer_id):
+    """Kind, mode, device, owner and time of all that a layer has but directories."""
+    files = "overlay/%s/diff" if self.driver == "overlay" else "vfs/dir/%s"
+    top = self.graph / (files % layer_id)
+    found = {}
+    for above, _, names in os.walk(top):
+      for name in names:
+        path = pathlib.Path(above) / name
+        info = path.lstat()
+        is_whiteout = stat.S_ISCHR(info.st_mode) and info.st_rdev == 0
+        found[str(path.relative_to(top))] = (
+            oct(info.st_mode), os.major(info.st_rdev), os.minor(info.st_rdev), info.st_uid,
+            info.st_gid, None if is_whiteout else info.st_mtime)
+    return found
+
+  def layer_ids(self):
+    records = json.loads(
+        (self.graph / ("%s-layers" % self.driver) / "layers.json").read_text())
+    return [record["id"] for record in records]
+
   def remove(self):
     if self.user is not None:
       self._run(["podman", "unshare", "rm", "-rf", str(self.graph), str(self.run)],
@@ -180,12 +220,14 @@ def test_podman_has_what_was_copied(store):
       "localhost/app:1", "find . -mindepth 1 -printf '%P %y %m %U %G\\n' | sort; cat gone/new")
   assert listing.split("\n") == [
       "bin-of-many f 4755 1 2",
+      *(["disk b 660 0 0"] if store.user is None else []),
       "etc d 755 0 0",
       "etc/shadow f 640 0 42",
       "gone d 755 0 0",
       "gone/new f 644 0 0",
       "hard f 640 0 42",
       "link l 777 0 0",
+      *(["null c 666 0 0"] if store.user is None else []),
       "pipe p 600 0 0",
       "privileged f 755 0 0",
       "n",
@@ -251,14 +293,63 @@ def test_single_files_go_into_a_store(store):
 
 
 def test_layers_go_onto_a_layer_of_a_peer_that_has_devices(store):
-  """A worker makes none, and vfs copies the layers below."""
+  """vfs copies the layers below."""
   if store.user is not None:
     pytest.skip("a plain user's podman makes no devices")
   base = write_image(store.base / "base", LAYERS[:1])
   store._run(["skopeo", "--insecure-policy", "copy", "oci:%s:x" % base,
               store.name("localhost/base:1")], store.programs.environment).ok()
   store.holkas("copy", "oci:%s:x" % store.image, store.name("localhost/upper:1")).ok()
-  assert store.mounted("localhost/upper:1", "cat gone/new") == "n"
+  assert store.mounted("localhost/upper:1", "cat gone/new; stat -c ' %F %t:%T' null") == (
+      "n character special file 1:3\n")
+
+
+def test_devices_are_those_that_skopeo_makes(store):
+  if store.user is not None:
+    pytest.skip("a plain user makes no devices")
+  image = write_image(store.base / "devices", DEVICE_LAYERS)
+  theirs = Store(store.programs, store.base / "theirs", store.driver, None)
+  store.holkas("copy", "oci:%s:x" % image, store.name("localhost/devices:1")).ok()
+  store._run(["skopeo", "--insecure-policy", "copy", "oci:%s:x" % image,
+              theirs.name("localhost/devices:1")], store.programs.environment).ok()
+  made = [store.nodes(layer_id) for layer_id in store.layer_ids()]
+  assert made == [theirs.nodes(layer_id) for layer_id in theirs.layer_ids()]
+  assert made[0]["dev/null"] == (oct(stat.S_IFCHR | 0o640), 1, 3, 5, 6, 1600000000)
+  assert made[0]["lib/hard"] == (oct(stat.S_IFBLK | 0o640), 7, 0, 5, 6, 1500000000)
+  assert made[0]["lib/zero"][1:3] == (1, 5)
+  assert ("lib/zero" in made[1]) == (store.driver == "vfs")
+
+
+def test_image_with_devices_is_read_by_peers_and_deleted(store):
+  if store.user is not None:
+    pytest.skip("a plain user makes no devices")
+  image = write_image(store.base / "devices", DEVICE_LAYERS)
+  name = store.name("localhost/devices:1")
+  store.holkas("copy", "oci:%s:x" % image, name).ok()
+  shown = store.mounted("localhost/devices:1",
+                        "find . -type b -o -type c | sort | xargs stat -c '%n %F %t:%T %a %u %g'")
+  assert shown.split("\n") == [
+      "./dev/loop0 block special file 7:0 640 5 6",
+      "./dev/null block special file 7:1 600 0 0",
+      "./dev/tty character special file 5:0 620 0 5",
+      "./lib/hard block special file 7:0 640 5 6",
+      "./lib/zero character special file 1:5 666 0 0",
+      "",
+  ]
+  saved, copied = store.base / "saved.tar", store.base / "copied"
+  store.podman("save", "-q", "--format", "docker-archive", "-o", str(saved),
+               "localhost/devices:1").ok()
+  with tarfile.open(saved) as archive:
+    manifest = json.load(archive.extractfile("manifest.json"))[0]
+    assert [archive.extractfile(layer_name).read() for layer_name in manifest["Layers"]] == (
+        DEVICE_LAYERS)
+  store._run(["skopeo", "--insecure-policy", "copy", name, "dir:%s" % copied],
+             store.programs.environment).ok()
+  layers = json.loads((copied / "manifest.json").read_bytes())["layers"]
+  assert [(copied / entry["digest"].split(":")[1]).read_bytes() for entry in layers] == (
+      DEVICE_LAYERS)
+  store.holkas("delete", name).ok()
+  assert store.layer_ids() == []
 
 
 def test_layer_of_deep_directories_is_removed_again(store):

@@ -17,9 +17,9 @@ from support.storage import StorageRoot
 # For each driver and each victim.
 KILLS = soak(3, 50)
 
-KEPT = Image(layer_sizes=(200_000,), seed=31)
+KEPT = Image(layer_sizes=(200_000,), seed=31, devices=50)
 # On the kept image's layer.
-KILLED = Image(layer_sizes=(200_000,) * 7, seed=31)
+KILLED = Image(layer_sizes=(200_000,) * 7, seed=31, devices=50)
 
 
 @pytest.fixture(params=["overlay", "vfs"])

@@ -240,7 +240,7 @@ constexpr Attack kAttacks[] = {
      }},
 
     // Devices, made and found.
-    {"store_make_disk", "EACCES",
+    {"store_make_disk", "EPERM",
      [](Context& c) { return MakeAndOpenDevice(c, S_IFBLK, makedev(8, 0)); }},
     {"store_make_memory", "EPERM",
      [](Context& c) { return MakeAndOpenDevice(c, S_IFCHR, makedev(1, 1)); }},

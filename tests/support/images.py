@@ -22,13 +22,13 @@ class Image:
   """The bytes of one image: `manifest`, its `media_type`, and `blobs` by digest."""
 
   def __init__(self, layer_sizes=(1000, 5000), seed=1, docker=False, architecture="amd64",
-               labels=None, compress=lambda tar: gzip.compress(tar, 1, mtime=0)):
+               labels=None, compress=lambda tar: gzip.compress(tar, 1, mtime=0), devices=0):
     self.media_type = DOCKER_MANIFEST if docker else OCI_MANIFEST
     self.blobs = {}
     random_bytes = random.Random(seed)
     layers, diff_ids = [], []
     for size in layer_sizes:
-      tar = _tar({"data-%d" % seed: _random_bytes(random_bytes, size)})
+      tar = _tar({"data-%d" % seed: _random_bytes(random_bytes, size)}, devices)
       data = compress(tar)
       layers.append(self._add(DOCKER_LAYER if docker else OCI_LAYER, data))
       diff_ids.append(sha256(tar))
@@ -73,13 +73,17 @@ def _random_bytes(generator, size):
   return b"".join(generator.randbytes(min(piece, size - at)) for at in range(0, size, piece))
 
 
-def _tar(files):
+def _tar(files, devices=0):
   output = io.BytesIO()
   with tarfile.open(fileobj=output, mode="w", format=tarfile.PAX_FORMAT) as archive:
     for name, data in files.items():
       member = tarfile.TarInfo(name)
       member.size = len(data)
       archive.addfile(member, io.BytesIO(data))
+    for number in range(devices):
+      member = tarfile.TarInfo("device-%d" % number)
+      member.type, member.devmajor, member.devminor = tarfile.CHRTYPE, 1, 3
+      archive.addfile(member)
   return output.getvalue()
 
 

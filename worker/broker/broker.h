@@ -1,6 +1,8 @@
 #ifndef HOLKAS_WORKER_BROKER_BROKER_H_
 #define HOLKAS_WORKER_BROKER_BROKER_H_
 
+#include <sys/types.h>
+
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -114,6 +116,13 @@ class Broker {
   // has it.
   // Errors: NOT_FOUND; PERMISSION_DENIED (PATH_DENIED) where it is no directory of the store.
   virtual absl::Status MarkOpaque(broker::Place place, absl::string_view path) = 0;
+
+  // Makes a device node (`type` S_IFCHR or S_IFBLK) of root's, with the mode 0600: where the
+  // place's makes_devices is set. `path` is as in broker.MakeDevice, in a staging directory. False
+  // where the service may not make it. Errors: NOT_FOUND; ALREADY_EXISTS; RESOURCE_EXHAUSTED
+  // (LIMIT_EXCEEDED, DISK_FULL).
+  virtual absl::StatusOr<bool> MakeDevice(broker::Place place, absl::string_view path, mode_t type,
+                                          dev_t device) = 0;
 
   // Tells the caller of a copy what happened. Blocks only while holkasd is slower than the worker.
   virtual absl::Status SendEvent(const v1::CopyResponse& event) = 0;

@@ -1,5 +1,8 @@
 #include "worker/broker/broker_client.h"
 
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+
 #include <atomic>
 #include <map>
 #include <string>
@@ -53,6 +56,8 @@ class BrokerClient : public Broker {
   absl::Status Publish(uint32_t file_id, int64_t size_bytes) override;
   absl::StatusOr<Storage> OpenStorage(broker::Place place) override;
   absl::Status MarkOpaque(broker::Place place, absl::string_view path) override;
+  absl::StatusOr<bool> MakeDevice(broker::Place place, absl::string_view path, mode_t type,
+                                  dev_t device) override;
   absl::Status SendEvent(const v1::CopyResponse& event) override;
   absl::Status SendTags(const v1::ListTagsResponse& tags) override;
   bool Cancelled() override;
@@ -329,6 +334,19 @@ absl::Status BrokerClient::MarkOpaque(broker::Place place, absl::string_view pat
   frame.mutable_mark_opaque()->set_place(place);
   frame.mutable_mark_opaque()->set_path(std::string(path));
   return Call(std::move(frame), 0, 0).status();
+}
+
+absl::StatusOr<bool> BrokerClient::MakeDevice(broker::Place place, absl::string_view path,
+                                              mode_t type, dev_t device) {
+  broker::WorkerFrame frame;
+  broker::MakeDevice& node = *frame.mutable_make_device();
+  node.set_place(place);
+  node.set_path(std::string(path));
+  node.set_kind(type == S_IFBLK ? broker::DEVICE_KIND_BLOCK : broker::DEVICE_KIND_CHARACTER);
+  node.set_device_major(major(device));
+  node.set_device_minor(minor(device));
+  ASSIGN_OR_RETURN(Answer answer, Call(std::move(frame), 0, 0));
+  return answer.reply.present();
 }
 
 absl::Status BrokerClient::SendEvent(const v1::CopyResponse& event) {

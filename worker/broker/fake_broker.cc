@@ -14,6 +14,7 @@
 #include <system_error>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "proto/wire/digester.h"
 #include "proto/wire/error.h"
@@ -549,6 +550,25 @@ absl::Status FakeBroker::MarkOpaque(broker::Place place, absl::string_view path)
                      code ? "" : "PATH_DENIED", "mark a directory of the store: not a directory");
   }
   return absl::OkStatus();
+}
+
+absl::StatusOr<bool> FakeBroker::MakeDevice(broker::Place place, absl::string_view path,
+                                            mode_t type, dev_t device) {
+  absl::MutexLock lock(&mutex_);
+  RETURN_IF_ERROR(Enter("MakeDevice"));
+  const Store* store = StoreAt(place);
+  if (store == nullptr) {
+    return Violation("there is no store");
+  }
+  const fs::path node(std::string{path});
+  if (!absl::StartsWith(node.parent_path().filename().string(), ".holkas-")) {
+    return Violation("a device that is not in a staging directory");
+  }
+  const std::string whole = absl::StrCat(store->graph_root, "/", path);
+  if (mknod(whole.c_str(), type | 0600, device) == 0) {
+    return true;
+  }
+  return errno == EPERM ? absl::StatusOr<bool>(false) : ErrnoError(errno, "make a device");
 }
 
 absl::Status FakeBroker::SendEvent(const v1::CopyResponse& event) {

@@ -96,6 +96,8 @@ class FakeBroker : public Broker {
   bool Cancelled() override { return false; }
   absl::StatusOr<Storage> OpenStorage(broker::Place place) override;
   absl::Status MarkOpaque(broker::Place place, absl::string_view path) override;
+  absl::StatusOr<bool> MakeDevice(broker::Place place, absl::string_view path, mode_t type,
+                                  dev_t device) override;
   absl::Status SendEvent(const v1::CopyResponse& event) override;
   absl::Status SendTags(const v1::ListTagsResponse& tags) override;
   void Log(int severity, absl::string_view message) override;

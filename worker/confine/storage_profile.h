@@ -36,15 +36,16 @@ inline constexpr int kStoreReaderCapabilities[] = {
 // Landlock's rights in a store's directories (linux/landlock.h).
 inline constexpr uint64_t kStoreReadRights = uint64_t{1} << 2 |  // read files
                                              uint64_t{1} << 3;   // read directories
-// All but to execute, to make sockets and block devices, and to control devices.
+// All but to execute, to make sockets, and to control devices. To make devices other than whiteouts
+// takes privilege over the machine; those that the service makes are moved and linked to.
 inline constexpr uint64_t kStoreWriteRights = kStoreReadRights | uint64_t{1} << 1 |  // write files
-                                              uint64_t{1} << 4 |  // remove directories
-                                              uint64_t{1} << 5 |  // remove files
-                                              uint64_t{1}
-                                                  << 6 |  // make character devices: whiteouts
+                                              uint64_t{1} << 4 |   // remove directories
+                                              uint64_t{1} << 5 |   // remove files
+                                              uint64_t{1} << 6 |   // make character devices
                                               uint64_t{1} << 7 |   // make directories
                                               uint64_t{1} << 8 |   // make files
                                               uint64_t{1} << 10 |  // make FIFOs
+                                              uint64_t{1} << 11 |  // make block devices
                                               uint64_t{1} << 12 |  // make symbolic links
                                               uint64_t{1} << 13 |  // link and rename into others
                                               uint64_t{1} << 14;   // truncate

@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/status/statusor.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
@@ -34,8 +35,8 @@ absl::Status CopyError(absl::string_view name) {
 
 class TreeCopier {
  public:
-  TreeCopier(const Directory& top, LayerBudget& budget)
-      : top_(top), budget_(budget), buffer_(kBufferBytes) {}
+  TreeCopier(const Directory& top, const DeviceMaker& make_device, LayerBudget& budget)
+      : top_(top), make_device_(make_device), budget_(budget), buffer_(kBufferBytes) {}
 
   // `path` is that of both directories below the tops.
   absl::Status CopyDirectory(const Directory& from, const Directory& to, const std::string& path,
@@ -50,12 +51,19 @@ class TreeCopier {
   absl::Status CopyFile(const Directory& from, const Directory& to, const std::string& name,
                         const struct stat& info);
   absl::Status CopySymlink(const Directory& from, const Directory& to, const std::string& name);
+  // False where it is a device that nobody there has the right to make.
+  absl::StatusOr<bool> MakeNode(const Directory& to, const std::string& name,
+                                const struct stat& info);
+  // Owner, permissions and times of what is no file and no directory.
+  absl::Status DescribeCopy(const Directory& to, const std::string& name,
+                            const struct stat& info) const;
   absl::Status CopyContent(int from, int to, const std::string& name);
   absl::Status CopyRange(int from, int to, off_t begin, off_t end, const std::string& name);
   absl::Status CopyXattrs(int from, int to, const std::string& name) const;
   absl::Status LinkTo(const std::string& first, const Directory& to, const std::string& name);
 
   const Directory& top_;
+  const DeviceMaker& make_device_;
   LayerBudget& budget_;
   std::vector<char> buffer_;
   // Where the first name of a file of several names is.
@@ -97,18 +105,35 @@ absl::Status TreeCopier::CopyEntry(const Directory& from, const Directory& to,
   }
   if (S_ISLNK(info.st_mode)) {
     RETURN_IF_ERROR(CopySymlink(from, to, name));
-  } else if (S_ISSOCK(info.st_mode)) {
-    return absl::OkStatus();
-  } else if (mknodat(to.fd(), name.c_str(), info.st_mode, info.st_rdev) != 0) {
-    // A device that a peer made; who has no right to make one gets the layer without.
-    const bool is_forbidden = errno == EPERM && (S_ISCHR(info.st_mode) || S_ISBLK(info.st_mode));
-    return is_forbidden ? absl::OkStatus() : CopyError(name);
-  } else if (fchmodat(to.fd(), name.c_str(), info.st_mode & 07777, 0) != 0) {
-    return CopyError(name);
+    return DescribeCopy(to, name, info);
   }
+  if (S_ISSOCK(info.st_mode)) {
+    return absl::OkStatus();
+  }
+  ASSIGN_OR_RETURN(const bool is_made, MakeNode(to, name, info));
+  if (!is_made) {
+    linked_.erase({info.st_dev, info.st_ino});
+  }
+  return is_made ? DescribeCopy(to, name, info) : absl::OkStatus();
+}
+
+absl::StatusOr<bool> TreeCopier::MakeNode(const Directory& to, const std::string& name,
+                                          const struct stat& info) {
+  const mode_t type = info.st_mode & S_IFMT;
+  if (type != S_IFIFO) {
+    RETURN_IF_ERROR(budget_.TakeEntries(LayerBudget::kEntriesOfCall));
+    return make_device_(to.fd(), name, type, info.st_rdev);
+  }
+  return mknodat(to.fd(), name.c_str(), S_IFIFO | 0600, 0) == 0 ? absl::StatusOr<bool>(true)
+                                                                : CopyError(name);
+}
+
+absl::Status TreeCopier::DescribeCopy(const Directory& to, const std::string& name,
+                                      const struct stat& info) const {
   const timespec times[2] = {info.st_atim, info.st_mtim};
   const bool done =
       fchownat(to.fd(), name.c_str(), info.st_uid, info.st_gid, AT_SYMLINK_NOFOLLOW) == 0 &&
+      (S_ISLNK(info.st_mode) || fchmodat(to.fd(), name.c_str(), info.st_mode & 07777, 0) == 0) &&
       utimensat(to.fd(), name.c_str(), times, AT_SYMLINK_NOFOLLOW) == 0;
   return done ? absl::OkStatus() : CopyError(name);
 }
@@ -233,8 +258,9 @@ absl::Status TreeCopier::LinkTo(const std::string& first, const Directory& to,
 
 }  // namespace
 
-absl::Status CopyTree(const Directory& from, const Directory& to, LayerBudget& budget) {
-  return TreeCopier(to, budget).CopyDirectory(from, to, "", 0);
+absl::Status CopyTree(const Directory& from, const Directory& to, const DeviceMaker& make_device,
+                      LayerBudget& budget) {
+  return TreeCopier(to, make_device, budget).CopyDirectory(from, to, "", 0);
 }
 
 }  // namespace holkas

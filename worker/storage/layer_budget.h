@@ -24,6 +24,8 @@ class LayerBudget {
   // `*.pyc` of a tree, 12, and such layers are what the free ones are for.
   static constexpr int64_t kFreeEntries = 50'000;
   static constexpr int64_t kEntryBlobBytes = 32;
+  // What the service does for a worker takes as long as so many entries.
+  static constexpr int64_t kEntriesOfCall = 3;
   // So many bytes the tars may have, and so many for each byte of the layers as they came. gzip
   // never gives more than 1032.
   static constexpr int64_t kFreeTarBytes = int64_t{1} << 30;

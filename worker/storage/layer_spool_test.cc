@@ -58,10 +58,8 @@ class LayerSpoolTest : public testing::Test {
   absl::StatusOr<std::string> PutTogether(const SpooledTar& spooled, const std::string& stage,
                                           bool is_last_time) {
     fs::create_directories(top_ + stage);
-    const OpaqueMarker no_marker = [](const std::string&) { return absl::OkStatus(); };
-    ASSIGN_OR_RETURN(const auto writer,
-                     LayerWriter::Create(Open(stage), WhiteoutForm::kApplied, no_marker,
-                                         /*pairing=*/nullptr, spooled.digest));
+    ASSIGN_OR_RETURN(const auto writer, LayerWriter::Create(Open(stage), WhiteoutForm::kApplied, {},
+                                                            /*pairing=*/nullptr, spooled.digest));
     RETURN_IF_ERROR(Unspool(Open("/spool"), spooled, is_last_time, *writer));
     ASSIGN_OR_RETURN(const LayerContent content, writer->Finish());
     EXPECT_EQ(content.diff_digest, spooled.digest);

@@ -64,11 +64,11 @@ absl::Status SetTimesOf(int fd, const timespec& mtime) {
 
 }  // namespace
 
-LayerUnpacker::LayerUnpacker(Directory root, WhiteoutForm whiteouts, OpaqueMarker mark_opaque,
+LayerUnpacker::LayerUnpacker(Directory root, WhiteoutForm whiteouts, LayerRights rights,
                              TarSplitWriter& tar_split)
     : root_(std::move(root)),
       whiteouts_(whiteouts),
-      mark_opaque_(std::move(mark_opaque)),
+      rights_(std::move(rights)),
       tar_split_(tar_split) {}
 
 absl::Status LayerUnpacker::OnRaw(absl::string_view bytes) {
@@ -180,9 +180,11 @@ absl::Status LayerUnpacker::Unpack() {
     case TarEntry::Kind::kSymlink:
       return UnpackSymlink(parent, name);
     case TarEntry::Kind::kCharDevice:
+      return UnpackDevice(parent, name, S_IFCHR);
     case TarEntry::Kind::kBlockDevice:
+      return UnpackDevice(parent, name, S_IFBLK);
     case TarEntry::Kind::kFifo:
-      return UnpackNode(parent, name);
+      return UnpackFifo(parent, name);
   }
   return absl::OkStatus();
 }
@@ -231,8 +233,8 @@ absl::Status LayerUnpacker::MarkOpaque(const std::string& path) {
     case WhiteoutForm::kApplied:
       return RemoveBelow(path);
     case WhiteoutForm::kOverlay:
-      RETURN_IF_ERROR(CountEntry(path, kEntriesOfMark));
-      return mark_opaque_(path);
+      RETURN_IF_ERROR(CountEntry(path, LayerBudget::kEntriesOfCall));
+      return rights_.mark_opaque(path);
     case WhiteoutForm::kOverlayUser:
       return fsetxattr(directory, kUserOpaqueXattr, "y", 1, 0) == 0
                  ? absl::OkStatus()
@@ -369,23 +371,29 @@ absl::Status LayerUnpacker::UnpackSymlink(int parent, const std::string& base) {
   return SetTimesByName(parent, base);
 }
 
-absl::Status LayerUnpacker::UnpackNode(int parent, const std::string& base) {
-  mode_t type = S_IFIFO;
-  dev_t device = 0;
-  if (entry_.kind != TarEntry::Kind::kFifo) {
-    type = entry_.kind == TarEntry::Kind::kCharDevice ? S_IFCHR : S_IFBLK;
-    device = makedev(entry_.device_major, entry_.device_minor);
+absl::Status LayerUnpacker::UnpackFifo(int parent, const std::string& base) {
+  RETURN_IF_ERROR(Replace(parent, base, "make",
+                          [&] { return mknodat(parent, base.c_str(), S_IFIFO | 0600, 0); }));
+  return DescribeNode(parent, base);
+}
+
+absl::Status LayerUnpacker::UnpackDevice(int parent, const std::string& base, mode_t type) {
+  const dev_t device = makedev(entry_.device_major, entry_.device_minor);
+  if (device != static_cast<uint32_t>(device)) {
+    return EntryError(EINVAL, "make");  // as the kernel says it
   }
-  int result = 0;
-  RETURN_IF_ERROR(Replace(parent, base, "make", [&] {
-    result = mknodat(parent, base.c_str(), type | 0600, device);
-    // Who has no right to make devices gets the layer without.
-    const bool is_forbidden = result != 0 && (errno == EPERM || errno == EACCES);
-    return is_forbidden && type != S_IFIFO ? 0 : result;
-  }));
-  if (result != 0) {
-    return absl::OkStatus();
+  RETURN_IF_ERROR(CountEntry(path_, LayerBudget::kEntriesOfCall));
+  struct stat before = {};
+  if (fstatat(parent, base.c_str(), &before, AT_SYMLINK_NOFOLLOW) == 0) {
+    RETURN_IF_ERROR(Directory(UniqueFd(fcntl(parent, F_DUPFD_CLOEXEC, 0))).Remove(base));
+  } else if (errno != ENOENT) {
+    return EntryError(errno, "make");
   }
+  ASSIGN_OR_RETURN(const bool made, rights_.make_device(parent, base, type, device));
+  return made ? DescribeNode(parent, base) : absl::OkStatus();
+}
+
+absl::Status LayerUnpacker::DescribeNode(int parent, const std::string& base) {
   RETURN_IF_ERROR(SetOwnerByName(parent, base));
   // It was made just now, and is no link.
   if (fchmodat(parent, base.c_str(), entry_.mode, 0) != 0) {

@@ -19,6 +19,7 @@
 #include "worker/storage/crc64.h"
 #include "worker/storage/directory.h"
 #include "worker/storage/layer_budget.h"
+#include "worker/storage/layer_rights.h"
 #include "worker/storage/tar_split.h"
 #include "worker/storage/tar_stream.h"
 
@@ -29,7 +30,7 @@ enum class WhiteoutForm {
   // The layer's directory has what is left: whiteouts are applied while unpacking. vfs.
   kApplied,
   // Of overlay: a deleted name is a character device 0/0, and a directory that hides what is below
-  // has the mark `trusted.overlay.opaque`, which an OpaqueMarker sets.
+  // has the mark `trusted.overlay.opaque`, which LayerRights::mark_opaque sets.
   kOverlay,
   // The same, with the mark `user.overlay.opaque`. Of overlay that a plain user mounts.
   kOverlayUser,
@@ -37,16 +38,13 @@ enum class WhiteoutForm {
   kFiles,
 };
 
-// Marks a directory as opaque with what takes a right that the unpacking process may not have.
-// `path` is below the directory that is unpacked into.
-using OpaqueMarker = std::function<absl::Status(const std::string& path)>;
-
 // Makes files of a layer's tar, and with them the tar-split that makes the tar of the files again.
 // Whatever names and links the tar has, nothing outside the directory is touched: paths are
 // resolved as in a root of their own. Owner, permissions, times and extended attributes are the
-// tar's. Devices that the process has no right to make are left out, as are extended attributes
-// that it has no right to or the file system does not have, those of links and devices, and those
-// that overlay itself gives a meaning to.
+// tar's. A character device 0/0 is one like others, though overlay takes it for a whiteout. Devices
+// that nobody there has the right to make are left out, as are extended attributes that the process
+// has no right to or the file system does not have, those of links and devices, and those that
+// overlay itself gives a meaning to.
 class LayerUnpacker : public TarHandler {
  public:
   // So many bytes the paths that must be remembered may have together.
@@ -59,11 +57,9 @@ class LayerUnpacker : public TarHandler {
   // that are looked up one by one, on a way through links and below an opaque directory.
   static constexpr int64_t kNamesOfEntry = 128;
   static constexpr int64_t kSingleNamesOfEntry = 8;
-  // What the mark of an opaque directory takes, where the service sets it.
-  static constexpr int64_t kEntriesOfMark = 3;
 
-  // `tar_split` outlives the unpacker. `mark_opaque` is for kOverlay alone.
-  LayerUnpacker(Directory root, WhiteoutForm whiteouts, OpaqueMarker mark_opaque,
+  // `tar_split` outlives the unpacker.
+  LayerUnpacker(Directory root, WhiteoutForm whiteouts, LayerRights rights,
                 TarSplitWriter& tar_split);
 
   // What is unpacked is taken from `budget`, which outlives the unpacker: before the first entry.
@@ -99,7 +95,9 @@ class LayerUnpacker : public TarHandler {
   absl::Status UnpackHardLink(int parent, const std::string& base);
   absl::Status UpdateLinked(int parent, const std::string& base);
   absl::Status UnpackSymlink(int parent, const std::string& base);
-  absl::Status UnpackNode(int parent, const std::string& base);
+  absl::Status UnpackFifo(int parent, const std::string& base);
+  absl::Status UnpackDevice(int parent, const std::string& base, mode_t type);
+  absl::Status DescribeNode(int parent, const std::string& base);
   // Calls `make`, which returns a system call's result; where something is there already, removes
   // that and calls it again.
   absl::Status Replace(int parent, const std::string& base, absl::string_view verb,
@@ -130,7 +128,7 @@ class LayerUnpacker : public TarHandler {
 
   const Directory root_;
   const WhiteoutForm whiteouts_;
-  const OpaqueMarker mark_opaque_;
+  const LayerRights rights_;
   TarSplitWriter& tar_split_;
 
   TarEntry entry_;

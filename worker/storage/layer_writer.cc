@@ -9,21 +9,21 @@
 namespace holkas {
 
 absl::StatusOr<std::unique_ptr<LayerWriter>> LayerWriter::Create(
-    const Directory& stage, WhiteoutForm whiteouts, OpaqueMarker mark_opaque,
-    Sha256Pairing* pairing, std::optional<Digest> known_digest) {
+    const Directory& stage, WhiteoutForm whiteouts, LayerRights rights, Sha256Pairing* pairing,
+    std::optional<Digest> known_digest) {
   ASSIGN_OR_RETURN(Directory files, stage.MakeOrOpenDirectory(kStagedFiles, 0700));
   ASSIGN_OR_RETURN(UniqueFd tar_split,
                    stage.OpenFile(kStagedTarSplit, O_WRONLY | O_CREAT | O_EXCL, 0600));
   return std::unique_ptr<LayerWriter>(new LayerWriter(std::move(files), std::move(tar_split),
-                                                      whiteouts, std::move(mark_opaque), pairing,
+                                                      whiteouts, std::move(rights), pairing,
                                                       std::move(known_digest)));
 }
 
 LayerWriter::LayerWriter(Directory files, UniqueFd tar_split, WhiteoutForm whiteouts,
-                         OpaqueMarker mark_opaque, Sha256Pairing* pairing,
+                         LayerRights rights, Sha256Pairing* pairing,
                          std::optional<Digest> known_digest)
     : tar_split_(std::move(tar_split)),
-      unpacker_(std::move(files), whiteouts, std::move(mark_opaque), tar_split_),
+      unpacker_(std::move(files), whiteouts, std::move(rights), tar_split_),
       tar_(unpacker_),
       known_digest_(std::move(known_digest)),
       digester_("sha256", pairing) {}

@@ -15,6 +15,7 @@
 #include "proto/wire/sha256_pairing.h"
 #include "worker/storage/crc64.h"
 #include "worker/storage/directory.h"
+#include "worker/storage/layer_rights.h"
 #include "worker/storage/layer_unpacker.h"
 #include "worker/storage/tar_split.h"
 #include "worker/storage/tar_stream.h"
@@ -41,8 +42,8 @@ class LayerWriter {
   // be null; else it outlives the writer. `known_digest` is the tar's where the caller knows that
   // it is: it is not found again.
   static absl::StatusOr<std::unique_ptr<LayerWriter>> Create(
-      const Directory& stage, WhiteoutForm whiteouts, OpaqueMarker mark_opaque,
-      Sha256Pairing* pairing, std::optional<Digest> known_digest = std::nullopt);
+      const Directory& stage, WhiteoutForm whiteouts, LayerRights rights, Sha256Pairing* pairing,
+      std::optional<Digest> known_digest = std::nullopt);
 
   // See LayerUnpacker.
   void TakeFrom(LayerBudget& budget) { unpacker_.TakeFrom(budget); }
@@ -59,7 +60,7 @@ class LayerWriter {
   absl::StatusOr<LayerContent> Finish();
 
  private:
-  LayerWriter(Directory files, UniqueFd tar_split, WhiteoutForm whiteouts, OpaqueMarker mark_opaque,
+  LayerWriter(Directory files, UniqueFd tar_split, WhiteoutForm whiteouts, LayerRights rights,
               Sha256Pairing* pairing, std::optional<Digest> known_digest);
 
   TarSplitWriter tar_split_;

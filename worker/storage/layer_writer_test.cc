@@ -11,10 +11,13 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "proto/wire/digest.h"
@@ -25,6 +28,8 @@
 #include "worker/blob/compression.h"
 #include "worker/blob/decompressing_source.h"
 #include "worker/blob/read_to_end.h"
+#include "worker/storage/layer_budget.h"
+#include "worker/storage/layer_rights.h"
 #include "worker/storage/layer_tar_source.h"
 #include "worker/storage/tar_builder.h"
 #include "worker/storage/tar_split.h"
@@ -53,13 +58,16 @@ class LayerWriterTest : public testing::Test {
   absl::StatusOr<LayerContent> Unpack(const std::string& tar,
                                       WhiteoutForm whiteouts = WhiteoutForm::kOverlay,
                                       std::optional<int64_t> blob_bytes = std::nullopt) {
-    ASSIGN_OR_RETURN(const auto writer, LayerWriter::Create(
-                                            Open("/stage"), whiteouts,
-                                            [this](const std::string& path) {
-                                              opaque_.push_back(path);
-                                              return absl::OkStatus();
-                                            },
-                                            nullptr));
+    LayerRights rights = {
+        .mark_opaque =
+            [this](const std::string& path) {
+              opaque_.push_back(path);
+              return absl::OkStatus();
+            },
+        .make_device = [this](int parent, const std::string& name, mode_t type,
+                              dev_t device) { return Make(parent, name, type, device); }};
+    ASSIGN_OR_RETURN(const auto writer,
+                     LayerWriter::Create(Open("/stage"), whiteouts, std::move(rights), nullptr));
     LayerBudget budget;
     if (blob_bytes.has_value()) {
       writer->TakeFrom(budget);
@@ -95,9 +103,31 @@ class LayerWriterTest : public testing::Test {
     return S_ISCHR(info.st_mode) && info.st_rdev == 0;
   }
 
+  // Instead of a device, a FIFO, which everybody may make.
+  absl::StatusOr<bool> Make(int parent, const std::string& name, mode_t type, dev_t device) {
+    devices_.push_back(
+        absl::StrCat(name, type == S_IFBLK ? " b " : " c ", major(device), ":", minor(device)));
+    if (!may_make_devices_) {
+      return false;
+    }
+    return mknodat(parent, name.c_str(), S_IFIFO | 0600, 0) == 0
+               ? absl::StatusOr<bool>(true)
+               : absl::InternalError("the name is taken");
+  }
+
   std::string top_;
   std::vector<std::string> opaque_;
+  std::vector<std::string> devices_;
+  bool may_make_devices_ = true;
 };
+
+TarBuilder::Header Device(const std::string& name, char type, int number_major, int number_minor) {
+  return {.name = name,
+          .type = type,
+          .mode = 0640,
+          .patches = {{329, absl::StrFormat("%07o", number_major)},
+                      {337, absl::StrFormat("%07o", number_minor)}}};
+}
 
 TEST_F(LayerWriterTest, FilesAreWhatTheTarSays) {
   const std::string tar = TarBuilder()
@@ -257,6 +287,61 @@ TEST_F(LayerWriterTest, DirectoriesWithoutEntriesAreMade) {
   EXPECT_EQ(StatOf("a").st_mode & 07777, 0700u);
 }
 
+TEST_F(LayerWriterTest, DevicesAreMadeByWhoHasTheRight) {
+  const std::string tar = TarBuilder()
+                              .Directory("dev")
+                              .Symlink("link", "dev")
+                              .Add(Device("dev/null", '3', 1, 3))
+                              .Add(Device("link/disk", '4', 259, 70'000))
+                              .Build();
+  ASSERT_OK(Unpack(tar));
+  EXPECT_THAT(devices_, ElementsAre("null c 1:3", "disk b 259:70000"));
+  for (const char* name : {"dev/null", "dev/disk"}) {
+    const struct stat info = StatOf(name);
+    EXPECT_EQ(info.st_mode, S_IFIFO | 0640u) << name;
+    EXPECT_EQ(info.st_mtim.tv_sec, 1'600'000'000) << name;
+  }
+  EXPECT_THAT(PutTogether(), IsOkAndHolds(tar));
+}
+
+TEST_F(LayerWriterTest, DevicesReplaceWhatWasThere) {
+  ASSERT_OK(Unpack(TarBuilder()
+                       .File("a", "x")
+                       .Add(Device("a", '3', 1, 3))
+                       .File("b/inner", "x")
+                       .Add(Device("b", '4', 7, 0))
+                       .Symlink("c", "a")
+                       .Add(Device("c", '3', 1, 5))
+                       .Build()));
+  for (const char* name : {"a", "b", "c"}) {
+    EXPECT_EQ(StatOf(name).st_mode, S_IFIFO | 0640u) << name;
+  }
+}
+
+TEST_F(LayerWriterTest, DevicesThatNobodyMayMakeAreLeftOut) {
+  may_make_devices_ = false;
+  const std::string tar = TarBuilder().Add(Device("a", '3', 1, 3)).File("b", "y").Build();
+  ASSERT_OK(Unpack(tar));
+  EXPECT_THAT(devices_, ElementsAre("a c 1:3"));
+  EXPECT_FALSE(fs::exists(PathOf("a")));
+  EXPECT_EQ(ContentOf("b"), "y");
+  EXPECT_THAT(PutTogether(), IsOkAndHolds(tar));
+}
+
+TEST_F(LayerWriterTest, DevicesCostMoreThanOtherEntries) {
+  TarBuilder many;
+  many.File("a", "x");
+  constexpr int64_t kOthers = LayerBudget::kFreeEntries - 1 - LayerBudget::kEntriesOfCall;
+  for (int64_t i = 1; i < kOthers; ++i) {
+    many.HardLink("a", "a");  // is there, and takes no call
+  }
+  many.Add(Device("null", '3', 1, 3));
+  EXPECT_OK(Unpack(many.Build(), WhiteoutForm::kOverlay, 1));
+  SetUp();
+  EXPECT_THAT(Unpack(many.HardLink("a", "a").Build(), WhiteoutForm::kOverlay, 1),
+              StatusIs(absl::StatusCode::kResourceExhausted));
+}
+
 // A few bytes of a compressed layer can be as many headers, each of which costs several calls.
 TEST_F(LayerWriterTest, WhatIsNoContentIsBoundedByTheSizeOfTheLayer) {
   constexpr size_t kBytes = LayerBudget::kFreeDescriptionBytes;
@@ -341,6 +426,9 @@ TEST_F(LayerWriterTest, WhatCannotBeUnpackedIsInvalid) {
       TarBuilder().File(".wh.", "").Build(),
       TarBuilder().File(".wh...", "").Build(),
       TarBuilder().LongName(std::string(300, 'n')).File("n", "x").Build(),
+      TarBuilder().LongName(std::string(300, 'n')).Add(Device("n", '3', 1, 3)).Build(),
+      TarBuilder().Add(Device("device", '3', 4096, 0)).Build(),
+      TarBuilder().Add(Device("device", '4', 0, 1 << 20)).Build(),
   };
   std::ofstream(top_ + "/secret") << "secret";
   for (const std::string& tar : tars) {

@@ -83,8 +83,10 @@ absl::StatusOr<std::unique_ptr<StagingArea>> StagingArea::Create(const Store& st
 
 StagingArea::~StagingArea() { parent_.Remove(name_).IgnoreError(); }
 
+std::string StagingArea::NewName() { return absl::StrCat(next_++); }
+
 absl::StatusOr<std::string> StagingArea::MakeDirectory() {
-  std::string name = absl::StrCat(next_++);
+  std::string name = NewName();
   RETURN_IF_ERROR(directory_.MakeDirectory(name, 0700));
   return name;
 }

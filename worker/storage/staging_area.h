@@ -26,7 +26,9 @@ class StagingArea {
   // Removes what is still in it.
   ~StagingArea();
 
-  // A new directory in it, of a name that none had.
+  // A name in it that none had.
+  std::string NewName();
+  // A new directory of such a name.
   absl::StatusOr<std::string> MakeDirectory();
 
   const Directory& directory() const { return directory_; }

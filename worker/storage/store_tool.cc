@@ -119,11 +119,13 @@ absl::Status Write(Store store, const std::vector<std::string>& arguments) {
     whiteouts = arguments[1] == "overlay" ? WhiteoutForm::kOverlay : WhiteoutForm::kOverlayUser;
   }
   const std::string root = arguments[2];
-  ASSIGN_OR_RETURN(
-      const std::unique_ptr<StoredImageDestination> destination,
-      StoredImageDestination::Open(
-          std::move(store), {ParseName(arguments[3]), whiteouts,
-                             [root](const std::string& path) { return MarkOpaque(root, path); }}));
+  ASSIGN_OR_RETURN(const std::unique_ptr<StoredImageDestination> destination,
+                   StoredImageDestination::Open(std::move(store),
+                                                {.name = ParseName(arguments[3]),
+                                                 .whiteouts = whiteouts,
+                                                 .mark_opaque = [root](const std::string& path) {
+                                                   return MarkOpaque(root, path);
+                                                 }}));
   ASSIGN_OR_RETURN(const Directory from, OpenRoot(arguments[4]));
   ASSIGN_OR_RETURN(std::string bytes, from.ReadFile("manifest.json", kMaxManifestBytes));
   const Digest digest = Digest::Sha256Of(bytes);

@@ -166,11 +166,30 @@ absl::StatusOr<std::unique_ptr<ByteSink>> StoredImageDestination::CreateBlob(
   return waits ? CreateSpooledLayer(directory) : CreateUnpackedLayer(directory);
 }
 
-OpaqueMarker StoredImageDestination::MarkerOf(const std::string& directory) const {
+LayerRights StoredImageDestination::RightsIn(const std::string& directory) const {
   const std::string files = absl::StrCat(staging_->path(), "/", directory, "/", kStagedFiles);
-  return [this, files](const std::string& path) {
-    return options_.mark_opaque(path.empty() ? files : absl::StrCat(files, "/", path));
-  };
+  return {.mark_opaque =
+              [this, files](const std::string& path) {
+                return options_.mark_opaque(path.empty() ? files : absl::StrCat(files, "/", path));
+              },
+          .make_device = [this](int parent, const std::string& name, mode_t type,
+                                dev_t device) { return MakeDevice(parent, name, type, device); }};
+}
+
+// Names of the layer, and links on the way to them, so are nothing to who makes the node.
+absl::StatusOr<bool> StoredImageDestination::MakeDevice(int parent, const std::string& name,
+                                                        mode_t type, dev_t device) const {
+  if (options_.make_device == nullptr || IsWhiteoutDevice(type, device)) {
+    return MakeOwnDevice(parent, name, type, device);
+  }
+  const std::string staged = staging_->NewName();
+  ASSIGN_OR_RETURN(const bool is_made,
+                   options_.make_device(absl::StrCat(staging_->path(), "/", staged), type, device));
+  if (is_made &&
+      renameat2(staging_->directory().fd(), staged.c_str(), parent, name.c_str(), 0) != 0) {
+    return ErrnoError(errno, "move a device to its place");
+  }
+  return is_made;
 }
 
 absl::Status StoredImageDestination::Count(absl::string_view tar, int64_t blob_bytes) {
@@ -182,7 +201,7 @@ absl::StatusOr<std::unique_ptr<ByteSink>> StoredImageDestination::CreateUnpacked
     const std::string& directory) {
   ASSIGN_OR_RETURN(const Directory stage, staging_->directory().OpenDirectory(directory));
   ASSIGN_OR_RETURN(std::shared_ptr<LayerWriter> writer,
-                   LayerWriter::Create(stage, options_.whiteouts, MarkerOf(directory), &pairing_));
+                   LayerWriter::Create(stage, options_.whiteouts, RightsIn(directory), &pairing_));
   writer->TakeFrom(budget_);
   return std::make_unique<LayerSink>(
       expansion_,
@@ -290,6 +309,7 @@ absl::StatusOr<StagedLayer> StoredImageDestination::StageAgain(const PlannedLaye
                                                                GiveTar give_tar) {
   ASSIGN_OR_RETURN(std::string directory, staging_->MakeDirectory());
   ASSIGN_OR_RETURN(const Directory stage, staging_->directory().OpenDirectory(directory));
+  const LayerRights rights = RightsIn(directory);
   if (store_.driver() == StorageDriver::kVfs && !planned.parent.empty()) {
     ASSIGN_OR_RETURN(
         const Directory parent,
@@ -297,11 +317,11 @@ absl::StatusOr<StagedLayer> StoredImageDestination::StageAgain(const PlannedLaye
             ? staging_->directory().OpenDirectory(absl::StrCat(below->directory, "/", kStagedFiles))
             : store_.graph_root().OpenDirectory(store_.LayerFilesPath(planned.parent)));
     ASSIGN_OR_RETURN(const Directory files, stage.MakeOrOpenDirectory(kStagedFiles, 0700));
-    RETURN_IF_ERROR(CopyTree(parent, files, budget_));
+    RETURN_IF_ERROR(CopyTree(parent, files, rights.make_device, budget_));
   }
-  ASSIGN_OR_RETURN(const std::unique_ptr<LayerWriter> writer,
-                   LayerWriter::Create(stage, options_.whiteouts, MarkerOf(directory), nullptr,
-                                       std::move(known_digest)));
+  ASSIGN_OR_RETURN(
+      const std::unique_ptr<LayerWriter> writer,
+      LayerWriter::Create(stage, options_.whiteouts, rights, nullptr, std::move(known_digest)));
   writer->TakeFrom(budget_);
   RETURN_IF_ERROR(give_tar(*writer));
   ASSIGN_OR_RETURN(LayerContent content, writer->Finish());

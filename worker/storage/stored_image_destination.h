@@ -1,6 +1,9 @@
 #ifndef HOLKAS_WORKER_STORAGE_STORED_IMAGE_DESTINATION_H_
 #define HOLKAS_WORKER_STORAGE_STORED_IMAGE_DESTINATION_H_
 
+#include <sys/types.h>
+
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -21,6 +24,7 @@
 #include "worker/image/manifest.h"
 #include "worker/storage/find_image.h"
 #include "worker/storage/layer_budget.h"
+#include "worker/storage/layer_rights.h"
 #include "worker/storage/layer_table.h"
 #include "worker/storage/layer_unpacker.h"
 #include "worker/storage/layer_writer.h"
@@ -40,9 +44,14 @@ class StoredImageDestination : public ImageDestination {
     // Of the name, with its digest, the image gets what is there; with an identity, that one.
     StoredImageName name;
     WhiteoutForm whiteouts = WhiteoutForm::kOverlay;
-    // For WhiteoutForm::kOverlay: marks a directory, by its path below the graph root. Called by
-    // several threads.
-    OpaqueMarker mark_opaque;
+    // What takes a right that this process may not have (LayerRights). Paths are below the graph
+    // root. Called by several threads.
+    // For WhiteoutForm::kOverlay: marks a directory.
+    std::function<absl::Status(const std::string& path)> mark_opaque;
+    // Makes a device node of a new name in the staging area, which the layer gets from there. False
+    // where it may not be made. Null: this process makes those that it may.
+    std::function<absl::StatusOr<bool>(const std::string& path, mode_t type, dev_t device)>
+        make_device = nullptr;
   };
 
   static absl::StatusOr<std::unique_ptr<StoredImageDestination>> Open(Store store, Options options);
@@ -90,7 +99,10 @@ class StoredImageDestination : public ImageDestination {
   absl::StatusOr<std::unique_ptr<ByteSink>> CreateSpooledLayer(const std::string& directory);
   // Counts a piece of a layer that comes, and what came of its blob for that.
   absl::Status Count(absl::string_view tar, int64_t blob_bytes);
-  OpaqueMarker MarkerOf(const std::string& directory) const;
+  // For what is unpacked to a directory of the staging area.
+  LayerRights RightsIn(const std::string& directory) const;
+  absl::StatusOr<bool> MakeDevice(int parent, const std::string& name, mode_t type,
+                                  dev_t device) const;
 
   absl::StatusOr<std::vector<PlannedLayer>> StageLayers(const Manifest& image);
   absl::StatusOr<const StagedLayer*> StageLayer(const Descriptor& blob, const PlannedLayer& planned,

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include <filesystem>
@@ -9,6 +10,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -195,6 +197,53 @@ TEST_P(StoredImageTest, HolesOfALayerBelowStayHoles) {
   const UniqueFd file(open(path.c_str(), O_RDONLY));
   EXPECT_EQ(pread(file.get(), read.data(), read.size(), 4096), 3);
   EXPECT_EQ(read, "abc");
+}
+
+std::string TarOfDevices() {
+  const auto device = [](const std::string& name, char type, const char* first,
+                         const char* second) {
+    return TarBuilder::Header{
+        .name = name, .type = type, .mode = 0640, .patches = {{329, first}, {337, second}}};
+  };
+  return TarBuilder()
+      .Add(device("null", '3', "0000001", "0000003"))
+      .Add({.name = "null-too", .type = '1', .mode = 0640, .link_name = "null"})
+      .Add(device("disk", '4', "0000007", "0000000"))
+      .Add(device("whiteout", '3', "0000000", "0000000"))
+      .Build();
+}
+
+TEST_P(StoredImageTest, DevicesAreMadeForTheLayerAndForThoseAboveThatHaveItsFiles) {
+  if (geteuid() != 0) {
+    GTEST_SKIP() << "making devices needs root";
+  }
+  store_.MakeDevices();
+  const TestStore::Image image{.tars = {TarOfDevices(), upper_}};
+  ASSERT_OK(store_.Write(image, "localhost/a:1"));
+  EXPECT_THAT(ReadTars("localhost/a:1"), IsOkAndHolds(ElementsAre(image.tars[0], upper_)));
+  const bool is_vfs = GetParam() == StorageDriver::kVfs;
+  // What is a whiteout to overlay, everybody may make.
+  EXPECT_EQ(store_.made_devices(), is_vfs ? 4 : 2);
+  const std::vector<LayerRecord> layers = LayerRecords();
+  ASSERT_THAT(layers, SizeIs(2));
+  for (const LayerRecord& layer : layers) {
+    if (&layer != &layers[0] && !is_vfs) {
+      continue;
+    }
+    for (const auto& [name, mode, device] :
+         {std::tuple("null", S_IFCHR | 0640u, makedev(1, 3)),
+          std::tuple("null-too", S_IFCHR | 0640u, makedev(1, 3)),
+          std::tuple("disk", S_IFBLK | 0640u, makedev(7, 0)),
+          std::tuple("whiteout", S_IFCHR | 0640u, makedev(0, 0))}) {
+      struct stat info = {};
+      ASSERT_EQ(lstat(FilePath(layer, name).c_str(), &info), 0) << name;
+      EXPECT_EQ(info.st_mode, mode) << name;
+      EXPECT_EQ(info.st_rdev, device) << name;
+      EXPECT_EQ(info.st_mtim.tv_sec, 1'600'000'000) << name;
+      EXPECT_EQ(info.st_nlink, mode == (S_IFCHR | 0640u) && device != 0 ? 2u : 1u) << name;
+    }
+  }
+  EXPECT_THAT(store_.Leftovers(), IsEmpty());
 }
 
 // vfs copies what is in the store already, too: of that there may be more than is free.

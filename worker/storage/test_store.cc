@@ -23,6 +23,7 @@
 #include "worker/blob/compression.h"
 #include "worker/image/media_types.h"
 #include "worker/storage/directory.h"
+#include "worker/storage/layer_rights.h"
 
 namespace holkas {
 namespace {
@@ -103,6 +104,12 @@ absl::StatusOr<std::unique_ptr<StoredImageDestination>> TestStore::OpenDestinati
   options.whiteouts =
       driver_ == StorageDriver::kOverlay ? WhiteoutForm::kOverlay : WhiteoutForm::kApplied;
   options.mark_opaque = [](const std::string& /*path*/) { return absl::OkStatus(); };
+  if (makes_devices_) {
+    options.make_device = [this](const std::string& path, mode_t type, dev_t device) {
+      ++made_devices_;
+      return MakeOwnDevice(AT_FDCWD, absl::StrCat(path_, "/", path), type, device);
+    };
+  }
   return StoredImageDestination::Open(Open(), std::move(options));
 }
 

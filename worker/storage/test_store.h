@@ -40,12 +40,19 @@ class TestStore {
   static absl::StatusOr<int> SendBlobs(const Image& image, StoredImageDestination& destination);
   absl::Status Write(const Image& image, const std::string& name) const;
 
+  // Destinations that are opened after this do not make their device nodes themselves: the store
+  // does, and counts them.
+  void MakeDevices() { makes_devices_ = true; }
+  int made_devices() const { return made_devices_; }
+
   // Names in the driver's directory that are no layer and no part of the store.
   std::vector<std::string> Leftovers() const;
 
  private:
   const std::string path_;
   const StorageDriver driver_;
+  bool makes_devices_ = false;
+  mutable int made_devices_ = 0;
 };
 
 }  // namespace holkas

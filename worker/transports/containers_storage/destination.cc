@@ -1,3 +1,5 @@
+#include <sys/types.h>
+
 #include <memory>
 #include <string>
 #include <utility>
@@ -31,12 +33,18 @@ absl::StatusOr<std::unique_ptr<ImageDestination>> OpenContainersStorageDestinati
   ASSIGN_OR_RETURN(Store store, OpenStore(context.broker, broker::PLACE_DESTINATION, image));
   ASSIGN_OR_RETURN(StoredImageName name, StoredNameOf(image));
   Broker& broker = context.broker;
-  return StoredImageDestination::Open(std::move(store),
-                                      {.name = std::move(name),
-                                       .whiteouts = FormOf(image.whiteout_form()),
-                                       .mark_opaque = [&broker](const std::string& path) {
-                                         return broker.MarkOpaque(broker::PLACE_DESTINATION, path);
-                                       }});
+  StoredImageDestination::Options options = {.name = std::move(name),
+                                             .whiteouts = FormOf(image.whiteout_form()),
+                                             .mark_opaque = [&broker](const std::string& path) {
+                                               return broker.MarkOpaque(broker::PLACE_DESTINATION,
+                                                                        path);
+                                             }};
+  if (image.makes_devices()) {
+    options.make_device = [&broker](const std::string& path, mode_t type, dev_t device) {
+      return broker.MakeDevice(broker::PLACE_DESTINATION, path, type, device);
+    };
+  }
+  return StoredImageDestination::Open(std::move(store), std::move(options));
 }
 
 }  // namespace holkas
