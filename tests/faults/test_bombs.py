@@ -193,7 +193,7 @@ def test_layers_that_become_too_much_together(cost, tmp_path, kind, place):
   usage = cost.copy(*flags, image, to)
   assert usage.code == 1
   assert "decompress %s: " % kind in usage.stderr
-  assert "more of all such blobs" in usage.stderr
+  assert "all blobs of which so much comes" in usage.stderr
 
 
 @places
@@ -418,7 +418,7 @@ class TestStore:
     usage = into_store.copy(*many(kind))
     assert usage.code == 1
     assert "decompress %s: " % kind in usage.stderr
-    assert "more of all such blobs" in usage.stderr
+    assert "all blobs of which so much comes" in usage.stderr
 
   @pytest.mark.parametrize("store", ["vfs"], indirect=True)
   @pytest.mark.parametrize("below", ["files", "zeros"])

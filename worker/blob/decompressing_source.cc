@@ -2,7 +2,6 @@
 
 #include <utility>
 
-#include "absl/strings/str_cat.h"
 #include "proto/wire/status_macros.h"
 #include "worker/blob/copy_bytes.h"
 

@@ -1,6 +1,6 @@
 #include "worker/blob/expansion_budget.h"
 
-#include <algorithm>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "worker/blob/decoder.h"
@@ -24,10 +24,22 @@ void ExpansionBudget::SetSize(int64_t bytes) {
   size_bytes_ = bytes;
 }
 
-bool ExpansionBudget::TakeFree(double part) {
+bool ExpansionBudget::Hold(double before, double now) {
   absl::MutexLock lock(&mutex_);
-  free_part_ += part;
-  return free_part_ <= 1;
+  held_parts_ += now - before;
+  return ended_parts_ + now <= 1 && ended_parts_ + held_parts_ <= 2;
+}
+
+void ExpansionBudget::End(double part) {
+  absl::MutexLock lock(&mutex_);
+  held_parts_ -= part;
+  ended_parts_ += part;
+}
+
+void ExpansionBudget::GiveBack(double part, int64_t out_bytes) {
+  absl::MutexLock lock(&mutex_);
+  held_parts_ -= part;
+  out_bytes_ -= out_bytes;
 }
 
 bool ExpansionBudget::TakeOut(int64_t bytes) {
@@ -38,14 +50,22 @@ bool ExpansionBudget::TakeOut(int64_t bytes) {
 }
 
 ExpansionMeter::~ExpansionMeter() {
-  if (!ended_ && free_part_ > 0) {
-    budget_->TakeFree(-free_part_);
+  if (!ended_) {
+    budget_->GiveBack(free_part_, out_bytes_);
+  }
+}
+
+void ExpansionMeter::End() {
+  if (!ended_) {
+    ended_ = true;
+    budget_->End(free_part_);
   }
 }
 
 absl::Status ExpansionMeter::Count(size_t in_bytes, size_t out_bytes) {
   in_bytes_ += static_cast<int64_t>(in_bytes);
   out_bytes_ += static_cast<int64_t>(out_bytes);
+  const bool is_out = budget_->TakeOut(static_cast<int64_t>(out_bytes));
   if (out_bytes_ > kMaxDecompressedBytes) {
     return DecoderLimitError(compression_,
                              absl::StrCat("more than ", kMaxDecompressedBytes, " bytes come out"));
@@ -53,13 +73,14 @@ absl::Status ExpansionMeter::Count(size_t in_bytes, size_t out_bytes) {
   const bool is_beyond = out_bytes_ / limits_.ratio > in_bytes_;
   const double part =
       is_beyond ? static_cast<double>(out_bytes_) / static_cast<double>(limits_.free_bytes) : 0;
-  if (part != free_part_ && !budget_->TakeFree(part - std::exchange(free_part_, part))) {
+  if (part != free_part_ && !budget_->Hold(std::exchange(free_part_, part), part)) {
     return DecoderLimitError(
         compression_,
-        absl::StrCat("of ", in_bytes_, " bytes come ", out_bytes_, ", more than ", limits_.ratio,
-                     " for each, and more of all such blobs than ", limits_.free_bytes));
+        absl::StrCat("of ", in_bytes_, " bytes come ", out_bytes_, ", which is more than ",
+                     limits_.ratio, " for each; all blobs of which so much comes may become ",
+                     limits_.free_bytes, " bytes together"));
   }
-  if (out_bytes > 0 && !budget_->TakeOut(static_cast<int64_t>(out_bytes))) {
+  if (!is_out) {
     return DecoderLimitError(compression_,
                              absl::StrCat("more than ", ExpansionBudget::kFreeBytes,
                                           " bytes come of an archive, and more than ",

@@ -28,8 +28,9 @@ ExpansionLimits ExpansionLimitsOf(Compression compression);
 // No layer is larger than this.
 inline constexpr int64_t kMaxDecompressedBytes = int64_t{256} << 30;
 
-// What the compressed blobs of one image, or the members of one archive, may become together.
-// Thread-safe.
+// What the compressed blobs of one copy, or the members of one archive, may become together: the
+// free bytes are there once for those that came to their end, and once more for those that come at
+// the same time. Thread-safe.
 class ExpansionBudget {
  public:
   // So many bytes may come out of what came as few; beyond, so many for each of these.
@@ -43,14 +44,19 @@ class ExpansionBudget {
  private:
   friend class ExpansionMeter;
 
-  // Takes a part of the free bytes, or gives it back. Whether there was enough.
-  bool TakeFree(double part);
+  // A blob that comes has now another part of the free bytes than before. Whether it may.
+  bool Hold(double before, double now);
+  // A blob came to its end, with this part.
+  void End(double part);
   // Whether so many bytes more may come out.
   bool TakeOut(int64_t bytes);
+  // A blob is read again, or was all there is.
+  void GiveBack(double part, int64_t out_bytes);
 
   absl::Mutex mutex_;
   std::optional<int64_t> size_bytes_ ABSL_GUARDED_BY(mutex_);
-  double free_part_ ABSL_GUARDED_BY(mutex_) = 0;
+  double held_parts_ ABSL_GUARDED_BY(mutex_) = 0;
+  double ended_parts_ ABSL_GUARDED_BY(mutex_) = 0;
   int64_t out_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
 };
 
@@ -61,13 +67,13 @@ class ExpansionMeter {
                  std::shared_ptr<ExpansionBudget> budget)
       : compression_(compression), limits_(limits), budget_(std::move(budget)) {}
   ExpansionMeter(const ExpansionMeter&) = delete;
-  // What did not come to its end is read again, or was all there is.
+  // What did not come to its end does not count.
   ~ExpansionMeter();
 
   // Errors: RESOURCE_EXHAUSTED (LIMIT_EXCEEDED).
   absl::Status Count(size_t in_bytes, size_t out_bytes);
   // All of the blob came out.
-  void End() { ended_ = true; }
+  void End();
 
  private:
   const Compression compression_;

@@ -38,7 +38,7 @@ TEST_F(ExpansionBudgetTest, BeyondTheRatioSomeBytesAreFree) {
   EXPECT_OK(meter->Count(1, 1000));
   const absl::Status status = meter->Count(0, 1);
   EXPECT_THAT(status, StatusIs(absl::StatusCode::kResourceExhausted,
-                               HasSubstr("decompress xz: of 1 bytes come 1001, more than 10")));
+                               HasSubstr("decompress xz: of 1 bytes come 1001, which is more")));
   EXPECT_EQ(ErrorReason(status), "LIMIT_EXCEEDED");
 }
 
@@ -62,6 +62,20 @@ TEST_F(ExpansionBudgetTest, WhatLaterBytesAllowIsGivenBack) {
   EXPECT_OK(Count(1, 1000));
 }
 
+TEST_F(ExpansionBudgetTest, BlobsThatComeTogetherMayBeBeyondForAWhile) {
+  const auto one = Meter();
+  const auto other = Meter();
+  const auto third = Meter();
+  ASSERT_OK(one->Count(1, 900));
+  ASSERT_OK(other->Count(1, 900));
+  EXPECT_FALSE(third->Count(1, 900).ok());
+  ASSERT_OK(one->Count(200, 1));
+  one->End();
+  EXPECT_OK(third->Count(0, 1));
+  other->End();
+  EXPECT_FALSE(third->Count(0, 1).ok());
+}
+
 TEST_F(ExpansionBudgetTest, WhatDidNotComeToItsEndIsGivenBack) {
   auto meter = Meter();
   ASSERT_OK(meter->Count(1, 900));
@@ -76,6 +90,13 @@ TEST_F(ExpansionBudgetTest, AnArchiveBoundsAllItsMembers) {
   ASSERT_OK(Count(10 * kMiB, 99 * kMiB));
   EXPECT_THAT(Count(10 * kMiB, 2 * kMiB), StatusIs(absl::StatusCode::kResourceExhausted,
                                                    HasSubstr("bytes come of an archive")));
+}
+
+TEST_F(ExpansionBudgetTest, MembersThatAreReadAgainCountOnce) {
+  budget_->SetSize(1);
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_OK(Meter()->Count(1 << 30, ExpansionBudget::kFreeBytes));
+  }
 }
 
 TEST_F(ExpansionBudgetTest, SmallArchivesMayBecomeSoMuch) {

@@ -59,13 +59,14 @@ class TreeCopier {
                             const struct stat& info) const;
   absl::Status CopyContent(int from, int to, const std::string& name);
   absl::Status CopyRange(int from, int to, off_t begin, off_t end, const std::string& name);
-  absl::Status CopyXattrs(int from, int to, const std::string& name) const;
+  absl::Status CopyXattrs(int from, int to, const std::string& name);
   absl::Status LinkTo(const std::string& first, const Directory& to, const std::string& name);
 
   const Directory& top_;
   const DeviceMaker& make_device_;
   LayerBudget& budget_;
   std::vector<char> buffer_;
+  int64_t runs_ = 0;  // of data between holes
   // Where the first name of a file of several names is.
   std::map<std::pair<dev_t, ino_t>, std::string> linked_;
 };
@@ -78,7 +79,7 @@ absl::Status TreeCopier::CopyDirectory(const Directory& from, const Directory& t
   }
   ASSIGN_OR_RETURN(const std::vector<std::string> names, from.List(kMaxNames));
   for (const std::string& name : names) {
-    RETURN_IF_ERROR(budget_.TakeEntries(1));
+    RETURN_IF_ERROR(budget_.TakeCopiedEntries(1));
     RETURN_IF_ERROR(
         CopyEntry(from, to, path.empty() ? name : absl::StrCat(path, "/", name), name, depth));
   }
@@ -121,7 +122,7 @@ absl::StatusOr<bool> TreeCopier::MakeNode(const Directory& to, const std::string
                                           const struct stat& info) {
   const mode_t type = info.st_mode & S_IFMT;
   if (type != S_IFIFO) {
-    RETURN_IF_ERROR(budget_.TakeEntries(LayerBudget::kEntriesOfCall));
+    RETURN_IF_ERROR(budget_.TakeCopiedEntries(LayerBudget::kEntriesOfCall));
     return make_device_(to.fd(), name, type, info.st_rdev);
   }
   return mknodat(to.fd(), name.c_str(), S_IFIFO | 0600, 0) == 0 ? absl::StatusOr<bool>(true)
@@ -184,6 +185,7 @@ absl::Status TreeCopier::CopyContent(int from, int to, const std::string& name) 
     if (at < 0) {
       return CopyError(name);
     }
+    RETURN_IF_ERROR(budget_.TakeCopiedEntries(++runs_ % LayerBudget::kPartsOfEntry == 0 ? 1 : 0));
     RETURN_IF_ERROR(CopyRange(from, to, begin, at, name));
   }
   return absl::OkStatus();
@@ -222,22 +224,22 @@ absl::Status TreeCopier::CopySymlink(const Directory& from, const Directory& to,
   return symlinkat(text.c_str(), to.fd(), name.c_str()) == 0 ? absl::OkStatus() : CopyError(name);
 }
 
-absl::Status TreeCopier::CopyXattrs(int from, int to, const std::string& name) const {
+absl::Status TreeCopier::CopyXattrs(int from, int to, const std::string& name) {
   char names[XATTR_LIST_MAX];
   const ssize_t count = flistxattr(from, names, sizeof names);
   if (count < 0) {
     return errno == EOPNOTSUPP ? absl::OkStatus() : CopyError(name);
   }
-  std::vector<char> value;
   const absl::string_view all(names, static_cast<size_t>(count));
-  for (const std::string& xattr :
-       std::vector<std::string>(absl::StrSplit(all, '\0', absl::SkipEmpty()))) {
-    value.resize(XATTR_SIZE_MAX);
-    const ssize_t size = fgetxattr(from, xattr.c_str(), value.data(), value.size());
+  const std::vector<std::string> xattrs = absl::StrSplit(all, '\0', absl::SkipEmpty());
+  RETURN_IF_ERROR(budget_.TakeCopiedEntries(std::ssize(xattrs) / LayerBudget::kXattrsOfEntry));
+  for (const std::string& xattr : xattrs) {
+    const ssize_t size = fgetxattr(from, xattr.c_str(), buffer_.data(), buffer_.size());
     if (size < 0) {
       return CopyError(name);
     }
-    if (fsetxattr(to, xattr.c_str(), value.data(), static_cast<size_t>(size), 0) != 0 &&
+    RETURN_IF_ERROR(budget_.TakeCopied(size));
+    if (fsetxattr(to, xattr.c_str(), buffer_.data(), static_cast<size_t>(size), 0) != 0 &&
         errno != EPERM && errno != EOPNOTSUPP) {
       return CopyError(name);
     }

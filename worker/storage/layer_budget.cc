@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <string>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "proto/wire/error.h"
 
 namespace holkas {
@@ -19,11 +21,11 @@ constexpr int64_t kMaxBytes = int64_t{1} << 50;
 
 // One of the things that share a limit.
 struct Share {
+  absl::string_view what;
   int64_t count;
   int64_t limit;
 
   double part() const { return static_cast<double>(count) / static_cast<double>(limit); }
-  std::string ToString() const { return absl::StrCat(count, " of ", limit); }
 };
 
 }  // namespace
@@ -38,6 +40,17 @@ void LayerBudget::AddBytes(int64_t bytes) {
   read_bytes_ = std::min(read_bytes_ + std::clamp<int64_t>(bytes, 0, kMaxBytes), kMaxBytes);
 }
 
+void LayerBudget::AddStored(int64_t bytes) {
+  absl::MutexLock lock(&mutex_);
+  stored_bytes_ = std::min(stored_bytes_ + std::clamp<int64_t>(bytes, 0, kMaxBytes), kMaxBytes);
+}
+
+void LayerBudget::GiveBack(int64_t entries, int64_t described_bytes) {
+  absl::MutexLock lock(&mutex_);
+  entries_ -= entries;
+  described_bytes_ -= described_bytes;
+}
+
 absl::Status LayerBudget::TakeEntries(int64_t count) {
   absl::MutexLock lock(&mutex_);
   entries_ += count;
@@ -50,6 +63,18 @@ absl::Status LayerBudget::TakeTar(int64_t bytes_of_it) {
   return Check();
 }
 
+absl::Status LayerBudget::TakeStoredAgain(int64_t bytes_of_it) {
+  absl::MutexLock lock(&mutex_);
+  stored_again_bytes_ += bytes_of_it;
+  return Check();
+}
+
+absl::Status LayerBudget::TakeCopiedEntries(int64_t count) {
+  absl::MutexLock lock(&mutex_);
+  copied_entries_ += count;
+  return Check();
+}
+
 absl::Status LayerBudget::TakeCopied(int64_t bytes_of_it) {
   absl::MutexLock lock(&mutex_);
   copied_bytes_ += bytes_of_it;
@@ -57,16 +82,33 @@ absl::Status LayerBudget::TakeCopied(int64_t bytes_of_it) {
 }
 
 absl::Status LayerBudget::Check() const {
-  const Share entries = {entries_, std::max(kFreeEntries, bytes() / kEntryBlobBytes)};
-  const Share tar = {tar_bytes_, std::max(kFreeTarBytes, bytes() * kTarRatio)};
-  const Share copied = {copied_bytes_, std::max(kFreeCopiedBytes, bytes() * kCopiedRatio)};
-  if (entries.part() + tar.part() + copied.part() <= 1) {
+  const int64_t came_bytes = size_bytes_.value_or(read_bytes_);
+  const Share shares[] = {
+      {"entries", entries_, std::max(kFreeEntries, bytes() / kEntryBlobBytes)},
+      {"bytes of tar", tar_bytes_, std::max(kFreeTarBytes, bytes() * kTarRatio)},
+      {"bytes of layers that the store has, once more", stored_again_bytes_,
+       std::max(kFreeTarBytes, came_bytes * kTarRatio)},
+      {"entries copied from layers below", copied_entries_,
+       std::max(kFreeCopiedEntries, bytes() / kCopiedEntryBlobBytes)},
+      {"bytes copied from layers below", copied_bytes_,
+       std::max(kFreeCopiedBytes, bytes() * kCopiedRatio)},
+  };
+  double parts = 0;
+  for (const Share& share : shares) {
+    parts += share.part();
+  }
+  if (parts <= 1) {
     return absl::OkStatus();
   }
-  return LimitExceeded(absl::StrCat("too much in layers that came as ", bytes(),
-                                    " bytes, which is ", entries.ToString(), " entries, ",
-                                    tar.ToString(), " bytes of tar and ", copied.ToString(),
-                                    " bytes copied from layers below"));
+  std::string message = absl::StrCat("too much in layers that came as ", bytes(), " bytes:");
+  absl::string_view separator = " ";
+  for (const Share& share : shares) {
+    if (share.count > 0) {
+      absl::StrAppend(&message, std::exchange(separator, ", "), share.count, " ", share.what,
+                      absl::StrFormat(" (%.0f%%)", 100 * share.part()));
+    }
+  }
+  return LimitExceeded(absl::StrCat(message, " of what is allowed"));
 }
 
 absl::Status LayerBudget::TakeDescription(int64_t bytes_of_it) {

@@ -18,8 +18,9 @@ TEST(LayerBudget, SoMuchIsFree) {
   LayerBudget budget;
   EXPECT_OK(budget.TakeEntries(kFree));
   EXPECT_OK(budget.TakeDescription(LayerBudget::kFreeDescriptionBytes));
-  EXPECT_THAT(budget.TakeEntries(1), StatusIs(absl::StatusCode::kResourceExhausted,
-                                              HasSubstr("50001 of 50000 entries, 0 of ")));
+  EXPECT_THAT(budget.TakeEntries(1),
+              StatusIs(absl::StatusCode::kResourceExhausted,
+                       HasSubstr("came as 0 bytes: 50001 entries (100%) of what")));
   EXPECT_THAT(budget.TakeDescription(LayerBudget::kDescriptionRatio),
               StatusIs(absl::StatusCode::kResourceExhausted, HasSubstr("headers of more than")));
 }
@@ -50,6 +51,25 @@ TEST(LayerBudget, EntriesAndBytesOfTarsAndCopiesShareALimit) {
                                              HasSubstr("bytes copied from layers below")));
   budget.AddBytes(LayerBudget::kFreeCopiedBytes / LayerBudget::kCopiedRatio + 1);
   EXPECT_OK(budget.TakeCopied(0));
+}
+
+TEST(LayerBudget, WhatTheStoreHasCountsForOneUseOfIt) {
+  LayerBudget budget;
+  constexpr int64_t kBytes = LayerBudget::kFreeTarBytes / LayerBudget::kTarRatio * 4;
+  budget.AddStored(kBytes);
+  ASSERT_OK(budget.TakeTar(LayerBudget::kFreeTarBytes));
+  EXPECT_FALSE(budget.TakeStoredAgain(LayerBudget::kFreeTarBytes).ok());
+  budget.AddBytes(kBytes);
+  EXPECT_OK(budget.TakeStoredAgain(0));
+}
+
+TEST(LayerBudget, WhatIsGivenBackIsTakenLater) {
+  LayerBudget budget;
+  ASSERT_OK(budget.TakeEntries(kFree));
+  ASSERT_OK(budget.TakeDescription(LayerBudget::kFreeDescriptionBytes));
+  budget.GiveBack(kFree, LayerBudget::kFreeDescriptionBytes);
+  EXPECT_OK(budget.TakeEntries(kFree));
+  EXPECT_OK(budget.TakeDescription(LayerBudget::kFreeDescriptionBytes));
 }
 
 TEST(LayerBudget, WhatGzipCanGiveIsNeverTooMuch) {

@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "absl/strings/str_cat.h"
-#include "proto/wire/error.h"
 #include "proto/wire/status_macros.h"
 
 namespace holkas {

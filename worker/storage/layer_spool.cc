@@ -17,6 +17,8 @@
 namespace holkas {
 namespace {
 
+constexpr size_t kPendingBytes = 128 << 10;
+
 std::string ContentName(size_t number) { return absl::StrCat("content-", number); }
 
 absl::Status Differs(const SpooledTar& spooled) {
@@ -83,9 +85,10 @@ absl::Status Reader::MoveContent(const Directory& stage, size_t number) {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<LayerSpool>> LayerSpool::Create(Directory stage) {
+absl::StatusOr<std::unique_ptr<LayerSpool>> LayerSpool::Create(Directory stage,
+                                                               LayerBudget& budget) {
   ASSIGN_OR_RETURN(UniqueFd rest, stage.OpenFile(kSpooledRest, O_WRONLY | O_CREAT | O_EXCL, 0600));
-  return std::unique_ptr<LayerSpool>(new LayerSpool(std::move(stage), std::move(rest)));
+  return std::unique_ptr<LayerSpool>(new LayerSpool(std::move(stage), std::move(rest), budget));
 }
 
 absl::Status LayerSpool::Append(absl::string_view tar) {
@@ -96,16 +99,33 @@ absl::Status LayerSpool::Append(absl::string_view tar) {
 
 absl::StatusOr<SpooledTar> LayerSpool::Finish() {
   RETURN_IF_ERROR(tar_.Finish());
-  return SpooledTar{digester_.Finish(), size_bytes_, std::move(contents_), crc64_};
+  RETURN_IF_ERROR(FlushRest());
+  return SpooledTar{digester_.Finish(), size_bytes_,     std::move(contents_), crc64_,
+                    entries_,           described_bytes_};
 }
 
 absl::Status LayerSpool::OnRaw(absl::string_view bytes) {
-  crc64_.Update(bytes);
+  described_bytes_ += static_cast<int64_t>(bytes.size());
+  RETURN_IF_ERROR(budget_.TakeDescription(static_cast<int64_t>(bytes.size())));
+  return AddRest(bytes);
+}
+
+absl::Status LayerSpool::AddRest(absl::string_view bytes) {
   rest_bytes_ += static_cast<int64_t>(bytes.size());
-  return WriteAll(rest_.get(), bytes, kSpooledRest);
+  pending_.append(bytes.data(), bytes.size());
+  return pending_.size() < kPendingBytes ? absl::OkStatus() : FlushRest();
+}
+
+absl::Status LayerSpool::FlushRest() {
+  crc64_.Update(pending_);
+  RETURN_IF_ERROR(WriteAll(rest_.get(), pending_, kSpooledRest));
+  pending_.clear();
+  return absl::OkStatus();
 }
 
 absl::Status LayerSpool::OnEntry(const TarEntry& entry) {
+  ++entries_;
+  RETURN_IF_ERROR(budget_.TakeEntries(1));
   is_sparse_ = entry.is_sparse;
   if (is_sparse_ || entry.size_bytes < kLargeBytes) {
     return absl::OkStatus();
@@ -121,7 +141,7 @@ absl::Status LayerSpool::OnContent(int64_t /*offset*/, absl::string_view bytes) 
     return absl::OkStatus();  // it came by OnRaw
   }
   if (!content_.valid()) {
-    return OnRaw(bytes);
+    return AddRest(bytes);
   }
   contents_.back().crc64.Update(bytes);
   return WriteAll(content_.get(), bytes, "a large file");

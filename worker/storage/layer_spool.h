@@ -14,6 +14,7 @@
 #include "proto/wire/unique_fd.h"
 #include "worker/storage/crc64.h"
 #include "worker/storage/directory.h"
+#include "worker/storage/layer_budget.h"
 #include "worker/storage/layer_writer.h"
 #include "worker/storage/tar_stream.h"
 
@@ -35,6 +36,9 @@ struct SpooledTar {
   std::vector<Content> contents;
   // Of the one file.
   Crc64 crc64;
+  // What was taken from the budget, and will be when the tar is unpacked.
+  int64_t entries = 0;
+  int64_t described_bytes = 0;
 };
 
 // The name of the one file.
@@ -46,8 +50,8 @@ class LayerSpool : public TarHandler {
   // From so many bytes on, a file's content is apart.
   static constexpr int64_t kLargeBytes = 256 << 10;
 
-  // `stage` is empty.
-  static absl::StatusOr<std::unique_ptr<LayerSpool>> Create(Directory stage);
+  // `stage` is empty. What comes is taken from `budget`, which outlives the spool.
+  static absl::StatusOr<std::unique_ptr<LayerSpool>> Create(Directory stage, LayerBudget& budget);
 
   // Errors: those of TarStream, and what writing files meets.
   absl::Status Append(absl::string_view tar);
@@ -61,15 +65,22 @@ class LayerSpool : public TarHandler {
   absl::Status OnEntryEnd() override;
 
  private:
-  LayerSpool(Directory stage, UniqueFd rest)
-      : stage_(std::move(stage)), rest_(std::move(rest)), tar_(*this) {}
+  LayerSpool(Directory stage, UniqueFd rest, LayerBudget& budget)
+      : stage_(std::move(stage)), rest_(std::move(rest)), budget_(budget), tar_(*this) {}
+
+  absl::Status AddRest(absl::string_view bytes);
+  absl::Status FlushRest();
 
   const Directory stage_;
   const UniqueFd rest_;
+  LayerBudget& budget_;
   TarStream tar_;
   Digester digester_;
   int64_t size_bytes_ = 0;
+  std::string pending_;  // of rest_, not written yet
   int64_t rest_bytes_ = 0;
+  int64_t entries_ = 0;
+  int64_t described_bytes_ = 0;
   Crc64 crc64_;
   std::vector<SpooledTar::Content> contents_;
 
@@ -80,7 +91,8 @@ class LayerSpool : public TarHandler {
 
 // Gives `writer` the tar that was written to `stage`. The last time, large files are moved away;
 // otherwise they are copied.
-// Errors: those of LayerWriter; DATA_LOSS (CONTENT_MISMATCH) for what is not read back as it was.
+// Errors: those of LayerWriter; DATA_LOSS (CONTENT_MISMATCH) for what is not read back as it was;
+// of files that are moved, what has another size.
 absl::Status Unspool(const Directory& stage, const SpooledTar& spooled, bool is_last_time,
                      LayerWriter& writer);
 

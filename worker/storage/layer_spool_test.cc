@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <memory>
@@ -46,7 +47,7 @@ class LayerSpoolTest : public testing::Test {
   }
 
   absl::StatusOr<SpooledTar> Spool(absl::string_view tar) {
-    ASSIGN_OR_RETURN(const auto spool, LayerSpool::Create(Open("/spool")));
+    ASSIGN_OR_RETURN(const auto spool, LayerSpool::Create(Open("/spool"), budget_));
     // In pieces that end anywhere.
     for (; !tar.empty(); tar.remove_prefix(std::min<size_t>(tar.size(), 70'001))) {
       RETURN_IF_ERROR(spool->Append(tar.substr(0, 70'001)));
@@ -89,6 +90,7 @@ class LayerSpoolTest : public testing::Test {
   }
 
   std::string top_;
+  LayerBudget budget_;
 };
 
 const std::string& Large() {
@@ -171,6 +173,22 @@ TEST_F(LayerSpoolTest, WhatIsReadBackAsSomethingElseIsDataLoss) {
   ASSERT_OK_AND_ASSIGN(const SpooledTar cut, Spool(tar));
   fs::resize_file(top_ + "/spool/layer.tar", 100);
   EXPECT_THAT(PutTogether(cut, "/cut", /*is_last_time=*/true), is_data_loss);
+}
+
+TEST_F(LayerSpoolTest, WhatComesIsTakenFromTheBudget) {
+  TarBuilder many;
+  for (int64_t i = 0; i <= LayerBudget::kFreeEntries; ++i) {
+    many.File("f", "");
+  }
+  EXPECT_THAT(Spool(many.Build()).status(), StatusIs(absl::StatusCode::kResourceExhausted));
+}
+
+TEST_F(LayerSpoolTest, WhatWasTakenFromTheBudgetIsKnown) {
+  const std::string tar = TarBuilder().Directory("d").File("d/f", "x").Build();
+  ASSERT_OK_AND_ASSIGN(const SpooledTar spooled, Spool(tar));
+  EXPECT_EQ(spooled.entries, 2);
+  // Two headers, what fills the file's block, and the end.
+  EXPECT_EQ(spooled.described_bytes, 2 * 512 + 511 + 1024);
 }
 
 TEST_F(LayerSpoolTest, WhatIsNoTarIsNotSpooled) {

@@ -79,7 +79,12 @@ absl::Status LayerUnpacker::OnRaw(absl::string_view bytes) {
 absl::Status LayerUnpacker::OnEntry(const TarEntry& entry) {
   entry_ = entry;
   path_ = CleanTarPath(entry_.name);
-  RETURN_IF_ERROR(CountEntry(path_));
+  RETURN_IF_ERROR(CountEntry(
+      path_, 1 + static_cast<int64_t>(entry_.xattrs.size()) / LayerBudget::kXattrsOfEntry +
+                 entry_.sparse_parts / LayerBudget::kPartsOfEntry));
+  if (budget_ != nullptr) {
+    RETURN_IF_ERROR(budget_->TakeTar(entry_.sparse_parts * LayerBudget::kBlockBytes));
+  }
   crc64_.Reset();
   // One more tells that there are too many.
   if (uids_.size() <= kMaxIds) {

@@ -52,14 +52,16 @@ absl::StatusOr<std::string> CreatedOf(absl::string_view config) {
   return absl::FormatTime("%Y-%m-%dT%H:%M:%E*SZ", absl::Now(), absl::UTCTimeZone());
 }
 
-absl::Status GiveAll(ByteSource& tar, LayerBudget& budget, LayerWriter& writer) {
+// Each piece is counted by `take` before it is given.
+absl::Status GiveAll(ByteSource& tar, absl::FunctionRef<absl::Status(int64_t bytes)> take,
+                     LayerWriter& writer) {
   std::vector<char> buffer(kCopyBufferBytes);
   while (true) {
     ASSIGN_OR_RETURN(const size_t count, tar.Read(absl::MakeSpan(buffer)));
     if (count == 0) {
       return absl::OkStatus();
     }
-    RETURN_IF_ERROR(budget.TakeTar(static_cast<int64_t>(count)));
+    RETURN_IF_ERROR(take(static_cast<int64_t>(count)));
     RETURN_IF_ERROR(writer.Append(absl::string_view(buffer.data(), count)));
   }
 }
@@ -115,8 +117,8 @@ void StoredImageDestination::ExpectBlob(const Descriptor& blob) {
 void StoredImageDestination::NoteReused(const Descriptor& blob, const LayerRecord& layer) {
   absl::MutexLock lock(&mutex_);
   if (reused_.emplace(blob.digest, layer).second) {
-    budget_.AddBytes(layer.compressed_digest.has_value() ? layer.compressed_size_bytes
-                                                         : layer.diff_size_bytes);
+    budget_.AddStored(layer.compressed_digest.has_value() ? layer.compressed_size_bytes
+                                                          : layer.diff_size_bytes);
   }
 }
 
@@ -222,7 +224,8 @@ absl::StatusOr<std::unique_ptr<ByteSink>> StoredImageDestination::CreateUnpacked
 absl::StatusOr<std::unique_ptr<ByteSink>> StoredImageDestination::CreateSpooledLayer(
     const std::string& directory) {
   ASSIGN_OR_RETURN(Directory stage, staging_->directory().OpenDirectory(directory));
-  ASSIGN_OR_RETURN(std::shared_ptr<LayerSpool> spool, LayerSpool::Create(std::move(stage)));
+  ASSIGN_OR_RETURN(std::shared_ptr<LayerSpool> spool,
+                   LayerSpool::Create(std::move(stage), budget_));
   return std::make_unique<LayerSink>(
       expansion_,
       [this, spool, counted = int64_t{0}](absl::string_view tar, int64_t blob_bytes) mutable {
@@ -336,15 +339,21 @@ absl::StatusOr<StagedLayer> StoredImageDestination::StageStagedAgain(const Stage
     // What this process itself wrote down comes back as it was, or by accident not; that its CRC
     // finds, which takes a thirtieth of the time.
     return StageAgain(planned, below, staged.content.diff_digest, [&](LayerWriter& writer) {
-      RETURN_IF_ERROR(budget_.TakeTar(planned.is_first_use ? 0 : staged.content.size_bytes));
+      if (planned.is_first_use) {
+        budget_.GiveBack(staged.spooled->entries, staged.spooled->described_bytes);
+      } else {
+        RETURN_IF_ERROR(budget_.TakeTar(staged.content.size_bytes));
+      }
       ASSIGN_OR_RETURN(const Directory spool,
                        staging_->directory().OpenDirectory(staged.directory));
       return Unspool(spool, *staged.spooled, planned.is_last_use, writer);
     });
   }
   ASSIGN_OR_RETURN(const std::unique_ptr<ByteSource> tar, OpenStagedTar(staged));
-  return StageAgain(planned, below, std::nullopt,
-                    [&](LayerWriter& writer) { return GiveAll(*tar, budget_, writer); });
+  return StageAgain(planned, below, std::nullopt, [&](LayerWriter& writer) {
+    return GiveAll(
+        *tar, [&](int64_t bytes) { return budget_.TakeTar(bytes); }, writer);
+  });
 }
 
 absl::StatusOr<StagedLayer> StoredImageDestination::StageStoredAgain(const LayerRecord& stored,
@@ -355,8 +364,14 @@ absl::StatusOr<StagedLayer> StoredImageDestination::StageStoredAgain(const Layer
     return Vanished(stored.id);
   }
   RETURN_IF_ERROR(tar.status());
-  return StageAgain(planned, below, std::nullopt,
-                    [&](LayerWriter& writer) { return GiveAll(**tar, budget_, writer); });
+  return StageAgain(planned, below, std::nullopt, [&](LayerWriter& writer) {
+    return GiveAll(
+        **tar,
+        [&](int64_t bytes) {
+          return planned.is_first_use ? budget_.TakeTar(bytes) : budget_.TakeStoredAgain(bytes);
+        },
+        writer);
+  });
 }
 
 absl::StatusOr<const StagedLayer*> StoredImageDestination::StageLayer(const Descriptor& blob,
@@ -408,25 +423,29 @@ StoredImageDestination::StageLayers(const Manifest& image) {
     }
   }
   const std::vector<Descriptor>& blobs = image.image().layers;
-  // The first and the last layer that each blob is.
+  std::vector<PlannedLayer> planned;
+  // Of those that are missing: the first and the last that each blob is.
   std::map<Digest, std::pair<size_t, size_t>> uses;
   for (size_t i = 0; i < blobs.size(); ++i) {
-    uses.try_emplace(blobs[i].digest, i, i).first->second.second = i;
-  }
-  std::vector<PlannedLayer> planned;
-  for (const Descriptor& blob : blobs) {
-    const PlannedLayer* below = planned.empty() ? nullptr : &planned.back();
+    ASSIGN_OR_RETURN(const Digest diff_digest, DiffDigestOf(blobs[i]));
     PlannedLayer layer;
-    layer.parent = below == nullptr ? "" : below->id;
-    layer.is_first_use = uses.at(blob.digest).first == planned.size();
-    layer.is_last_use = uses.at(blob.digest).second == planned.size();
-    ASSIGN_OR_RETURN(const Digest diff_digest, DiffDigestOf(blob));
+    layer.parent = i == 0 ? "" : planned.back().id;
     layer.id = LayerId(layer.parent, diff_digest);
     if (!complete.contains(layer.id)) {
-      ASSIGN_OR_RETURN(layer.staged,
-                       StageLayer(blob, layer, below == nullptr ? nullptr : below->staged));
+      uses.try_emplace(blobs[i].digest, i, i).first->second.second = i;
     }
     planned.push_back(std::move(layer));
+  }
+  for (size_t i = 0; i < blobs.size(); ++i) {
+    PlannedLayer& layer = planned[i];
+    if (complete.contains(layer.id)) {
+      continue;
+    }
+    const auto [first, last] = uses.at(blobs[i].digest);
+    layer.is_first_use = first == i;
+    layer.is_last_use = last == i;
+    ASSIGN_OR_RETURN(layer.staged,
+                     StageLayer(blobs[i], layer, i == 0 ? nullptr : planned[i - 1].staged));
   }
   return planned;
 }

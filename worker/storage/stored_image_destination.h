@@ -79,7 +79,7 @@ class StoredImageDestination : public ImageDestination {
     std::string id;
     std::string parent;
     const StagedLayer* staged = nullptr;  // null where the store has it
-    // The blob is no layer of the image before, or after it.
+    // Of the layers that the store has not, none before, or after it, is the same blob.
     bool is_first_use = true;
     bool is_last_use = true;
   };

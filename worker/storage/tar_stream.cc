@@ -268,6 +268,8 @@ absl::Status TarStream::Append(absl::string_view data) {
       case State::kSparseList: {
         const size_t whole = (gathered_.size() / kBlockBytes + 1) * kBlockBytes;
         const size_t count = std::min(data.size(), whole - gathered_.size());
+        RETURN_IF_ERROR(handler_.OnRaw(data.substr(0, count)));
+        lines_ += static_cast<size_t>(std::count(data.begin(), data.begin() + count, '\n'));
         gathered_.append(data.data(), count);
         data.remove_prefix(count);
         if (gathered_.size() == whole) {
@@ -543,6 +545,7 @@ absl::Status TarStream::BeginEntry(absl::string_view block, char type, int64_t s
     entry_.is_sparse = true;
     if (parts_in_content) {
       state_ = State::kSparseList;
+      lines_ = 0;
       return left_bytes_ > 0 ? absl::OkStatus() : Invalid("a sparse file without its parts");
     }
     if (numbers.size() % 2 != 0) {
@@ -596,21 +599,18 @@ absl::Status TarStream::TakeSparseList() {
   if (static_cast<int64_t>(list.size()) > left_bytes_ || list.size() > kMaxHeaderBytes) {
     return Invalid("a malformed list of a sparse file's parts");
   }
-  size_t count = 0;
-  const size_t first_end = list.find('\n');
-  if (first_end == absl::string_view::npos) {
+  if (lines_ == 0) {
     return absl::OkStatus();
   }
-  if (!absl::SimpleAtoi(list.substr(0, first_end), &count) || count > kMaxParts) {
+  size_t count = 0;
+  if (!absl::SimpleAtoi(list.substr(0, list.find('\n')), &count) || count > kMaxParts) {
     return Invalid("a malformed list of a sparse file's parts");
   }
-  const auto lines = static_cast<size_t>(std::count(list.begin(), list.end(), '\n'));
-  return lines < 2 * count + 1 ? absl::OkStatus() : ReadPaxParts();
+  return lines_ < 2 * count + 1 ? absl::OkStatus() : ReadPaxParts();
 }
 
 absl::Status TarStream::ReadPaxParts() {
   const std::string list = std::exchange(gathered_, {});
-  RETURN_IF_ERROR(handler_.OnRaw(list));
   left_bytes_ -= static_cast<int64_t>(list.size());
   const std::vector<absl::string_view> lines = absl::StrSplit(list, '\n');
   ASSIGN_OR_RETURN(const int64_t count, ParsePaxNumber(lines[0]));
@@ -644,6 +644,7 @@ absl::Status TarStream::StartContent() {
     if (size_bytes != left_bytes_) {
       return Invalid("a sparse file's parts are not its content");
     }
+    entry_.sparse_parts = std::ssize(parts_);
   }
   RETURN_IF_ERROR(handler_.OnEntry(entry_));
   state_ = State::kContent;

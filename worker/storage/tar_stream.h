@@ -47,6 +47,7 @@ struct TarEntry {
   int64_t size_bytes = 0;
   // Its content in the tar is not the file's: a list of its parts, and those without the holes.
   bool is_sparse = false;
+  int64_t sparse_parts = 0;
   mode_t mode = 0;  // permissions alone
   uint32_t uid = 0;
   uint32_t gid = 0;
@@ -134,6 +135,7 @@ class TarStream {
   TarHandler& handler_;
   State state_ = State::kHeader;
   std::string gathered_;
+  size_t lines_ = 0;  // of a pax list of parts, as far as it is gathered
   int zero_blocks_ = 0;
 
   // The extended header that is read.

@@ -87,6 +87,7 @@ class SifSource : public ImageSource {
 
   // Makes the layer once, and then what describes it.
   absl::Status Describe() {
+    ASSIGN_OR_RETURN(came_as_bytes_, file_.SizeBytes());
     ASSIGN_OR_RETURN(const std::string created, CreatedText(sif_.modified_seconds));
     ASSIGN_OR_RETURN(const std::unique_ptr<ByteSource> layer, OpenLayer());
     Digester digester;
@@ -113,6 +114,8 @@ class SifSource : public ImageSource {
                      R"(,"layers":[)", Json(kOciLayerType, *layer_digest_, size_bytes), "]}");
     return absl::OkStatus();
   }
+
+  std::optional<int64_t> CameAs() const override { return came_as_bytes_; }
 
   absl::StatusOr<RawManifest> ReadManifest(const std::optional<Digest>& instance) override {
     Digest digest = Digest::Sha256Of(manifest_);
@@ -141,6 +144,7 @@ class SifSource : public ImageSource {
   const SifFile sif_;
   const std::string script_;
   // Set by Describe.
+  int64_t came_as_bytes_ = 0;
   std::optional<Digest> layer_digest_;
   std::string config_;
   std::optional<Digest> config_digest_;
