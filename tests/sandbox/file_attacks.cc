@@ -102,7 +102,7 @@ constexpr Attack kAttacks[] = {
      [](Context& c) {
        return RawCall(__NR_mknodat, c.host_directory, Address("sda"), S_IFBLK | 0600, 0x800);
      },
-     "EACCES"},
+     "EPERM"},
     {"fchdir_to_directory", "SIGSYS",
      [](Context& c) { return RawCall(__NR_fchdir, c.host_directory); }},
     {"chroot_dot", "SIGSYS", [](Context&) { return RawCall(__NR_chroot, Address(".")); }},
