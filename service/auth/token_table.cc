@@ -32,7 +32,7 @@ bool IsName(absl::string_view name) {
 }
 
 bool IsHash(absl::string_view text) {
-  return text.size() == 2 * SHA256_DIGEST_LENGTH &&
+  return text.size() == size_t{2} * SHA256_DIGEST_LENGTH &&
          std::all_of(text.begin(), text.end(), absl::ascii_isxdigit);
 }
 
