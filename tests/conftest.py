@@ -1,7 +1,8 @@
 """Fixtures of the tests that drive whole programs.
 
 HOLKAS_BIN_DIR is the directory with holkas, holkasd and holkas-worker (default: what tools/test
-staged). HOLKAS_SOAK=1 makes counts large. GRPCURL is grpcurl's path.
+staged). HOLKAS_SOAK=1 makes counts large. GRPCURL is grpcurl's path. What tests make in their
+directories is gone when they end; HOLKAS_KEEP_FILES=1 keeps it for who looks at it.
 """
 
 import os
@@ -9,15 +10,18 @@ import pathlib
 import shutil
 import signal
 import subprocess
+import tempfile
 
 import pytest
 
 from fakes.scripted_registry import ScriptedRegistry
 from support.programs import PROGRAMS, Programs, Server, run
 from support.registry import Registry
+from support.removal import remove_tree
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 SOAK = os.environ.get("HOLKAS_SOAK") == "1"
+KEEP_FILES = os.environ.get("HOLKAS_KEEP_FILES") == "1"
 
 
 def soak(short, long):
@@ -31,6 +35,9 @@ def pytest_configure(config):
   signal.signal(signal.SIGINT, signal.default_int_handler)
   for ignored in (signal.SIGHUP, signal.SIGQUIT):
     signal.signal(ignored, signal.SIG_DFL)
+  if not KEEP_FILES and not config.option.basetemp:
+    config.option.basetemp = tempfile.mkdtemp(prefix="holkas-tests-")
+    config.add_cleanup(lambda: remove_tree(config.option.basetemp))
 
 
 def pytest_collection_modifyitems(config, items):
@@ -38,6 +45,14 @@ def pytest_collection_modifyitems(config, items):
   if left_out:
     config.hook.pytest_deselected(items=left_out)
     items[:] = [item for item in items if item not in left_out]
+
+
+@pytest.fixture
+def tmp_path(tmp_path):
+  """pytest's own, which is gone after the test: thousands of them do not fit on a disk."""
+  yield tmp_path
+  if not KEEP_FILES:
+    remove_tree(tmp_path)
 
 
 @pytest.fixture(scope="session")
@@ -54,6 +69,8 @@ def programs(tmp_path_factory):
 @pytest.fixture(autouse=True)
 def no_process_is_left(request):
   """After every test, none of the programs' processes runs but those of the shared server."""
+  if "tmp_path" in request.fixturenames:
+    request.getfixturevalue("tmp_path")  # Goes after the processes that write there.
   yield
   if "programs" in request.fixturenames:
     request.getfixturevalue("programs").wait_until_gone()
@@ -119,4 +136,6 @@ def pushed(registry, image_layout):
 def skopeo(command, *arguments, **more):
   if shutil.which("skopeo") is None:
     pytest.skip("skopeo is not installed")
-  return run(["skopeo", "--insecure-policy", command, *arguments], **more)
+  # In there, as after an archive without the image that was asked for, it leaves a directory.
+  with tempfile.TemporaryDirectory(prefix="skopeo-") as directory:
+    return run(["skopeo", "--insecure-policy", "--tmpdir", directory, command, *arguments], **more)

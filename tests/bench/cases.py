@@ -19,7 +19,7 @@ from support.images import OCI_CONFIG, OCI_LAYER, OCI_MANIFEST
 from support.oracle import Layout, sha256
 from support.programs import ANY_REGISTRY, Programs, Server
 from support.registry import Registry
-from support.storage import remove_store
+from support.removal import remove_tree
 from support import client_runners, nginx
 from support.tls_registry import TlsRegistry
 
@@ -471,7 +471,7 @@ def storage(bench):
       at = path or store()
       taken = tool("copy", "-q", "--src-tls-verify=false", image, name(at))
       if path is None:
-        remove_store(at)
+        remove_tree(at)
       return taken
 
     yield from bench.pairs("to storage", lambda: pull(bench.skopeo), lambda: pull(bench.holkas))
@@ -492,7 +492,7 @@ def storage(bench):
     again = image.replace(":image", ":again")
     yield from bench.pairs("from storage again", lambda: push(bench.skopeo, again),
                            lambda: push(bench.holkas, again))
-    remove_store(full)
+    remove_tree(full)
 
 
 def clients(bench):

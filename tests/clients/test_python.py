@@ -54,9 +54,9 @@ def source_environment():
   return {**os.environ, "PYTHONPATH": str(CLIENT / "src")}
 
 
-def test_its_own_tests_pass(python):
+def test_its_own_tests_pass(python, tmp_path):
   run([python, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", CLIENT,
-       "-c", CLIENT / "pyproject.toml", CLIENT / "tests"], env=source_environment(), timeout=300).ok()
+       "--basetemp", tmp_path / "files", "-c", CLIENT / "pyproject.toml", CLIENT / "tests"], env=source_environment(), timeout=300).ok()
 
 
 def test_its_type_hints_are_strict(mypy):

@@ -14,7 +14,7 @@ import pytest
 from support.images import OCI_CONFIG, OCI_LAYER, OCI_MANIFEST
 from support.oracle import Layout, sha256
 from support.programs import run
-from support.storage import remove_store
+from support.removal import remove_tree
 
 DRIVERS = ["overlay", "vfs"]
 
@@ -141,7 +141,7 @@ class Store:
     if self.user is not None:
       self._run(["podman", "unshare", "rm", "-rf", str(self.graph), str(self.run)],
                 self.programs.environment)
-    remove_store(self.base)
+    remove_tree(self.base)
 
 
 @pytest.fixture(params=["root", "user"])

@@ -241,17 +241,19 @@ class TestLogin:
     assert result.code == 1
     assert "unauthorized" in result.stderr.lower()
 
-  def test_many_logins_at_once_all_stay(self, programs, shared_server, home, registry):
+  def test_many_logins_at_once_all_stay(self, programs, tmp_path, home, registry):
     count = soak(50, 200)
-    processes = [
-        subprocess.Popen([programs.path("holkas"), "--server", shared_server.address, "login",
-                          "--tls-verify=false", "-u", USER, "-p", PASSWORD,
-                          "%s/r%d" % (registry.address, i)],
-                         env={**programs.environment, **home.environment},
-                         stdout=subprocess.PIPE, stderr=subprocess.STDOUT) for i in range(count)]
-    for process in processes:
-      output, _ = process.communicate(timeout=120)
-      assert process.returncode == 0, output
+    limits = "limits: {max_queued_requests: %d, max_requests_per_caller: %d}" % (count, count)
+    with Server(programs, tmp_path / "server", limits) as server:
+      processes = [
+          subprocess.Popen([programs.path("holkas"), "--server", server.address, "login",
+                            "--tls-verify=false", "-u", USER, "-p", PASSWORD,
+                            "%s/r%d" % (registry.address, i)],
+                           env={**programs.environment, **home.environment},
+                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT) for i in range(count)]
+      for process in processes:
+        output, _ = process.communicate(timeout=120)
+        assert process.returncode == 0, output
     kept = json.loads(home.session_file().read_text())["auths"]
     assert sorted(kept) == sorted("%s/r%d" % (registry.address, i) for i in range(count))
     assert os.listdir(home.session_file().parent) == ["auth.json"]

@@ -13,6 +13,7 @@ import pytest
 
 from support import nginx
 from support.programs import run
+from support.removal import remove_tree
 
 DOCKERD = shutil.which("dockerd", path="/usr/sbin:/usr/bin:/sbin:/bin")
 # Another one may come first in PATH.
@@ -36,7 +37,12 @@ class Dockerd:
     self.data = pathlib.Path(tempfile.mkdtemp(prefix="holkas-dockerd-", dir="/dev/shm"))
     self.socket = self.directory / "docker.sock"
     self.host = "unix://%s" % self.socket
-    self.start()
+    self.process = None
+    try:
+      self.start()
+    except BaseException:
+      self.__exit__()
+      raise
     return self
 
   def start(self):
@@ -51,7 +57,6 @@ class Dockerd:
     while run([DOCKER, "-H", self.host, "version"], env={"HOME": str(self.directory)}).code != 0:
       if self.process.poll() is not None or time.monotonic() > deadline:
         log = (self.directory / "log").read_text(errors="replace")[-500:]
-        self.__exit__()
         pytest.skip("dockerd does not run here: " + log)
       time.sleep(0.1)
 
@@ -84,15 +89,14 @@ class Dockerd:
       return None
 
   def __exit__(self, *unused):
-    if self.process.poll() is None:
+    if self.process is not None and self.process.poll() is None:
       self.process.send_signal(signal.SIGTERM)
       try:
         self.process.wait(30)
       except subprocess.TimeoutExpired:
         self.kill()
-    self._unmount()
     for directory in (self.data, self.directory):
-      shutil.rmtree(directory, ignore_errors=True)
+      remove_tree(directory)
 
   def docker(self, *arguments):
     return run([DOCKER, "-H", self.host, *arguments], env={"HOME": str(self.directory)}, timeout=120)

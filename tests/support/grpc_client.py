@@ -27,15 +27,19 @@ def _modules():
   """gRPC, the messages of the API, and those of the details; skips where gRPC is not installed."""
   grpc = pytest.importorskip("grpc")
   pytest.importorskip("google.protobuf")
-  out = pathlib.Path(tempfile.mkdtemp(prefix="holkas-proto-"))
-  (out / "details.proto").write_text(_DETAILS)
-  protos = ["holkas/v1/image.proto", "holkas/v1/image_service.proto"]
-  subprocess.run(["protoc", "-I", ROOT / "proto", "--python_out", out,
-                  *(ROOT / "proto" / name for name in protos)], check=True)
-  subprocess.run(["protoc", "-I", out, "--python_out", out, out / "details.proto"], check=True)
-  sys.path.insert(0, str(out))
-  return (grpc, importlib.import_module("holkas.v1.image_service_pb2"),
-          importlib.import_module("details_pb2"))
+  with tempfile.TemporaryDirectory(prefix="holkas-proto-") as directory:
+    out = pathlib.Path(directory)
+    (out / "details.proto").write_text(_DETAILS)
+    protos = ["holkas/v1/image.proto", "holkas/v1/image_service.proto"]
+    subprocess.run(["protoc", "-I", ROOT / "proto", "--python_out", out,
+                    *(ROOT / "proto" / name for name in protos)], check=True)
+    subprocess.run(["protoc", "-I", out, "--python_out", out, out / "details.proto"], check=True)
+    sys.path.insert(0, directory)
+    try:
+      return (grpc, importlib.import_module("holkas.v1.image_service_pb2"),
+              importlib.import_module("details_pb2"))
+    finally:
+      sys.path.remove(directory)
 
 
 class RpcFailed(Exception):

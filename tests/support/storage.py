@@ -3,13 +3,12 @@
 import json
 import os
 import pathlib
-import shutil
-import subprocess
 import tempfile
 
 import pytest
 
 from support.programs import run
+from support.removal import remove_tree
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 
@@ -64,15 +63,7 @@ class StorageRoot:
     return list((self.graph / self.driver).glob(".holkas-*"))
 
   def remove(self):
-    remove_store(self.directory)
-
-
-def remove_store(directory):
-  """Takes away all that is in a directory, and the mounts that programs of root leave in stores."""
-  mounts = [line.split()[1] for line in pathlib.Path("/proc/mounts").read_text().splitlines()]
-  for mount in sorted((m for m in mounts if m.startswith("%s/" % directory)), reverse=True):
-    subprocess.run(["umount", mount], check=False)
-  shutil.rmtree(directory, ignore_errors=True)
+    remove_tree(self.directory)
 
 
 def store_tool():

@@ -78,10 +78,10 @@ absl::StatusOr<ArchiveMembers::Content> Archive::Examine(const TarMember& member
     return content;
   }
   // Only all of it tells its size.
-  ASSIGN_OR_RETURN(
-      const std::unique_ptr<ByteSource> plain,
-      DecompressingSource::New(
-          std::make_unique<RangeSource>(file_, member.offset, member.size_bytes), compression));
+  ASSIGN_OR_RETURN(const std::unique_ptr<ByteSource> plain,
+                   DecompressingSource::New(
+                       std::make_unique<RangeSource>(file_, member.offset, member.size_bytes),
+                       compression, expansion_));
   const auto buffer = std::make_unique_for_overwrite<char[]>(kCopyBufferBytes);
   ASSIGN_OR_RETURN(content.size_bytes,
                    CountBytes(*plain, absl::MakeSpan(buffer.get(), kCopyBufferBytes)));

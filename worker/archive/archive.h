@@ -13,6 +13,7 @@
 #include "worker/archive/tar_table.h"
 #include "worker/blob/byte_source.h"
 #include "worker/blob/compression.h"
+#include "worker/blob/expansion_budget.h"
 #include "worker/broker/broker.h"
 
 namespace holkas {
@@ -33,6 +34,8 @@ class Archive : public ArchiveMembers {
   absl::StatusOr<TarMember> Find(absl::string_view name) const override {
     return table_.Find(name);
   }
+  // Errors: also RESOURCE_EXHAUSTED (LIMIT_EXCEEDED) where all that was examined becomes too much
+  // for what the archive came as.
   absl::StatusOr<Content> Examine(const TarMember& member) const override;
   absl::StatusOr<std::unique_ptr<ByteSource>> OpenMember(const TarMember& member) override {
     return std::make_unique<RangeSource>(file_, member.offset, member.size_bytes);
@@ -42,11 +45,14 @@ class Archive : public ArchiveMembers {
  private:
   static absl::StatusOr<std::unique_ptr<Archive>> OpenPlain(RandomFile file, int64_t came_as_bytes);
   Archive(RandomFile file, TarTable table, int64_t came_as_bytes)
-      : file_(std::move(file)), table_(std::move(table)), came_as_bytes_(came_as_bytes) {}
+      : file_(std::move(file)), table_(std::move(table)), came_as_bytes_(came_as_bytes) {
+    expansion_->SetSize(came_as_bytes);
+  }
 
   const RandomFile file_;
   const TarTable table_;
   const int64_t came_as_bytes_;
+  const std::shared_ptr<ExpansionBudget> expansion_ = std::make_shared<ExpansionBudget>();
 };
 
 }  // namespace holkas

@@ -211,7 +211,7 @@ absl::Status StreamedArchive::Look(Pass& pass, Seen& seen) {
   ASSIGN_OR_RETURN(
       const std::unique_ptr<ByteSource> plain,
       DecompressingSource::New(std::make_unique<ContentSource>(pass.reader(), std::move(first)),
-                               compression));
+                               compression, expansion_));
   const auto buffer = std::make_unique_for_overwrite<char[]>(kCopyBufferBytes);
   const absl::StatusOr<int64_t> size =
       CountBytes(*plain, absl::MakeSpan(buffer.get(), kCopyBufferBytes));

@@ -15,6 +15,7 @@
 #include "worker/archive/archive_members.h"
 #include "worker/archive/tar_table.h"
 #include "worker/blob/byte_source.h"
+#include "worker/blob/expansion_budget.h"
 
 namespace holkas {
 
@@ -76,6 +77,7 @@ class StreamedArchive : public ArchiveMembers {
   // By their offsets.
   std::map<int64_t, Seen> seen_;
   int64_t kept_bytes_ = 0;
+  const std::shared_ptr<ExpansionBudget> expansion_ = std::make_shared<ExpansionBudget>();
 
   absl::Mutex mutex_;
   // The last pass, where nobody reads it.

@@ -11,32 +11,21 @@
 #include "worker/blob/byte_source.h"
 #include "worker/blob/compression.h"
 #include "worker/blob/decoder.h"
+#include "worker/blob/expansion_budget.h"
 
 namespace holkas {
-
-// How much may come out of compressed bytes: `free_bytes` of any of them, and beyond it never more
-// than `ratio` times what went in.
-struct ExpansionLimits {
-  int64_t free_bytes;
-  int64_t ratio;
-};
-
-// So that 1 MiB never costs more than two seconds of a processor, and yet layers with large files
-// of zeros pass. Deflate itself gives at most 1032 bytes for one.
-ExpansionLimits ExpansionLimitsOf(Compression compression);
-
-// No layer is larger than this.
-inline constexpr int64_t kMaxDecompressedBytes = int64_t{256} << 30;
 
 // The bytes of another source, decompressed. The end is told only after the end of that source was
 // seen right behind the last member: where it is a VerifyingSource, what came out belongs to the
 // digest. A source that ends early is an error, never a short success.
 class DecompressingSource : public ByteSource {
  public:
-  // Takes over `source`, whose bytes are compressed so: not kNone.
+  // Takes over `source`, whose bytes are compressed so: not kNone. What comes out is taken from
+  // `budget`, where there are other blobs of the same image.
   // Errors: RESOURCE_EXHAUSTED where there is no memory.
-  static absl::StatusOr<std::unique_ptr<ByteSource>> New(std::unique_ptr<ByteSource> source,
-                                                         Compression compression);
+  static absl::StatusOr<std::unique_ptr<ByteSource>> New(
+      std::unique_ptr<ByteSource> source, Compression compression,
+      std::shared_ptr<ExpansionBudget> budget = std::make_shared<ExpansionBudget>());
   // The same with limits of the caller's.
   static absl::StatusOr<std::unique_ptr<ByteSource>> New(std::unique_ptr<ByteSource> source,
                                                          Compression compression,
@@ -49,22 +38,20 @@ class DecompressingSource : public ByteSource {
 
  private:
   DecompressingSource(std::unique_ptr<ByteSource> source, Compression compression,
-                      const ExpansionLimits& limits, std::unique_ptr<Decoder> decoder);
+                      const ExpansionLimits& limits, std::shared_ptr<ExpansionBudget> budget,
+                      std::unique_ptr<Decoder> decoder);
 
   // Reads more of the source.
   absl::Status Fill();
-  absl::Status Count(const Decoder::Progress& progress);
 
   // Before the source: it may still read what it handed out.
   const std::unique_ptr<char[]> buffer_;
   const std::unique_ptr<ByteSource> source_;
   const Compression compression_;
-  const ExpansionLimits limits_;
+  ExpansionMeter meter_;
   const std::unique_ptr<Decoder> decoder_;
   absl::string_view input_;  // of buffer_, not decoded yet
   bool source_ended_ = false;
-  int64_t in_bytes_ = 0;
-  int64_t out_bytes_ = 0;
 };
 
 }  // namespace holkas

@@ -16,6 +16,7 @@
 #include "proto/wire/status_macros.h"
 #include "worker/blob/block_encoder.h"
 #include "worker/blob/compressing_source.h"
+#include "worker/blob/expansion_budget.h"
 #include "worker/jobs/diff_digests.h"
 #include "worker/jobs/move_blob.h"
 
@@ -37,15 +38,13 @@ class BlobCopier {
             std::move(format),
             [&pool](std::function<void()> task) { pool.Schedule(std::move(task)); }, pool.size()),
         diff_digests_(from, plan),
-        context_{from,
-                 to,
-                 plan.layers,
-                 plan.recipients,
-                 compressor_,
-                 pairing_,
-                 [this] { return StopIfFailed(); },
-                 known,
-                 diff_digests_} {}
+        context_{from,        to,           plan.layers, plan.recipients,
+                 compressor_, pairing_,     expansion_,  [this] { return StopIfFailed(); },
+                 known,       diff_digests_} {
+    if (const std::optional<int64_t> came_as = from.CameAs(); came_as.has_value()) {
+      expansion_->SetSize(*came_as);
+    }
+  }
 
   absl::Status CopyAll();
   // What layers became, by their digests at the source.
@@ -81,6 +80,7 @@ class BlobCopier {
   ThreadPool& pool_;
   ProgressReporter& progress_;
   Sha256Pairing pairing_;
+  const std::shared_ptr<ExpansionBudget> expansion_ = std::make_shared<ExpansionBudget>();
   Compressor compressor_;
   DiffDigests diff_digests_;
   const MoveContext context_;

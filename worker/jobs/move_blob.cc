@@ -459,7 +459,8 @@ absl::StatusOr<Moved> Mover::MoveChangedInto(ByteSink& sink, const Form& form) {
     return moved;
   }
   if (form.from != Compression::kNone) {
-    ASSIGN_OR_RETURN(source, DecompressingSource::New(std::move(source), form.from));
+    ASSIGN_OR_RETURN(source,
+                     DecompressingSource::New(std::move(source), form.from, context_.expansion));
   }
   // Told at the end of the source.
   std::map<std::string, std::string> about_contents;

@@ -10,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "proto/wire/sha256_pairing.h"
 #include "worker/blob/compressing_source.h"
+#include "worker/blob/expansion_budget.h"
 #include "worker/crypt/layer_recipients.h"
 #include "worker/jobs/copy_plan.h"
 #include "worker/jobs/diff_digests.h"
@@ -31,6 +32,8 @@ struct MoveContext {
   // What compresses by the policy.
   Compressor& compressor;
   Sha256Pairing& pairing;
+  // Of what is decompressed.
+  const std::shared_ptr<ExpansionBudget>& expansion;
   // Whether to give up, at the next buffer.
   std::function<absl::Status()> check;
   // Null where nothing is remembered of blobs.

@@ -18,6 +18,7 @@
 #include "worker/blob/byte_source.h"
 #include "worker/blob/compression.h"
 #include "worker/blob/decompressing_source.h"
+#include "worker/blob/expansion_budget.h"
 #include "worker/image/descriptor.h"
 
 namespace holkas {
@@ -68,6 +69,7 @@ absl::StatusOr<Digest> DigestOf(ByteSource& source, absl::Span<char> buffer) {
 }
 
 absl::StatusOr<ReadLayer> ReadOne(ImageSource& from, const Digest& digest, DiffIds diff_ids,
+                                  const std::shared_ptr<ExpansionBudget>& budget,
                                   absl::Span<char> buffer) {
   Measured measured(digest);
   const Descriptor blob{"", digest, -1, {}, {}};
@@ -77,7 +79,8 @@ absl::StatusOr<ReadLayer> ReadOne(ImageSource& from, const Digest& digest, DiffI
     ASSIGN_OR_RETURN(DetectedSource detected, DetectCompression(std::move(source)));
     source = std::move(detected.source);
     if (detected.compression != Compression::kNone) {
-      ASSIGN_OR_RETURN(source, DecompressingSource::New(std::move(source), detected.compression));
+      ASSIGN_OR_RETURN(source,
+                       DecompressingSource::New(std::move(source), detected.compression, budget));
     }
   }
   ASSIGN_OR_RETURN(Digest content, DigestOf(*source, buffer));
@@ -102,13 +105,14 @@ absl::StatusOr<std::vector<ReadLayer>> ReadSchema1Layers(ImageSource& from,
                                                          const Schema1Manifest& image,
                                                          DiffIds diff_ids) {
   const auto buffer = std::make_unique<char[]>(kBufferBytes);
+  const auto budget = std::make_shared<ExpansionBudget>();
   // An empty layer is in most images more than once.
   std::map<Digest, ReadLayer> known;
   std::vector<ReadLayer> layers;
   for (const Schema1Manifest::Layer& layer : image.layers) {
     auto found = known.find(layer.digest);
     if (found == known.end()) {
-      ASSIGN_OR_RETURN(ReadLayer read, ReadOne(from, layer.digest, diff_ids,
+      ASSIGN_OR_RETURN(ReadLayer read, ReadOne(from, layer.digest, diff_ids, budget,
                                                absl::MakeSpan(buffer.get(), kBufferBytes)));
       found = known.emplace(layer.digest, std::move(read)).first;
     }

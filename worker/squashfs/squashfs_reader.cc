@@ -13,7 +13,7 @@
 #include "absl/strings/str_cat.h"
 #include "proto/wire/error.h"
 #include "proto/wire/status_macros.h"
-#include "worker/blob/decompressing_source.h"
+#include "worker/blob/expansion_budget.h"
 
 namespace holkas {
 namespace {

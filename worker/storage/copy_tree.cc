@@ -34,7 +34,8 @@ absl::Status CopyError(absl::string_view name) {
 
 class TreeCopier {
  public:
-  explicit TreeCopier(const Directory& top) : top_(top), buffer_(kBufferBytes) {}
+  TreeCopier(const Directory& top, LayerBudget& budget)
+      : top_(top), budget_(budget), buffer_(kBufferBytes) {}
 
   // `path` is that of both directories below the tops.
   absl::Status CopyDirectory(const Directory& from, const Directory& to, const std::string& path,
@@ -55,6 +56,7 @@ class TreeCopier {
   absl::Status LinkTo(const std::string& first, const Directory& to, const std::string& name);
 
   const Directory& top_;
+  LayerBudget& budget_;
   std::vector<char> buffer_;
   // Where the first name of a file of several names is.
   std::map<std::pair<dev_t, ino_t>, std::string> linked_;
@@ -68,6 +70,7 @@ absl::Status TreeCopier::CopyDirectory(const Directory& from, const Directory& t
   }
   ASSIGN_OR_RETURN(const std::vector<std::string> names, from.List(kMaxNames));
   for (const std::string& name : names) {
+    RETURN_IF_ERROR(budget_.TakeEntries(1));
     RETURN_IF_ERROR(
         CopyEntry(from, to, path.empty() ? name : absl::StrCat(path, "/", name), name, depth));
   }
@@ -163,6 +166,7 @@ absl::Status TreeCopier::CopyContent(int from, int to, const std::string& name) 
 
 absl::Status TreeCopier::CopyRange(int from, int to, off_t begin, off_t end,
                                    const std::string& name) {
+  RETURN_IF_ERROR(budget_.TakeCopied(end - begin));
   if (lseek(from, begin, SEEK_SET) < 0 || lseek(to, begin, SEEK_SET) < 0) {
     return CopyError(name);
   }
@@ -229,8 +233,8 @@ absl::Status TreeCopier::LinkTo(const std::string& first, const Directory& to,
 
 }  // namespace
 
-absl::Status CopyTree(const Directory& from, const Directory& to) {
-  return TreeCopier(to).CopyDirectory(from, to, "", 0);
+absl::Status CopyTree(const Directory& from, const Directory& to, LayerBudget& budget) {
+  return TreeCopier(to, budget).CopyDirectory(from, to, "", 0);
 }
 
 }  // namespace holkas

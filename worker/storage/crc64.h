@@ -14,6 +14,7 @@ class Crc64 {
  public:
   void Update(absl::string_view data);
   void Reset() { value_ = 0; }
+  bool operator==(const Crc64&) const = default;
 
   // Its eight bytes, the most significant first.
   std::string Bytes() const;

@@ -6,19 +6,16 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
+#include "absl/strings/string_view.h"
 #include "absl/synchronization/mutex.h"
 
 namespace holkas {
 
 // What the layers of one image may have together that costs more to unpack than it takes to send.
-// Thread-safe.
+// Of entries, bytes of tars and bytes that are copied from the layers below there may be so many
+// each where there is nothing of the others, or a half of two, and so on. Thread-safe.
 class LayerBudget {
  public:
-  // So many bytes the tars may have that are no file's content, whatever the image's size; and so
-  // many for each byte of the layers as they came. Headers of empty files, which compress best,
-  // have less.
-  static constexpr int64_t kFreeDescriptionBytes = 32 << 20;
-  static constexpr int64_t kDescriptionRatio = 40;
   // So many entries the tars may have, whatever the image's size; beyond, each takes so many bytes
   // of the layers as they came: 1 MiB is at most 32,768. Making an entry and removing it again
   // takes the kernel tens of microseconds, and headers are down to 6.5 bytes of gzip. Of real
@@ -27,6 +24,19 @@ class LayerBudget {
   // `*.pyc` of a tree, 12, and such layers are what the free ones are for.
   static constexpr int64_t kFreeEntries = 50'000;
   static constexpr int64_t kEntryBlobBytes = 32;
+  // So many bytes the tars may have, and so many for each byte of the layers as they came. gzip
+  // never gives more than 1032.
+  static constexpr int64_t kFreeTarBytes = int64_t{1} << 30;
+  static constexpr int64_t kTarRatio = 1100;
+  // So many bytes of files may be copied from the layers below. All of layers that compress to a
+  // quarter can be copied 127 times, the most that an image has.
+  static constexpr int64_t kFreeCopiedBytes = int64_t{1} << 30;
+  static constexpr int64_t kCopiedRatio = 1024;
+
+  // Beside these, so many bytes the tars may have that are no file's content. Headers of empty
+  // files, which compress best, have less.
+  static constexpr int64_t kFreeDescriptionBytes = 32 << 20;
+  static constexpr int64_t kDescriptionRatio = 40;
 
   // All of the image came as so many bytes: these count, and not what AddBytes adds.
   void SetSize(int64_t bytes);
@@ -36,17 +46,22 @@ class LayerBudget {
 
   // Errors: RESOURCE_EXHAUSTED (LIMIT_EXCEEDED).
   absl::Status TakeEntries(int64_t count);
+  absl::Status TakeTar(int64_t bytes);
+  absl::Status TakeCopied(int64_t bytes);
   absl::Status TakeDescription(int64_t bytes);
 
  private:
   int64_t bytes() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     return size_bytes_.value_or(read_bytes_);
   }
+  absl::Status Check() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   absl::Mutex mutex_;
   std::optional<int64_t> size_bytes_ ABSL_GUARDED_BY(mutex_);
   int64_t read_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
   int64_t entries_ ABSL_GUARDED_BY(mutex_) = 0;
+  int64_t tar_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
+  int64_t copied_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
   int64_t described_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
 };
 

@@ -1,5 +1,7 @@
 #include "worker/storage/layer_budget.h"
 
+#include <limits>
+
 #include "absl/status/status.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -16,8 +18,8 @@ TEST(LayerBudget, SoMuchIsFree) {
   LayerBudget budget;
   EXPECT_OK(budget.TakeEntries(kFree));
   EXPECT_OK(budget.TakeDescription(LayerBudget::kFreeDescriptionBytes));
-  EXPECT_THAT(budget.TakeEntries(1),
-              StatusIs(absl::StatusCode::kResourceExhausted, HasSubstr("entries in all layers")));
+  EXPECT_THAT(budget.TakeEntries(1), StatusIs(absl::StatusCode::kResourceExhausted,
+                                              HasSubstr("50001 of 50000 entries, 0 of ")));
   EXPECT_THAT(budget.TakeDescription(LayerBudget::kDescriptionRatio),
               StatusIs(absl::StatusCode::kResourceExhausted, HasSubstr("headers of more than")));
 }
@@ -37,6 +39,36 @@ TEST(LayerBudget, TheSizeOfAnArchiveStandsForWhatItBecomes) {
   budget.AddBytes(1'000'000'000);
   EXPECT_OK(budget.TakeEntries(kFree + 10));
   EXPECT_FALSE(budget.TakeEntries(1).ok());
+}
+
+TEST(LayerBudget, EntriesAndBytesOfTarsAndCopiesShareALimit) {
+  LayerBudget budget;
+  ASSERT_OK(budget.TakeEntries(kFree / 4));
+  ASSERT_OK(budget.TakeTar(LayerBudget::kFreeTarBytes / 2));
+  ASSERT_OK(budget.TakeCopied(LayerBudget::kFreeCopiedBytes / 4));
+  EXPECT_THAT(budget.TakeCopied(1), StatusIs(absl::StatusCode::kResourceExhausted,
+                                             HasSubstr("bytes copied from layers below")));
+  budget.AddBytes(LayerBudget::kFreeCopiedBytes / LayerBudget::kCopiedRatio + 1);
+  EXPECT_OK(budget.TakeCopied(0));
+}
+
+TEST(LayerBudget, WhatGzipCanGiveIsNeverTooMuch) {
+  for (const int64_t blob_bytes : {int64_t{1} << 20, int64_t{1} << 40}) {
+    LayerBudget budget;
+    budget.AddBytes(blob_bytes);
+    EXPECT_OK(budget.TakeTar(blob_bytes * 1032)) << blob_bytes;
+    EXPECT_FALSE(budget.TakeTar(blob_bytes * 1032).ok()) << blob_bytes;
+  }
+}
+
+TEST(LayerBudget, SizesThatNothingHasAreNoMoreThanMuch) {
+  LayerBudget budget;
+  for (int i = 0; i < 3; ++i) {
+    budget.AddBytes(std::numeric_limits<int64_t>::max());
+  }
+  budget.AddBytes(-1);
+  EXPECT_OK(budget.TakeTar(int64_t{1} << 60));
+  EXPECT_FALSE(budget.TakeTar(int64_t{1} << 61).ok());
 }
 
 }  // namespace

@@ -6,7 +6,6 @@
 #include "absl/strings/str_cat.h"
 #include "proto/wire/error.h"
 #include "proto/wire/status_macros.h"
-#include "worker/blob/decompressing_source.h"
 
 namespace holkas {
 namespace {
@@ -16,7 +15,8 @@ constexpr size_t kOutputBytes = 256 << 10;
 
 }  // namespace
 
-LayerSink::LayerSink(Tar tar, Done done) : tar_(std::move(tar)), done_(std::move(done)) {}
+LayerSink::LayerSink(std::shared_ptr<ExpansionBudget> budget, Tar tar, Done done)
+    : budget_(std::move(budget)), tar_(std::move(tar)), done_(std::move(done)) {}
 
 absl::Status LayerSink::Append(absl::string_view data) {
   if (!begun_) {
@@ -36,6 +36,7 @@ absl::Status LayerSink::Begin() {
   compression_ = CompressionOf(first_bytes_);
   if (compression_ != Compression::kNone) {
     ASSIGN_OR_RETURN(decoder_, NewDecoder(compression_));
+    meter_.emplace(compression_, ExpansionLimitsOf(compression_), budget_);
     output_.resize(kOutputBytes);
   }
   return Decode(std::exchange(first_bytes_, {}));
@@ -72,16 +73,7 @@ absl::StatusOr<size_t> LayerSink::DecodeSome(absl::string_view& input) {
   ASSIGN_OR_RETURN(const Decoder::Progress progress,
                    decoder_->Decode(input, absl::MakeSpan(output_)));
   input.remove_prefix(progress.consumed);
-  out_bytes_ += static_cast<int64_t>(progress.produced);
-  const ExpansionLimits limits = ExpansionLimitsOf(compression_);
-  if (out_bytes_ > limits.free_bytes && out_bytes_ / limits.ratio > in_bytes_) {
-    return DecoderLimitError(compression_,
-                             absl::StrCat("more than ", limits.ratio, " times as many bytes"));
-  }
-  if (out_bytes_ > kMaxDecompressedBytes) {
-    return DecoderLimitError(compression_,
-                             absl::StrCat("more than ", kMaxDecompressedBytes, " bytes"));
-  }
+  RETURN_IF_ERROR(meter_->Count(progress.consumed, progress.produced));
   if (progress.produced > 0) {
     RETURN_IF_ERROR(tar_(absl::string_view(output_.data(), progress.produced), in_bytes_));
   }
@@ -93,6 +85,9 @@ absl::Status LayerSink::Finish(const Digest& digest, int64_t size_bytes) {
     RETURN_IF_ERROR(Begin());
   }
   RETURN_IF_ERROR(Drain());
+  if (meter_.has_value()) {
+    meter_->End();
+  }
   return done_(digest, size_bytes, compression_);
 }
 

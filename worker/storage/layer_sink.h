@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -14,6 +15,7 @@
 #include "worker/blob/byte_sink.h"
 #include "worker/blob/compression.h"
 #include "worker/blob/decoder.h"
+#include "worker/blob/expansion_budget.h"
 
 namespace holkas {
 
@@ -27,10 +29,11 @@ class LayerSink : public ByteSink {
   using Done = std::function<absl::Status(const Digest& blob_digest, int64_t size_bytes,
                                           Compression compression)>;
 
-  LayerSink(Tar tar, Done done);
+  // What the blob becomes is taken from `budget`.
+  LayerSink(std::shared_ptr<ExpansionBudget> budget, Tar tar, Done done);
 
   // Errors, beside those of the callbacks: FAILED_PRECONDITION (INVALID_COMPRESSION);
-  // RESOURCE_EXHAUSTED (LIMIT_EXCEEDED) for more than DecompressingSource lets through.
+  // RESOURCE_EXHAUSTED (LIMIT_EXCEEDED) for more than the budget lets through.
   absl::Status Append(absl::string_view data) override;
   absl::Status Finish(const Digest& digest, int64_t size_bytes) override;
 
@@ -40,15 +43,16 @@ class LayerSink : public ByteSink {
   absl::Status Drain();
   absl::StatusOr<size_t> DecodeSome(absl::string_view& input);
 
+  const std::shared_ptr<ExpansionBudget> budget_;
   const Tar tar_;
   const Done done_;
   std::string first_bytes_;  // until they tell the compression
   bool begun_ = false;
   Compression compression_ = Compression::kNone;
   std::unique_ptr<Decoder> decoder_;
+  std::optional<ExpansionMeter> meter_;
   std::vector<char> output_;
   int64_t in_bytes_ = 0;
-  int64_t out_bytes_ = 0;
 };
 
 }  // namespace holkas

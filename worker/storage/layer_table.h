@@ -1,6 +1,7 @@
 #ifndef HOLKAS_WORKER_STORAGE_LAYER_TABLE_H_
 #define HOLKAS_WORKER_STORAGE_LAYER_TABLE_H_
 
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -10,6 +11,7 @@
 #include "proto/wire/digest.h"
 #include "worker/blob/compression.h"
 #include "worker/storage/directory.h"
+#include "worker/storage/layer_spool.h"
 #include "worker/storage/layer_writer.h"
 #include "worker/storage/record_table.h"
 #include "worker/storage/records.h"
@@ -25,9 +27,8 @@ struct StagedLayer {
   Digest blob_digest;
   int64_t blob_size_bytes = 0;
   Compression compression = Compression::kNone;
-  // Of its tar, where that is all there is in the directory; empty else.
-  std::string spool_crc64 = {};
-  bool is_spooled() const { return !spool_crc64.empty(); }
+  // Where the directory has the layer's tar, and no files yet.
+  std::optional<SpooledTar> spooled = std::nullopt;
 };
 
 // The identity of a layer on top of `parent` (empty for none), as all tools give it: so equal

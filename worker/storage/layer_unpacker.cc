@@ -112,6 +112,23 @@ absl::Status LayerUnpacker::OnContent(int64_t offset, absl::string_view bytes) {
   return absl::OkStatus();
 }
 
+absl::StatusOr<bool> LayerUnpacker::MoveContent(const Directory& from, const std::string& name,
+                                                const Crc64& crc64) {
+  if (!file_.valid()) {
+    return false;
+  }
+  ASSIGN_OR_RETURN(UniqueFd moved, from.OpenFile(name, O_WRONLY));
+  ASSIGN_OR_RETURN(const int parent, OpenParent(std::string(TarPathParent(path_))));
+  // In place of the empty file that was made for it.
+  const std::string base(TarPathBase(path_));
+  if (renameat2(from.fd(), name.c_str(), parent, base.c_str(), 0) != 0) {
+    return EntryError(errno, "move the content of");
+  }
+  file_ = std::move(moved);
+  crc64_ = crc64;
+  return true;
+}
+
 absl::Status LayerUnpacker::OnEntryEnd() {
   const bool is_kept = file_.valid() && !entry_.is_sparse;
   if (file_.valid()) {

@@ -75,6 +75,11 @@ class LayerUnpacker : public TarHandler {
   absl::Status OnContent(int64_t offset, absl::string_view bytes) override;
   absl::Status OnEntryEnd() override;
 
+  // Makes a file of `from` the file of the entry that has begun, none of whose content was given:
+  // all of it is there, with this checksum. False where the entry is unpacked to no file.
+  absl::StatusOr<bool> MoveContent(const Directory& from, const std::string& name,
+                                   const Crc64& crc64);
+
   // Sets the times of the directories, which change until all is there. Once, after the last entry.
   absl::Status Finish();
 

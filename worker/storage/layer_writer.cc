@@ -39,6 +39,16 @@ absl::Status LayerWriter::Append(absl::string_view tar) {
   return status;
 }
 
+absl::StatusOr<bool> LayerWriter::MoveContent(const Directory& from, const std::string& name,
+                                              int64_t size_bytes, const Crc64& crc64) {
+  ASSIGN_OR_RETURN(const bool is_moved, unpacker_.MoveContent(from, name, crc64));
+  if (is_moved) {
+    size_bytes_ += size_bytes;
+    RETURN_IF_ERROR(tar_.EndContent(size_bytes));
+  }
+  return is_moved;
+}
+
 absl::StatusOr<LayerContent> LayerWriter::Finish() {
   RETURN_IF_ERROR(tar_.Finish());
   RETURN_IF_ERROR(unpacker_.Finish());

@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <set>
+#include <string>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -12,6 +13,7 @@
 #include "proto/wire/digest.h"
 #include "proto/wire/digester.h"
 #include "proto/wire/sha256_pairing.h"
+#include "worker/storage/crc64.h"
 #include "worker/storage/directory.h"
 #include "worker/storage/layer_unpacker.h"
 #include "worker/storage/tar_split.h"
@@ -47,6 +49,11 @@ class LayerWriter {
 
   // Errors: those of TarStream and LayerUnpacker.
   absl::Status Append(absl::string_view tar);
+
+  // In place of the content of the entry whose header was given: takes it from a file, which is
+  // moved away. False where it must be given as bytes. For a tar whose digest is known.
+  absl::StatusOr<bool> MoveContent(const Directory& from, const std::string& name,
+                                   int64_t size_bytes, const Crc64& crc64);
 
   // All of the tar was given. Once, last.
   absl::StatusOr<LayerContent> Finish();

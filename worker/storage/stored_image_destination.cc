@@ -17,9 +17,9 @@
 #include "worker/image/image_config.h"
 #include "worker/image/media_types.h"
 #include "worker/storage/copy_tree.h"
-#include "worker/storage/crc64.h"
 #include "worker/storage/image_table.h"
 #include "worker/storage/layer_sink.h"
+#include "worker/storage/layer_spool.h"
 #include "worker/storage/layer_tar_source.h"
 #include "worker/storage/layer_writer.h"
 #include "worker/storage/store_layout.h"
@@ -28,9 +28,6 @@
 
 namespace holkas {
 namespace {
-
-// The tar of a layer that waits for those below it.
-constexpr absl::string_view kSpooledTar = "layer.tar";
 
 bool IsLayerType(absl::string_view media_type) {
   return absl::StrContains(media_type, ".image.layer.") ||
@@ -53,6 +50,18 @@ absl::StatusOr<std::string> CreatedOf(absl::string_view config) {
     return parsed.created->text;
   }
   return absl::FormatTime("%Y-%m-%dT%H:%M:%E*SZ", absl::Now(), absl::UTCTimeZone());
+}
+
+absl::Status GiveAll(ByteSource& tar, LayerBudget& budget, LayerWriter& writer) {
+  std::vector<char> buffer(kCopyBufferBytes);
+  while (true) {
+    ASSIGN_OR_RETURN(const size_t count, tar.Read(absl::MakeSpan(buffer)));
+    if (count == 0) {
+      return absl::OkStatus();
+    }
+    RETURN_IF_ERROR(budget.TakeTar(static_cast<int64_t>(count)));
+    RETURN_IF_ERROR(writer.Append(absl::string_view(buffer.data(), count)));
+  }
 }
 
 }  // namespace
@@ -103,6 +112,14 @@ void StoredImageDestination::ExpectBlob(const Descriptor& blob) {
   }
 }
 
+void StoredImageDestination::NoteReused(const Descriptor& blob, const LayerRecord& layer) {
+  absl::MutexLock lock(&mutex_);
+  if (reused_.emplace(blob.digest, layer).second) {
+    budget_.AddBytes(layer.compressed_digest.has_value() ? layer.compressed_size_bytes
+                                                         : layer.diff_size_bytes);
+  }
+}
+
 absl::StatusOr<ImageDestination::Reuse> StoredImageDestination::ReuseBlob(const Descriptor& blob) {
   if (!IsLayerType(blob.media_type)) {
     return Reuse::kAbsent;
@@ -110,8 +127,7 @@ absl::StatusOr<ImageDestination::Reuse> StoredImageDestination::ReuseBlob(const 
   for (const LayerRecord& layer : known_layers_) {
     const bool is_same = layer.compressed_digest == blob.digest || layer.diff_digest == blob.digest;
     if (is_same && !layer.is_incomplete && layer.diff_digest.has_value()) {
-      absl::MutexLock lock(&mutex_);
-      reused_.emplace(blob.digest, layer);
+      NoteReused(blob, layer);
       return Reuse::kPresent;
     }
   }
@@ -122,8 +138,7 @@ absl::StatusOr<ImageDestination::Reuse> StoredImageDestination::ReuseUnpacked(
     const Descriptor& blob, const Digest& plain) {
   for (const LayerRecord& layer : known_layers_) {
     if (IsLayerType(blob.media_type) && layer.diff_digest == plain && !layer.is_incomplete) {
-      absl::MutexLock lock(&mutex_);
-      reused_.emplace(blob.digest, layer);
+      NoteReused(blob, layer);
       return Reuse::kPresent;
     }
   }
@@ -158,6 +173,11 @@ OpaqueMarker StoredImageDestination::MarkerOf(const std::string& directory) cons
   };
 }
 
+absl::Status StoredImageDestination::Count(absl::string_view tar, int64_t blob_bytes) {
+  budget_.AddBytes(blob_bytes);
+  return budget_.TakeTar(static_cast<int64_t>(tar.size()));
+}
+
 absl::StatusOr<std::unique_ptr<ByteSink>> StoredImageDestination::CreateUnpackedLayer(
     const std::string& directory) {
   ASSIGN_OR_RETURN(const Directory stage, staging_->directory().OpenDirectory(directory));
@@ -165,8 +185,9 @@ absl::StatusOr<std::unique_ptr<ByteSink>> StoredImageDestination::CreateUnpacked
                    LayerWriter::Create(stage, options_.whiteouts, MarkerOf(directory), &pairing_));
   writer->TakeFrom(budget_);
   return std::make_unique<LayerSink>(
+      expansion_,
       [this, writer, counted = int64_t{0}](absl::string_view tar, int64_t blob_bytes) mutable {
-        budget_.AddBytes(blob_bytes - std::exchange(counted, blob_bytes));
+        RETURN_IF_ERROR(Count(tar, blob_bytes - std::exchange(counted, blob_bytes)));
         return writer->Append(tar);
       },
       [this, writer, directory](const Digest& digest, int64_t size_bytes,
@@ -181,28 +202,21 @@ absl::StatusOr<std::unique_ptr<ByteSink>> StoredImageDestination::CreateUnpacked
 
 absl::StatusOr<std::unique_ptr<ByteSink>> StoredImageDestination::CreateSpooledLayer(
     const std::string& directory) {
-  struct Spool {
-    UniqueFd file;
-    Digester digester;
-    Crc64 crc64;
-    int64_t size_bytes = 0;
-  };
-  ASSIGN_OR_RETURN(const Directory stage, staging_->directory().OpenDirectory(directory));
-  auto spool = std::make_shared<Spool>();
-  ASSIGN_OR_RETURN(spool->file, stage.OpenFile(kSpooledTar, O_WRONLY | O_CREAT | O_EXCL, 0600));
+  ASSIGN_OR_RETURN(Directory stage, staging_->directory().OpenDirectory(directory));
+  ASSIGN_OR_RETURN(std::shared_ptr<LayerSpool> spool, LayerSpool::Create(std::move(stage)));
   return std::make_unique<LayerSink>(
-      [spool](absl::string_view tar, int64_t /*blob_bytes*/) {
-        spool->digester.Update(tar);
-        spool->crc64.Update(tar);
-        spool->size_bytes += static_cast<int64_t>(tar.size());
-        return WriteAll(spool->file.get(), tar, kSpooledTar);
+      expansion_,
+      [this, spool, counted = int64_t{0}](absl::string_view tar, int64_t blob_bytes) mutable {
+        RETURN_IF_ERROR(Count(tar, blob_bytes - std::exchange(counted, blob_bytes)));
+        return spool->Append(tar);
       },
-      [this, spool, directory](const Digest& digest, int64_t size_bytes, Compression compression) {
-        LayerContent content{spool->digester.Finish(), spool->size_bytes, {}, {}};
+      [this, spool, directory](const Digest& digest, int64_t size_bytes,
+                               Compression compression) -> absl::Status {
+        ASSIGN_OR_RETURN(SpooledTar spooled, spool->Finish());
+        LayerContent content{spooled.digest, spooled.size_bytes, {}, {}};
         absl::MutexLock lock(&mutex_);
-        staged_.insert_or_assign(
-            digest, StagedLayer{directory, std::move(content), digest, size_bytes, compression,
-                                spool->crc64.Bytes()});
+        staged_.insert_or_assign(digest, StagedLayer{directory, std::move(content), digest,
+                                                     size_bytes, compression, std::move(spooled)});
         return absl::OkStatus();
       });
 }
@@ -261,10 +275,6 @@ absl::Status StoredImageDestination::CheckDiffDigests(const Manifest& image) {
 absl::StatusOr<std::unique_ptr<ByteSource>> StoredImageDestination::OpenStagedTar(
     const StagedLayer& staged) const {
   ASSIGN_OR_RETURN(const Directory stage, staging_->directory().OpenDirectory(staged.directory));
-  if (staged.is_spooled()) {
-    ASSIGN_OR_RETURN(UniqueFd tar, stage.OpenFile(kSpooledTar, O_RDONLY));
-    return std::make_unique<FileSource>(std::move(tar));
-  }
   ASSIGN_OR_RETURN(Directory files, stage.OpenDirectory(kStagedFiles));
   ASSIGN_OR_RETURN(UniqueFd tar_split, stage.OpenFile(kStagedTarSplit, O_RDONLY));
   ASSIGN_OR_RETURN(std::unique_ptr<ByteSource> json,
@@ -274,10 +284,10 @@ absl::StatusOr<std::unique_ptr<ByteSource>> StoredImageDestination::OpenStagedTa
                                           std::make_unique<TarSplitReader>(std::move(json)));
 }
 
-absl::StatusOr<StagedLayer> StoredImageDestination::StageAgain(std::unique_ptr<ByteSource> tar,
-                                                               const PlannedLayer& planned,
+absl::StatusOr<StagedLayer> StoredImageDestination::StageAgain(const PlannedLayer& planned,
                                                                const StagedLayer* below,
-                                                               const StagedLayer* first) {
+                                                               std::optional<Digest> known_digest,
+                                                               GiveTar give_tar) {
   ASSIGN_OR_RETURN(std::string directory, staging_->MakeDirectory());
   ASSIGN_OR_RETURN(const Directory stage, staging_->directory().OpenDirectory(directory));
   if (store_.driver() == StorageDriver::kVfs && !planned.parent.empty()) {
@@ -287,37 +297,46 @@ absl::StatusOr<StagedLayer> StoredImageDestination::StageAgain(std::unique_ptr<B
             ? staging_->directory().OpenDirectory(absl::StrCat(below->directory, "/", kStagedFiles))
             : store_.graph_root().OpenDirectory(store_.LayerFilesPath(planned.parent)));
     ASSIGN_OR_RETURN(const Directory files, stage.MakeOrOpenDirectory(kStagedFiles, 0700));
-    RETURN_IF_ERROR(CopyTree(parent, files));
+    RETURN_IF_ERROR(CopyTree(parent, files, budget_));
   }
-  // What this process itself wrote down comes back as it was, or by accident not; that its CRC
-  // finds, which takes a thirtieth of the time.
-  const bool is_spooled = first != nullptr && first->is_spooled();
   ASSIGN_OR_RETURN(const std::unique_ptr<LayerWriter> writer,
-                   LayerWriter::Create(
-                       stage, options_.whiteouts, MarkerOf(directory), nullptr,
-                       is_spooled ? std::make_optional(first->content.diff_digest) : std::nullopt));
-  if (first != nullptr) {
-    writer->TakeFrom(budget_);
-    budget_.AddBytes(first->blob_size_bytes);
-  }
-  Crc64 crc64;
-  std::vector<char> buffer(kCopyBufferBytes);
-  while (true) {
-    ASSIGN_OR_RETURN(const size_t count, tar->Read(absl::MakeSpan(buffer)));
-    if (count == 0) {
-      break;
-    }
-    crc64.Update(absl::string_view(buffer.data(), count));
-    RETURN_IF_ERROR(writer->Append(absl::string_view(buffer.data(), count)));
-  }
-  if (is_spooled && crc64.Bytes() != first->spool_crc64) {
-    return MakeError(absl::StatusCode::kDataLoss, "CONTENT_MISMATCH",
-                     absl::StrCat("layer ", first->content.diff_digest.ToString(),
-                                  ": what was written down of it is read back as something else"));
-  }
+                   LayerWriter::Create(stage, options_.whiteouts, MarkerOf(directory), nullptr,
+                                       std::move(known_digest)));
+  writer->TakeFrom(budget_);
+  RETURN_IF_ERROR(give_tar(*writer));
   ASSIGN_OR_RETURN(LayerContent content, writer->Finish());
   return StagedLayer{std::move(directory), content, content.diff_digest, content.size_bytes,
                      Compression::kNone};
+}
+
+absl::StatusOr<StagedLayer> StoredImageDestination::StageStagedAgain(const StagedLayer& staged,
+                                                                     const PlannedLayer& planned,
+                                                                     const StagedLayer* below) {
+  if (staged.spooled.has_value()) {
+    // What this process itself wrote down comes back as it was, or by accident not; that its CRC
+    // finds, which takes a thirtieth of the time.
+    return StageAgain(planned, below, staged.content.diff_digest, [&](LayerWriter& writer) {
+      RETURN_IF_ERROR(budget_.TakeTar(planned.is_first_use ? 0 : staged.content.size_bytes));
+      ASSIGN_OR_RETURN(const Directory spool,
+                       staging_->directory().OpenDirectory(staged.directory));
+      return Unspool(spool, *staged.spooled, planned.is_last_use, writer);
+    });
+  }
+  ASSIGN_OR_RETURN(const std::unique_ptr<ByteSource> tar, OpenStagedTar(staged));
+  return StageAgain(planned, below, std::nullopt,
+                    [&](LayerWriter& writer) { return GiveAll(*tar, budget_, writer); });
+}
+
+absl::StatusOr<StagedLayer> StoredImageDestination::StageStoredAgain(const LayerRecord& stored,
+                                                                     const PlannedLayer& planned,
+                                                                     const StagedLayer* below) {
+  absl::StatusOr<std::unique_ptr<ByteSource>> tar = store_.OpenLayerTar(stored.id);
+  if (absl::IsNotFound(tar.status())) {
+    return Vanished(stored.id);
+  }
+  RETURN_IF_ERROR(tar.status());
+  return StageAgain(planned, below, std::nullopt,
+                    [&](LayerWriter& writer) { return GiveAll(**tar, budget_, writer); });
 }
 
 absl::StatusOr<const StagedLayer*> StoredImageDestination::StageLayer(const Descriptor& blob,
@@ -334,18 +353,13 @@ absl::StatusOr<const StagedLayer*> StoredImageDestination::StageLayer(const Desc
     }
   }
   // What was unpacked on top of nothing can be used where it is, once: of vfs, by the lowest.
-  const bool is_first = used_.insert(blob.digest).second;
   const bool is_alone = store_.driver() == StorageDriver::kOverlay || planned.parent.empty();
-  if (staged != nullptr && is_first && is_alone && !staged->is_spooled()) {
+  if (staged != nullptr && planned.is_first_use && is_alone && !staged->spooled.has_value()) {
     return staged;
   }
-  absl::StatusOr<std::unique_ptr<ByteSource>> tar =
-      staged != nullptr ? OpenStagedTar(*staged) : store_.OpenLayerTar(reused->id);
-  if (staged == nullptr && absl::IsNotFound(tar.status())) {
-    return Vanished(reused->id);
-  }
-  RETURN_IF_ERROR(tar.status());
-  ASSIGN_OR_RETURN(StagedLayer again, StageAgain(*std::move(tar), planned, below, staged));
+  ASSIGN_OR_RETURN(StagedLayer again, staged != nullptr
+                                          ? StageStagedAgain(*staged, planned, below)
+                                          : StageStoredAgain(*reused, planned, below));
   const Digest& wanted = staged != nullptr ? staged->content.diff_digest : *reused->diff_digest;
   if (again.content.diff_digest != wanted) {
     return MakeError(absl::StatusCode::kDataLoss, "CONTENT_MISMATCH",
@@ -373,11 +387,19 @@ StoredImageDestination::StageLayers(const Manifest& image) {
       complete.insert(layer.id);
     }
   }
+  const std::vector<Descriptor>& blobs = image.image().layers;
+  // The first and the last layer that each blob is.
+  std::map<Digest, std::pair<size_t, size_t>> uses;
+  for (size_t i = 0; i < blobs.size(); ++i) {
+    uses.try_emplace(blobs[i].digest, i, i).first->second.second = i;
+  }
   std::vector<PlannedLayer> planned;
-  for (const Descriptor& blob : image.image().layers) {
+  for (const Descriptor& blob : blobs) {
     const PlannedLayer* below = planned.empty() ? nullptr : &planned.back();
     PlannedLayer layer;
     layer.parent = below == nullptr ? "" : below->id;
+    layer.is_first_use = uses.at(blob.digest).first == planned.size();
+    layer.is_last_use = uses.at(blob.digest).second == planned.size();
     ASSIGN_OR_RETURN(const Digest diff_digest, DiffDigestOf(blob));
     layer.id = LayerId(layer.parent, diff_digest);
     if (!complete.contains(layer.id)) {

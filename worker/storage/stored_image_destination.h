@@ -4,12 +4,12 @@
 #include <map>
 #include <memory>
 #include <optional>
-#include <set>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
@@ -17,11 +17,13 @@
 #include "proto/wire/digest.h"
 #include "proto/wire/sha256_pairing.h"
 #include "worker/blob/byte_sink.h"
+#include "worker/blob/expansion_budget.h"
 #include "worker/image/manifest.h"
 #include "worker/storage/find_image.h"
 #include "worker/storage/layer_budget.h"
 #include "worker/storage/layer_table.h"
 #include "worker/storage/layer_unpacker.h"
+#include "worker/storage/layer_writer.h"
 #include "worker/storage/staging_area.h"
 #include "worker/storage/store.h"
 #include "worker/transports/image_destination.h"
@@ -68,7 +70,12 @@ class StoredImageDestination : public ImageDestination {
     std::string id;
     std::string parent;
     const StagedLayer* staged = nullptr;  // null where the store has it
+    // The blob is no layer of the image before, or after it.
+    bool is_first_use = true;
+    bool is_last_use = true;
   };
+  // Gives all of a layer's tar to its writer.
+  using GiveTar = absl::FunctionRef<absl::Status(LayerWriter&)>;
 
   StoredImageDestination(Store store, Options options, std::unique_ptr<StagingArea> staging,
                          std::vector<LayerRecord> layers)
@@ -77,17 +84,26 @@ class StoredImageDestination : public ImageDestination {
         staging_(std::move(staging)),
         known_layers_(std::move(layers)) {}
 
+  // Counts like one that comes.
+  void NoteReused(const Descriptor& blob, const LayerRecord& layer);
   absl::StatusOr<std::unique_ptr<ByteSink>> CreateUnpackedLayer(const std::string& directory);
   absl::StatusOr<std::unique_ptr<ByteSink>> CreateSpooledLayer(const std::string& directory);
+  // Counts a piece of a layer that comes, and what came of its blob for that.
+  absl::Status Count(absl::string_view tar, int64_t blob_bytes);
   OpaqueMarker MarkerOf(const std::string& directory) const;
 
   absl::StatusOr<std::vector<PlannedLayer>> StageLayers(const Manifest& image);
   absl::StatusOr<const StagedLayer*> StageLayer(const Descriptor& blob, const PlannedLayer& planned,
                                                 const StagedLayer* below);
-  // Unpacks the tar of a layer that is somewhere else in the store, or that came as `first`.
-  absl::StatusOr<StagedLayer> StageAgain(std::unique_ptr<ByteSource> tar,
-                                         const PlannedLayer& planned, const StagedLayer* below,
-                                         const StagedLayer* first);
+  // Unpacks the tar of a layer that came already, or that is somewhere else in the store.
+  absl::StatusOr<StagedLayer> StageStagedAgain(const StagedLayer& staged,
+                                               const PlannedLayer& planned,
+                                               const StagedLayer* below);
+  absl::StatusOr<StagedLayer> StageStoredAgain(const LayerRecord& stored,
+                                               const PlannedLayer& planned,
+                                               const StagedLayer* below);
+  absl::StatusOr<StagedLayer> StageAgain(const PlannedLayer& planned, const StagedLayer* below,
+                                         std::optional<Digest> known_digest, GiveTar give_tar);
   absl::StatusOr<std::unique_ptr<ByteSource>> OpenStagedTar(const StagedLayer& staged) const;
   absl::StatusOr<Digest> DiffDigestOf(const Descriptor& blob);
   // The image's configuration, which has come.
@@ -105,6 +121,7 @@ class StoredImageDestination : public ImageDestination {
   const std::vector<LayerRecord> known_layers_;
   Sha256Pairing pairing_;
   std::optional<Manifest> source_top_;
+  const std::shared_ptr<ExpansionBudget> expansion_ = std::make_shared<ExpansionBudget>();
   LayerBudget budget_;
   // The first that was announced, mostly the image's lowest one, which waits for no other.
   std::optional<Digest> lowest_layer_;
@@ -117,7 +134,6 @@ class StoredImageDestination : public ImageDestination {
 
   // Publish's own.
   std::vector<std::unique_ptr<StagedLayer>> staged_again_;
-  std::set<Digest> used_;
 };
 
 }  // namespace holkas

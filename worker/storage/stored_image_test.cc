@@ -26,6 +26,7 @@
 #include "worker/image/media_types.h"
 #include "worker/storage/delete_stored_image.h"
 #include "worker/storage/find_image.h"
+#include "worker/storage/layer_budget.h"
 #include "worker/storage/layer_table.h"
 #include "worker/storage/store.h"
 #include "worker/storage/stored_image_destination.h"
@@ -194,6 +195,19 @@ TEST_P(StoredImageTest, HolesOfALayerBelowStayHoles) {
   const UniqueFd file(open(path.c_str(), O_RDONLY));
   EXPECT_EQ(pread(file.get(), read.data(), read.size(), 4096), 3);
   EXPECT_EQ(read, "abc");
+}
+
+// vfs copies what is in the store already, too: of that there may be more than is free.
+TEST_P(StoredImageTest, LayersInTheStoreCountAsThoughTheyHadCome) {
+  TarBuilder many;
+  many.File("file", "x");
+  for (int64_t i = 1; i < LayerBudget::kFreeEntries / 2; ++i) {
+    many.HardLink(absl::StrCat("link", i), "file");
+  }
+  const std::string base = many.Build();
+  ASSERT_OK(store_.Write({.tars = {base}, .gzip = false}, "localhost/base:1"));
+  EXPECT_OK(store_.Write({.tars = {base, upper_, other_}, .gzip = false}, "localhost/a:1"));
+  EXPECT_THAT(LayerRecords(), SizeIs(3));
 }
 
 TEST_P(StoredImageTest, LayersMayComeInAnyOrder) {

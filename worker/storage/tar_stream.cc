@@ -315,6 +315,14 @@ absl::Status TarStream::Append(absl::string_view data) {
   return absl::OkStatus();
 }
 
+absl::Status TarStream::EndContent(int64_t size_bytes) {
+  if (state_ != State::kContent || offset_ != 0 || entry_.is_sparse || left_bytes_ != size_bytes) {
+    return Invalid("the content of another entry");
+  }
+  left_bytes_ = 0;
+  return EndEntry();
+}
+
 absl::Status TarStream::Finish() {
   // There are programs that write no zeros behind the last file, not even those that fill its
   // block.

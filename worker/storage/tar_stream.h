@@ -87,6 +87,10 @@ class TarStream {
   // (LIMIT_EXCEEDED); those of the handler. After one the stream cannot be used further.
   absl::Status Append(absl::string_view data);
 
+  // Ends the entry that has begun: its content, of which nothing was given, is known to the handler
+  // already. `size_bytes` is all of it.
+  absl::Status EndContent(int64_t size_bytes);
+
   // The tar ends here. Errors: as above, where it cannot.
   absl::Status Finish();
 
