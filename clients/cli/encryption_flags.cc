@@ -61,7 +61,7 @@ absl::StatusOr<std::string> ReadFile(const std::string& path, size_t max_bytes) 
 }
 
 // A line's end is the editor's, and not the password's.
-std::string WithoutLineEnd(std::string text) {
+std::string WithoutLineEnd(absl::string_view text) {
   return std::string(absl::StripSuffix(absl::StripSuffix(text, "\n"), "\r"));
 }
 
@@ -127,17 +127,17 @@ absl::StatusOr<std::string> ParsePassword(absl::string_view text) {
     return std::string(text);
   }
   if (absl::ConsumePrefix(&text, "file=")) {
-    ASSIGN_OR_RETURN(std::string password, ReadFile(std::string(text), kMaxPasswordBytes));
-    return WithoutLineEnd(std::move(password));
+    ASSIGN_OR_RETURN(const std::string password, ReadFile(std::string(text), kMaxPasswordBytes));
+    return WithoutLineEnd(password);
   }
   if (absl::ConsumePrefix(&text, "fd=")) {
     int fd = -1;
     if (!absl::SimpleAtoi(text, &fd) || fd < 0) {
       return absl::InvalidArgumentError(absl::StrCat("could not parse file descriptor ", text));
     }
-    ASSIGN_OR_RETURN(std::string password,
+    ASSIGN_OR_RETURN(const std::string password,
                      ReadUpTo(fd, absl::StrCat("file descriptor ", fd), kMaxPasswordBytes));
-    return WithoutLineEnd(std::move(password));
+    return WithoutLineEnd(password);
   }
   return std::string(text);
 }

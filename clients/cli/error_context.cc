@@ -204,7 +204,7 @@ absl::Status WithInspectContext(const absl::Status& failure, const std::string& 
 }
 
 absl::Status WithDeleteContext(const absl::Status& failure, const std::string& image) {
-  const absl::Status status = WithDirectory(failure, image);
+  absl::Status status = WithDirectory(failure, image);
   if (ErrorReason(status) != "MANIFEST_UNKNOWN" || !DirectoryOf(image).empty()) {
     return status;
   }

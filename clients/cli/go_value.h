@@ -54,8 +54,9 @@ class GoValue {
   using Variant =
       std::variant<Nil, NoValue, bool, int64_t, std::string, Digest, GoTime, List, Map, Struct>;
 
-  GoValue() : value_(Nil()) {}
-  explicit GoValue(Variant value) : value_(std::move(value)) {}
+  // Nil.
+  GoValue();
+  explicit GoValue(Variant value);
 
   // nullopt where there is none: a nil list or map.
   static GoValue Strings(const std::vector<std::string>& strings);
@@ -87,6 +88,10 @@ struct GoValue::Field {
   GoValue value;
   bool omit_empty = false;
 };
+
+// Here, where Field is complete.
+inline GoValue::GoValue() : value_(Nil()) {}
+inline GoValue::GoValue(Variant value) : value_(std::move(value)) {}
 
 }  // namespace holkas
 

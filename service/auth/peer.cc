@@ -46,7 +46,7 @@ std::string Peer::Owner() const {
   if (!is_remote()) {
     return absl::StrCat("uid ", uid);
   }
-  const std::string host = address.substr(0, address.rfind(':'));
+  std::string host = address.substr(0, address.rfind(':'));
   in6_addr v6 = {};
   if (host.size() < 2 || host.front() != '[' ||
       inet_pton(AF_INET6, host.substr(1, host.size() - 2).c_str(), &v6) != 1) {

@@ -13,7 +13,6 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "holkas/config/v1/access_files.pb.h"
-#include "proto/wire/error.h"
 #include "proto/wire/status_macros.h"
 #include "service/config/yaml_message.h"
 
@@ -33,7 +32,7 @@ bool IsName(absl::string_view name) {
 }
 
 bool IsHash(absl::string_view text) {
-  return text.size() == 2 * SHA256_DIGEST_LENGTH &&
+  return text.size() == size_t{2} * SHA256_DIGEST_LENGTH &&
          std::all_of(text.begin(), text.end(), absl::ascii_isxdigit);
 }
 
@@ -43,10 +42,7 @@ absl::StatusOr<TokenTable> TokenTable::Parse(absl::string_view text, absl::strin
   config::v1::TokenFile file;
   ASSIGN_OR_RETURN(const YamlLines lines, ParseYaml(text, name, file));
   const auto error = [&lines, name](const std::string& key, absl::string_view why) {
-    const auto line = lines.find(key);
-    return MakeError(
-        absl::StatusCode::kInvalidArgument, "INVALID_CONFIG",
-        absl::StrCat(name, ":", line == lines.end() ? 1 : line->second, ": ", key, ": ", why));
+    return YamlError(name, lines, key, why);
   };
   if (file.version() != kVersion) {
     return error("version", absl::StrCat("must be ", kVersion));

@@ -400,7 +400,7 @@ void BlobInfoCache::Keep(uid_t user, const Findings& findings) {
       RETURN_IF_ERROR(tables.Prune());
       return transaction.Commit();
     };
-    const absl::Status kept = keep();
+    absl::Status kept = keep();
     if (!absl::IsResourceExhausted(kept)) {
       return kept;
     }

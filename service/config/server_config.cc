@@ -176,10 +176,7 @@ class Checker {
   }
 
   absl::Status Error(const std::string& key, absl::string_view why) const {
-    const auto line = lines_.find(key);
-    return MakeError(
-        absl::StatusCode::kInvalidArgument, "INVALID_CONFIG",
-        absl::StrCat(name_, ":", line == lines_.end() ? 1 : line->second, ": ", key, ": ", why));
+    return YamlError(name_, lines_, key, why);
   }
 
   const std::string name_;

@@ -30,6 +30,14 @@ constexpr size_t kMaxTextBytes = 1 << 20;
 // Deeper than any message of ours.
 constexpr int kMaxDepth = 16;
 
+// Without `path`, about the text as a whole.
+absl::Status ErrorAt(absl::string_view name, int line, absl::string_view path,
+                     absl::string_view why) {
+  return MakeError(
+      absl::StatusCode::kInvalidArgument, "INVALID_CONFIG",
+      absl::StrCat(name, ":", line, ": ", path.empty() ? "" : path, path.empty() ? "" : ": ", why));
+}
+
 // Walks a YAML tree and a message in step. Remembers for errors where it is.
 class Reader {
  public:
@@ -40,9 +48,7 @@ class Reader {
   YamlLines TakeLines() { return std::move(lines_); }
 
   absl::Status Error(int line, absl::string_view path, absl::string_view why) const {
-    return MakeError(absl::StatusCode::kInvalidArgument, "INVALID_CONFIG",
-                     absl::StrCat(name_, ":", line, ": ", path.empty() ? "" : path,
-                                  path.empty() ? "" : ": ", why));
+    return ErrorAt(name_, line, path, why);
   }
 
  private:
@@ -250,6 +256,12 @@ absl::StatusOr<YamlLines> ParseYaml(absl::string_view text, absl::string_view na
     return reader.Error(error.mark.line + 1, "", error.msg);
   }
   return reader.TakeLines();
+}
+
+absl::Status YamlError(absl::string_view name, const YamlLines& lines, const std::string& key,
+                       absl::string_view why) {
+  const auto line = lines.find(key);
+  return ErrorAt(name, line == lines.end() ? 1 : line->second, key, why);
 }
 
 }  // namespace holkas

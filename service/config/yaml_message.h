@@ -4,6 +4,7 @@
 #include <map>
 #include <string>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "google/protobuf/message.h"
@@ -22,6 +23,11 @@ using YamlLines = std::map<std::string, int>;
 // values of another type or out of range, and a text over 1 MiB.
 absl::StatusOr<YamlLines> ParseYaml(absl::string_view text, absl::string_view name,
                                     google::protobuf::Message& message);
+
+// What is wrong with a field that ParseYaml took, in the form of its errors. `lines` are what it
+// returned; a field that was not set is said to be in line 1.
+absl::Status YamlError(absl::string_view name, const YamlLines& lines, const std::string& key,
+                       absl::string_view why);
 
 }  // namespace holkas
 

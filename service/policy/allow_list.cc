@@ -73,10 +73,7 @@ absl::StatusOr<AllowList> AllowList::Parse(absl::string_view text, absl::string_
   config::v1::AllowFile file;
   ASSIGN_OR_RETURN(const YamlLines lines, ParseYaml(text, name, file));
   const auto error = [&lines, name](const std::string& key, absl::string_view why) {
-    const auto line = lines.find(key);
-    return MakeError(
-        absl::StatusCode::kInvalidArgument, "INVALID_CONFIG",
-        absl::StrCat(name, ":", line == lines.end() ? 1 : line->second, ": ", key, ": ", why));
+    return YamlError(name, lines, key, why);
   };
   if (file.version() != kVersion) {
     return error("version", absl::StrCat("must be ", kVersion));

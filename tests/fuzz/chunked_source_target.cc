@@ -46,7 +46,7 @@ namespace {
 
 absl::StatusOr<std::string> Chunk(const std::string& tar) {
   Compressor compressor(
-      NewZstdFormat(std::nullopt), [](std::function<void()>) {}, 1);
+      NewZstdFormat(std::nullopt), [](const std::function<void()>&) {}, 1);
   std::map<std::string, std::string> annotations;
   ASSIGN_OR_RETURN(
       const std::unique_ptr<ChunkedSource> source,

@@ -29,12 +29,18 @@ const char* const kFuzzWords[] = {"-----BEGIN PGP MESSAGE-----", "\n\n", "=", "A
 
 }  // namespace holkas
 
+using holkas::DecryptPgp;
+using holkas::ParsePgpRecipient;
+using holkas::ParsePgpSecretKeys;
+using holkas::PgpDecryptionKey;
+using holkas::PgpKey;
+using holkas::RemovePgpArmor;
+
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  using namespace holkas;
   const absl::string_view file(reinterpret_cast<const char*>(data), size);
   static const auto* const keys = [] {
     auto* made = new std::vector<PgpDecryptionKey>;
-    for (PgpKey& key : ParsePgpSecretKeys(kPgpCurveReader.secret_key)) {
+    for (PgpKey& key : ParsePgpSecretKeys(holkas::kPgpCurveReader.secret_key)) {
       made->push_back({std::move(key), ""});
     }
     return made;
@@ -47,7 +53,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const auto message = RemovePgpArmor(file);
   if (message.ok()) {
     const auto text = DecryptPgp(*message, *keys);
-    HOLKAS_FUZZ_CHECK(!text.ok() || *text == kPgpText);
+    HOLKAS_FUZZ_CHECK(!text.ok() || *text == holkas::kPgpText);
   }
   return 0;
 }

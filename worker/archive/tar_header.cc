@@ -241,9 +241,10 @@ absl::StatusOr<std::map<std::string, std::string>> ParseTarRecords(absl::string_
     const size_t blank = content.find(' ');
     const absl::string_view digits = content.substr(0, blank);
     size_t length = 0;
-    if (blank == absl::string_view::npos || blank > kMaxLengthDigits || !IsDigits(digits) ||
-        !absl::SimpleAtoi(digits, &length) || length < kMinRecordBytes || length < blank + 2 ||
-        length > content.size() || content[length - 1] != '\n') {
+    // Without a blank `blank` is the largest of numbers.
+    if (blank > kMaxLengthDigits || !IsDigits(digits) || !absl::SimpleAtoi(digits, &length) ||
+        length < kMinRecordBytes || length < blank + 2 || length > content.size() ||
+        content[length - 1] != '\n') {
       return absl::InvalidArgumentError("a record without its length");
     }
     const absl::string_view record = content.substr(blank + 1, length - blank - 2);

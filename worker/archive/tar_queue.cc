@@ -246,7 +246,9 @@ absl::StatusOr<int64_t> TarQueue::WaitForOffset(const Place* place) {
 absl::Status TarQueue::Finish(Place* place, const std::string& name, int64_t size_bytes,
                               Kept kept) {
   std::vector<Place*> waiting;
+  // Of a place that has one already, and what goes there now.
   std::optional<int64_t> offset;
+  Kept to_move;
   {
     absl::MutexLock lock(&mutex_);
     if (broken_) {
@@ -271,6 +273,7 @@ absl::Status TarQueue::Finish(Place* place, const std::string& name, int64_t siz
       waiting = Advance();
     } else if (place->offset.has_value()) {
       offset = *place->offset;
+      to_move = std::move(kept);
     } else {
       place->kept = std::move(kept);
       place->size_bytes = size_bytes;
@@ -278,7 +281,7 @@ absl::Status TarQueue::Finish(Place* place, const std::string& name, int64_t siz
     }
   }
   if (offset.has_value()) {
-    RETURN_IF_ERROR(WriteAround(*place, *offset, size_bytes, std::move(kept)));
+    RETURN_IF_ERROR(WriteAround(*place, *offset, size_bytes, std::move(to_move)));
     absl::MutexLock lock(&mutex_);
     place->size_bytes = size_bytes;
     place->finished = true;

@@ -21,6 +21,7 @@
 #include "proto/wire/status_matchers.h"
 #include "worker/blob/compression.h"
 #include "worker/blob/decompressing_source.h"
+#include "worker/blob/read_to_end.h"
 #include "worker/blob/string_source.h"
 #include "worker/blob/verifying_source.h"
 #include "worker/jobs/thread_pool.h"
@@ -49,18 +50,6 @@ std::string Noise(size_t size) {
     c = static_cast<char>(random() >> 8);
   }
   return noise;
-}
-
-absl::StatusOr<std::string> ReadToEnd(ByteSource& source) {
-  std::string all;
-  std::string buffer(100'000, '\0');
-  while (true) {
-    ASSIGN_OR_RETURN(const size_t count, source.Read(absl::MakeSpan(buffer)));
-    if (count == 0) {
-      return all;
-    }
-    all.append(buffer, 0, count);
-  }
 }
 
 struct Way {

@@ -7,9 +7,9 @@
 #include "absl/types/span.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "proto/wire/status_macros.h"
 #include "proto/wire/status_matchers.h"
 #include "worker/blob/compress_whole.h"
+#include "worker/blob/read_to_end.h"
 #include "worker/blob/string_source.h"
 
 namespace holkas {
@@ -17,18 +17,6 @@ namespace {
 
 constexpr Compression kAll[] = {Compression::kNone, Compression::kGzip, Compression::kBzip2,
                                 Compression::kXz, Compression::kZstd};
-
-absl::StatusOr<std::string> ReadToEnd(ByteSource& source) {
-  std::string all;
-  char buffer[5];
-  while (true) {
-    ASSIGN_OR_RETURN(const size_t count, source.Read(absl::MakeSpan(buffer)));
-    if (count == 0) {
-      return all;
-    }
-    all.append(buffer, count);
-  }
-}
 
 TEST(DetectCompression, KnowsEachByItsFirstBytesAndGivesAllOfThem) {
   for (const Compression compression : kAll) {
@@ -39,7 +27,7 @@ TEST(DetectCompression, KnowsEachByItsFirstBytesAndGivesAllOfThem) {
             DetectCompression(std::make_unique<StringSource>(bytes, chunk));
         ASSERT_OK(detected);
         EXPECT_EQ(detected->compression, compression);
-        EXPECT_THAT(ReadToEnd(*detected->source), IsOkAndHolds(bytes));
+        EXPECT_THAT(ReadToEnd(*detected->source, 5), IsOkAndHolds(bytes));
       }
     }
   }

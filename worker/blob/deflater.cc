@@ -9,7 +9,7 @@ namespace {
 
 // So many matches have a table of codes: with more of them what comes out is larger, with fewer it
 // takes longer.
-constexpr size_t kIsalTokens = 8 * IGZIP_K;
+constexpr size_t kIsalTokens = size_t{8} * IGZIP_K;
 
 constexpr size_t IsalBufferBytes(int level) {
   return level == 1   ? ISAL_DEF_LVL1_DEFAULT

@@ -10,6 +10,7 @@
 #include "proto/wire/digest.h"
 #include "proto/wire/sha256_pairing.h"
 #include "proto/wire/status_matchers.h"
+#include "worker/blob/read_to_end.h"
 #include "worker/blob/string_source.h"
 
 namespace holkas {
@@ -19,17 +20,8 @@ TEST(DigestingSource, FindsDigestAndSizeOfWhatPasses) {
   const std::string content(100'000, 'x');
   Sha256Pairing pairing;
   for (Sha256Pairing* const shared : {static_cast<Sha256Pairing*>(nullptr), &pairing}) {
-    std::string buffer(999, '\0');
-    std::string all;
     DigestingSource source(std::make_unique<StringSource>(content), shared);
-    while (true) {
-      ASSERT_OK_AND_ASSIGN(const size_t count, source.Read(absl::MakeSpan(buffer)));
-      if (count == 0) {
-        break;
-      }
-      all.append(buffer, 0, count);
-    }
-    EXPECT_EQ(all, content);
+    EXPECT_THAT(ReadToEnd(source, 999), IsOkAndHolds(content));
     EXPECT_EQ(source.size_bytes(), 100'000);
     EXPECT_EQ(source.Finish(), Digest::Sha256Of(content));
   }

@@ -43,7 +43,7 @@ absl::StatusOr<std::string> SealAesGcm(absl::string_view key, absl::string_view 
       EVP_EncryptUpdate(cipher.get(), Bytes(sealed.data()), &count, Bytes(message.data()),
                         static_cast<int>(message.size())) != 1 ||
       EVP_EncryptFinal_ex(cipher.get(), Bytes(sealed.data()) + count, &last) != 1 ||
-      static_cast<size_t>(count + last) != message.size() ||
+      count + last != static_cast<int>(message.size()) ||
       EVP_CIPHER_CTX_ctrl(cipher.get(), EVP_CTRL_AEAD_GET_TAG, kGcmTagBytes,
                           sealed.data() + message.size()) != 1) {
     return absl::InternalError("AES-GCM failed");

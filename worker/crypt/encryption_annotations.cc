@@ -21,7 +21,6 @@
 namespace holkas {
 namespace {
 
-constexpr absl::string_view kPrefix = "org.opencontainers.image.enc.";
 constexpr absl::string_view kKeysPrefix = "org.opencontainers.image.enc.keys.";
 constexpr absl::string_view kPublicOptions = "org.opencontainers.image.enc.pubopts";
 constexpr absl::string_view kJwe = "jwe";

@@ -44,8 +44,8 @@ absl::Status ReadEcdh(PgpReader& reader, PgpKey& key) {
   }
   key.curve = std::string(curve);
   key.point = std::string(point);
-  key.kdf_hash = kdf[1];
-  key.kdf_cipher = kdf[2];
+  key.kdf_hash = static_cast<uint8_t>(kdf[1]);
+  key.kdf_cipher = static_cast<uint8_t>(kdf[2]);
   ASSIGN_OR_RETURN(key.public_key, PgpPublicPoint(curve, point));
   return absl::OkStatus();
 }

@@ -132,6 +132,7 @@ absl::StatusOr<std::string> Sign(EVP_PKEY& key, absl::string_view text) {
     return Failed("make the signature");
   }
   const auto* at = reinterpret_cast<const unsigned char*>(der.data());
+  // NOLINTNEXTLINE(google-runtime-int): OpenSSL's type
   const EcdsaSignature numbers(d2i_ECDSA_SIG(nullptr, &at, static_cast<long>(size)));
   if (numbers == nullptr) {
     return Failed("read the signature");

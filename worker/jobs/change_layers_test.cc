@@ -13,7 +13,6 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
-#include "absl/types/span.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "proto/wire/digest.h"
@@ -23,6 +22,7 @@
 #include "worker/blob/compress_whole.h"
 #include "worker/blob/compression.h"
 #include "worker/blob/decompressing_source.h"
+#include "worker/blob/read_to_end.h"
 #include "worker/blob/string_source.h"
 #include "worker/image/media_types.h"
 #include "worker/jobs/copy_fakes.h"
@@ -60,18 +60,8 @@ std::string Decompress(const std::string& bytes) {
     return bytes;
   }
   auto source = DecompressingSource::New(std::make_unique<StringSource>(bytes), compression);
-  std::string all;
-  std::string buffer(1 << 20, '\0');
-  while (true) {
-    const absl::StatusOr<size_t> count = (*source)->Read(absl::MakeSpan(buffer));
-    if (!count.ok()) {
-      return std::string(count.status().message());
-    }
-    if (*count == 0) {
-      return all;
-    }
-    all.append(buffer, 0, *count);
-  }
+  const absl::StatusOr<std::string> all = ReadToEnd(**source, 1 << 20);
+  return all.ok() ? *all : std::string(all.status().message());
 }
 
 class ChangeLayersTest : public testing::Test {

@@ -65,6 +65,20 @@ constexpr KindRow kKinds[] = {
     {SQFS_INODE_EXT_SOCKET, true, SquashfsNode::Kind::kSocket},
 };
 
+// libsquashfs's own have a flexible array at their end, for which StatusOr has no room.
+struct DirectoryEntry {
+  sqfs_u16 offset;
+  sqfs_s16 inode_diff;
+  sqfs_u16 type;
+  sqfs_u16 size;
+};
+static_assert(sizeof(DirectoryEntry) == sizeof(sqfs_dir_entry_t));
+struct XattrEntry {
+  sqfs_u16 type;
+  sqfs_u16 size;
+};
+static_assert(sizeof(XattrEntry) == sizeof(sqfs_xattr_entry_t));
+
 bool IsName(absl::string_view name) {
   return !name.empty() && name != "." && name != ".." &&
          name.find_first_of(absl::string_view("/\0", 2)) == absl::string_view::npos;
@@ -329,7 +343,7 @@ absl::StatusOr<std::vector<SquashfsEntry>> SquashfsReader::ReadDirectory(
       return InvalidSquashfs("a directory with too many names behind one header");
     }
     for (uint32_t i = 0; i <= header.count; ++i) {
-      ASSIGN_OR_RETURN(const auto entry, ReadStruct<sqfs_dir_entry_t>(*directories_, kList));
+      ASSIGN_OR_RETURN(const auto entry, ReadStruct<DirectoryEntry>(*directories_, kList));
       // One less than it has.
       std::string name(size_t{entry.size} + 1, '\0');
       left_bytes -= static_cast<int64_t>(sizeof(entry) + name.size());
@@ -377,7 +391,7 @@ absl::StatusOr<std::map<std::string, std::string>> SquashfsReader::ReadXattrs(
   }
   size_t bytes = 0;
   for (uint32_t i = 0; i < set.count; ++i) {
-    ASSIGN_OR_RETURN(const auto entry, ReadStruct<sqfs_xattr_entry_t>(*xattrs_, kAttributes));
+    ASSIGN_OR_RETURN(const auto entry, ReadStruct<XattrEntry>(*xattrs_, kAttributes));
     ASSIGN_OR_RETURN(std::string name, ReadXattrName(entry.type, entry.size));
     bytes += name.size();
     if (bytes > kMaxXattrBytes) {

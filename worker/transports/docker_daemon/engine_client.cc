@@ -197,7 +197,7 @@ absl::Status CheckEngineMessages(absl::string_view lines) {
 }
 
 absl::Status ImageLoad::Append(absl::string_view data) {
-  const absl::Status status = exchange_->Write(data);
+  absl::Status status = exchange_->Write(data);
   if (status.ok()) {
     return status;
   }
@@ -231,8 +231,7 @@ absl::StatusOr<std::unique_ptr<EngineClient>> EngineClient::New(Options options)
 absl::StatusOr<std::unique_ptr<HttpClient>> EngineClient::NewHttpClient() const {
   PeerPatience patience;
   patience.idle = patience.low_speed_window = options_.patience;
-  return HttpClient::New(
-      {options_.broker, options_.place, tls_, options_.user_agent, std::move(patience)});
+  return HttpClient::New({options_.broker, options_.place, tls_, options_.user_agent, patience});
 }
 
 HttpRequest EngineClient::Request(absl::string_view method, absl::string_view path) const {

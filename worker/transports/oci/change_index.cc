@@ -47,7 +47,7 @@ absl::Status WriteChanged(Broker::PublishLock& lock, Change change) {
 // FAILED_PRECONDITION (INVALID_MANIFEST) where it is no index.
 absl::Status TryChange(Broker& broker, Change change) {
   ASSIGN_OR_RETURN(Broker::PublishLock lock, broker.BeginPublish());
-  const absl::Status written = WriteChanged(lock, change);
+  absl::Status written = WriteChanged(lock, change);
   // holkasd publishes nothing that somebody could still write to.
   lock.next.fd.reset();
   if (!written.ok()) {

@@ -22,6 +22,7 @@
 #include "gtest/gtest.h"
 #include "proto/wire/error.h"
 #include "proto/wire/status_matchers.h"
+#include "worker/blob/read_to_end.h"
 #include "worker/http/testing/recording_broker.h"
 #include "worker/image/media_types.h"
 #include "worker/transports/registry/registry_destination.h"
@@ -171,18 +172,7 @@ class DockerRegistryTest : public testing::Test {
     if (!blob.ok()) {
       return blob.status();
     }
-    std::string all;
-    std::vector<char> buffer(256 << 10);
-    while (true) {
-      const absl::StatusOr<size_t> count = (*blob)->Read(absl::MakeSpan(buffer));
-      if (!count.ok()) {
-        return count.status();
-      }
-      if (*count == 0) {
-        return all;
-      }
-      all.append(buffer.data(), *count);
-    }
+    return ReadToEnd(**blob, 256 << 10);
   }
 
   // An image manifest of `layer` alone.

@@ -9,6 +9,7 @@
 #include "gtest/gtest.h"
 #include "proto/wire/error.h"
 #include "proto/wire/status_matchers.h"
+#include "worker/blob/read_to_end.h"
 #include "worker/image/media_types.h"
 #include "worker/transports/registry/registry_blob_source.h"
 #include "worker/transports/registry/registry_fixture.h"
@@ -30,18 +31,7 @@ class RegistrySourceTest : public RegistryFixture {
     if (!source.ok()) {
       return source.status();
     }
-    std::string all;
-    char buffer[1000];
-    while (true) {
-      const absl::StatusOr<size_t> count = (*source)->Read(absl::MakeSpan(buffer));
-      if (!count.ok()) {
-        return count.status();
-      }
-      if (*count == 0) {
-        return all;
-      }
-      all.append(buffer, *count);
-    }
+    return ReadToEnd(**source, 1000);
   }
 };
 
