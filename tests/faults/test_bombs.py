@@ -340,6 +340,30 @@ def sparse(size):
           + member(b"holes", b"abc") + END)
 
 
+def sparse_in_parts(part):
+  """A sparse file of 65,536 parts, whose list is before the content."""
+  parts = b"65536\n" + b"".join(part(n) for n in range(65_536))
+  parts += bytes(-len(parts) % 512)
+  content = bytes(65_536 * int(part(1).split()[1]))
+  return (pax((b"GNU.sparse.major", b"1"), (b"GNU.sparse.minor", b"0"),
+              (b"GNU.sparse.name", b"f"), (b"GNU.sparse.realsize", b"%d" % (1 << 28)))
+          + member(b"f", parts + content))
+
+
+def xattrs(count, name=b"file"):
+  """A file with so many extended attributes."""
+  return pax(*((b"SCHILY.xattr.user.%d" % n, b"") for n in range(count))) + member(name)
+
+
+ENTRIES_THAT_TAKE_LONG = {
+    "a list of parts that are nothing":
+        lambda: [sparse_in_parts(lambda n: b"000000\n000000\n")] * 40 + [END],
+    "parts that take a block each":
+        lambda: [sparse_in_parts(lambda n: b"%d\n1\n" % (n * 4096))] * 12 + [END],
+    "extended attributes": lambda: [xattrs(4000)] * 400 + [END],
+}
+
+
 def headers(make):
   """More entries than a layer may have, in 1 MiB of gzip at most; `make` gets their number."""
   packer = zlib.compressobj(9, zlib.DEFLATED, 31)
@@ -413,6 +437,13 @@ class TestStore:
     assert usage.code == 1
     assert "unpack a layer: " in usage.stderr
 
+  @pytest.mark.parametrize("kind", list(ENTRIES_THAT_TAKE_LONG))
+  def test_entries_that_take_long(self, into_store, kind):
+    usage = into_store.copy(gzipped([member(b"other", b"x"), END]),
+                            zstd(b"".join(ENTRIES_THAT_TAKE_LONG[kind]())))
+    assert usage.code == 1
+    assert "unpack a layer: " in usage.stderr
+
   @pytest.mark.parametrize("kind", list(MANY))
   def test_layers_that_become_too_much_together(self, into_store, kind):
     usage = into_store.copy(*many(kind))
@@ -421,11 +452,14 @@ class TestStore:
     assert "all blobs of which so much comes" in usage.stderr
 
   @pytest.mark.parametrize("store", ["vfs"], indirect=True)
-  @pytest.mark.parametrize("below", ["files", "zeros"])
+  @pytest.mark.parametrize("below", ["files", "zeros", "attributes"])
   def test_layers_that_are_copied_for_each_one_above(self, into_store, below):
     """vfs has all files of the layers below in each layer."""
-    lowest = {"files": lambda: gzipped([*(header(b"%d" % n) for n in range(40_000)), END]),
-              "zeros": lambda: gzipped(big_file(1010))}[below]()
+    lowest = {
+        "files": lambda: gzipped([*(header(b"%d" % n) for n in range(40_000)), END]),
+        "zeros": lambda: gzipped(big_file(1010)),
+        "attributes": lambda: gzipped([*(xattrs(40, b"%d" % n) for n in range(1000)), END]),
+    }[below]()
     above = [gzipped([member(b"%d" % n, b"x"), END]) for n in range(20)]
     usage = into_store.copy(lowest, *above)
     assert usage.code == 1

@@ -12,6 +12,7 @@
 #include "proto/wire/error.h"
 #include "proto/wire/status_macros.h"
 #include "worker/blob/copy_bytes.h"
+#include "worker/storage/layer_unpacker.h"
 #include "worker/transports/files/file_source.h"
 
 namespace holkas {
@@ -124,8 +125,8 @@ absl::Status LayerSpool::FlushRest() {
 }
 
 absl::Status LayerSpool::OnEntry(const TarEntry& entry) {
-  ++entries_;
-  RETURN_IF_ERROR(budget_.TakeEntries(1));
+  entries_ += EntriesOf(entry);
+  RETURN_IF_ERROR(budget_.TakeEntries(EntriesOf(entry)));
   is_sparse_ = entry.is_sparse;
   if (is_sparse_ || entry.size_bytes < kLargeBytes) {
     return absl::OkStatus();

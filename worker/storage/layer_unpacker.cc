@@ -64,6 +64,11 @@ absl::Status SetTimesOf(int fd, const timespec& mtime) {
 
 }  // namespace
 
+int64_t EntriesOf(const TarEntry& entry) {
+  return 1 + static_cast<int64_t>(entry.xattrs.size()) / LayerBudget::kXattrsOfEntry +
+         entry.sparse_parts / LayerBudget::kPartsOfEntry;
+}
+
 LayerUnpacker::LayerUnpacker(Directory root, WhiteoutForm whiteouts, LayerRights rights,
                              TarSplitWriter& tar_split)
     : root_(std::move(root)),
@@ -79,9 +84,7 @@ absl::Status LayerUnpacker::OnRaw(absl::string_view bytes) {
 absl::Status LayerUnpacker::OnEntry(const TarEntry& entry) {
   entry_ = entry;
   path_ = CleanTarPath(entry_.name);
-  RETURN_IF_ERROR(CountEntry(
-      path_, 1 + static_cast<int64_t>(entry_.xattrs.size()) / LayerBudget::kXattrsOfEntry +
-                 entry_.sparse_parts / LayerBudget::kPartsOfEntry));
+  RETURN_IF_ERROR(CountEntry(path_, EntriesOf(entry_)));
   if (budget_ != nullptr) {
     RETURN_IF_ERROR(budget_->TakeTar(entry_.sparse_parts * LayerBudget::kBlockBytes));
   }

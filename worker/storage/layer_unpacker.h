@@ -38,6 +38,9 @@ enum class WhiteoutForm {
   kFiles,
 };
 
+// How many simple entries take as long as this one, its name apart.
+int64_t EntriesOf(const TarEntry& entry);
+
 // Makes files of a layer's tar, and with them the tar-split that makes the tar of the files again.
 // Whatever names and links the tar has, nothing outside the directory is touched: paths are
 // resolved as in a root of their own. Owner, permissions, times and extended attributes are the
