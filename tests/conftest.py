@@ -7,6 +7,7 @@ directories is gone when they end; HOLKAS_KEEP_FILES=1 keeps it for who looks at
 
 import os
 import pathlib
+import secrets
 import shutil
 import signal
 import subprocess
@@ -36,7 +37,9 @@ def pytest_configure(config):
   for ignored in (signal.SIGHUP, signal.SIGQUIT):
     signal.signal(ignored, signal.SIG_DFL)
   if not KEEP_FILES and not config.option.basetemp:
-    config.option.basetemp = tempfile.mkdtemp(prefix="holkas-tests-")
+    # Podman takes paths for names of images, which have lower-case letters and digits.
+    config.option.basetemp = "%s/holkas-tests-%s" % (tempfile.gettempdir(), secrets.token_hex(6))
+    os.mkdir(config.option.basetemp, 0o700)
     config.add_cleanup(lambda: remove_tree(config.option.basetemp))
 
 

@@ -34,7 +34,7 @@ absl::Status LayerWriter::Append(absl::string_view tar) {
     return tar_.Append(tar);
   }
   digester_.Begin(tar);
-  const absl::Status status = tar_.Append(tar);
+  absl::Status status = tar_.Append(tar);
   digester_.Await();
   return status;
 }

@@ -50,11 +50,11 @@ constexpr Field kGnuCtime = {357, 12};
 constexpr Field kStarMark = {508, 4};
 constexpr absl::string_view kStarMagic = {"tar\0", 4};
 // Of old GNU sparse files.
-constexpr Field kSparseTable = {386, 4 * 24};
+constexpr Field kSparseTable = {386, size_t{4} * 24};
 constexpr Field kIsExtended = {482, 1};
 constexpr Field kRealSize = {483, 12};
 // Of the blocks that follow them.
-constexpr Field kMoreTable = {0, 21 * 24};
+constexpr Field kMoreTable = {0, size_t{21} * 24};
 constexpr Field kMoreIsExtended = {504, 1};
 constexpr size_t kPartBytes = 24;
 constexpr size_t kPartNumberBytes = 12;
