@@ -74,12 +74,18 @@ absl::Status Export(const ServerParts& server, const RequestContext& context,
       const std::unique_ptr<SpooledArchive> archive,
       SpooledArchive::Create(server.spool_directory, *server.spool_quota, context.caller.name));
   call.grants.destination_path->spooled = archive.get();
-  RETURN_IF_ERROR(StreamCopy(server, context, std::move(call), request.copy().omit_progress(),
-                             [&write](const v1::CopyResponse& event) {
-                               v1::ExportResponse response;
-                               *response.mutable_copy() = event;
-                               return write(response);
-                             }));
+  const absl::Status copied =
+      StreamCopy(server, context, std::move(call), request.copy().omit_progress(),
+                 [&write](const v1::CopyResponse& event) {
+                   v1::ExportResponse response;
+                   *response.mutable_copy() = event;
+                   return write(response);
+                 });
+  if (!copied.ok()) {
+    // Where the worker was told that the archive is too large, it says so without the limit.
+    absl::Status measured = archive->Measure().status();
+    return ErrorReason(measured) == ErrorReason(copied) && !measured.ok() ? measured : copied;
+  }
   // A write to a caller who hangs up comes back when gRPC has got rid of what it holds, which a
   // caller who reads nothing puts off until the connection is given up. When all that runs is
   // cancelled, a write that blocks is broken off, which tells the caller no reason.
