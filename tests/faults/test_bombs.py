@@ -456,7 +456,7 @@ class TestStore:
   def test_layers_that_are_copied_for_each_one_above(self, into_store, below):
     """vfs has all files of the layers below in each layer."""
     lowest = {
-        "files": lambda: gzipped([*(header(b"%d" % n) for n in range(40_000)), END]),
+        "files": lambda: gzipped([*(header(b"%d" % n) for n in range(30_000)), END]),
         "zeros": lambda: gzipped(big_file(1010)),
         "attributes": lambda: gzipped([*(xattrs(40, b"%d" % n) for n in range(1000)), END]),
     }[below]()

@@ -22,7 +22,7 @@ class LayerBudget {
   // trees, those that are links and small files most of all have 60 bytes for each entry (zstd -9;
   // modules of Node.js), others 1000 and more; headers alone, as of a layer that deletes all
   // `*.pyc` of a tree, 12, and such layers are what the free ones are for.
-  static constexpr int64_t kFreeEntries = 50'000;
+  static constexpr int64_t kFreeEntries = 40'000;
   static constexpr int64_t kEntryBlobBytes = 32;
   // What the service does for a worker takes as long as so many entries.
   static constexpr int64_t kEntriesOfCall = 3;
@@ -35,7 +35,7 @@ class LayerBudget {
   // 2 KiB for each entry.
   static constexpr int64_t kFreeCopiedBytes = int64_t{2} << 30;
   static constexpr int64_t kCopiedRatio = 2048;
-  static constexpr int64_t kFreeCopiedEntries = 50'000;
+  static constexpr int64_t kFreeCopiedEntries = 40'000;
   static constexpr int64_t kCopiedEntryBlobBytes = 16;
 
   // So many extended attributes take as long as an entry, and so many parts of a sparse file, each

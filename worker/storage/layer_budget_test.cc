@@ -20,7 +20,7 @@ TEST(LayerBudget, SoMuchIsFree) {
   EXPECT_OK(budget.TakeDescription(LayerBudget::kFreeDescriptionBytes));
   EXPECT_THAT(budget.TakeEntries(1),
               StatusIs(absl::StatusCode::kResourceExhausted,
-                       HasSubstr("came as 0 bytes: 50001 entries (100%) of what")));
+                       HasSubstr("came as 0 bytes: 40001 entries (100%) of what")));
   EXPECT_THAT(budget.TakeDescription(LayerBudget::kDescriptionRatio),
               StatusIs(absl::StatusCode::kResourceExhausted, HasSubstr("headers of more than")));
 }
