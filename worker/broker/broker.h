@@ -119,8 +119,8 @@ class Broker {
 
   // Makes a device node (`type` S_IFCHR or S_IFBLK) of root's, with the mode 0600: where the
   // place's makes_devices is set. `path` is as in broker.MakeDevice, in a staging directory. False
-  // where the service may not make it. Errors: NOT_FOUND; ALREADY_EXISTS; RESOURCE_EXHAUSTED
-  // (LIMIT_EXCEEDED, DISK_FULL).
+  // where the service may not make it. Errors: NOT_FOUND; ALREADY_EXISTS; PERMISSION_DENIED
+  // (PATH_DENIED); RESOURCE_EXHAUSTED (LIMIT_EXCEEDED, DISK_FULL).
   virtual absl::StatusOr<bool> MakeDevice(broker::Place place, absl::string_view path, mode_t type,
                                           dev_t device) = 0;
 

@@ -38,9 +38,16 @@ class BlobCopier {
             std::move(format),
             [&pool](std::function<void()> task) { pool.Schedule(std::move(task)); }, pool.size()),
         diff_digests_(from, plan),
-        context_{from,        to,           plan.layers, plan.recipients,
-                 compressor_, pairing_,     expansion_,  [this] { return StopIfFailed(); },
-                 known,       diff_digests_} {
+        context_{.from = from,
+                 .to = to,
+                 .policy = plan.layers,
+                 .recipients = plan.recipients,
+                 .compressor = compressor_,
+                 .pairing = pairing_,
+                 .expansion = expansion_,
+                 .check = [this] { return StopIfFailed(); },
+                 .known = known,
+                 .diff_digests = diff_digests_} {
     if (const std::optional<int64_t> came_as = from.CameAs(); came_as.has_value()) {
       expansion_->SetSize(*came_as);
     }

@@ -6,7 +6,6 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
-#include "absl/strings/string_view.h"
 #include "absl/synchronization/mutex.h"
 
 namespace holkas {
@@ -66,7 +65,7 @@ class LayerBudget {
   // what came counts for that.
   absl::Status TakeStoredAgain(int64_t bytes);
 
-  // What was taken is taken later.
+  // Of a layer that waits: what was taken when it came is taken again when it is unpacked.
   void GiveBack(int64_t entries, int64_t described_bytes);
 
  private:

@@ -56,6 +56,10 @@ timespec TimeOf(const TarEntry& entry) {
                  : timespec{.tv_sec = 0, .tv_nsec = 0};
 }
 
+absl::Status RemoveAt(int parent, const std::string& name) {
+  return Directory(UniqueFd(fcntl(parent, F_DUPFD_CLOEXEC, 0))).Remove(name);
+}
+
 // Times that the file system cannot have are the nearest that it can.
 absl::Status SetTimesOf(int fd, const timespec& mtime) {
   const timespec times[2] = {mtime, mtime};
@@ -223,7 +227,7 @@ absl::Status LayerUnpacker::MakeWhiteout(const std::string& parent, const std::s
     }
     parent_.reset();
     ASSIGN_OR_RETURN(const int again, OpenParent(parent));
-    return Directory(UniqueFd(fcntl(again, F_DUPFD_CLOEXEC, 0))).Remove(name);
+    return RemoveAt(again, name);
   }
   // What this layer has of the name is not meant: a whiteout is about the layers below.
   if (mknodat(directory, name.c_str(), S_IFCHR, 0) != 0) {
@@ -292,7 +296,7 @@ absl::Status LayerUnpacker::Replace(int parent, const std::string& base, absl::s
   if (errno != EEXIST) {
     return EntryError(errno, verb);
   }
-  RETURN_IF_ERROR(Directory(UniqueFd(fcntl(parent, F_DUPFD_CLOEXEC, 0))).Remove(base));
+  RETURN_IF_ERROR(RemoveAt(parent, base));
   return make() >= 0 ? absl::OkStatus() : EntryError(errno, verb);
 }
 
@@ -393,7 +397,7 @@ absl::Status LayerUnpacker::UnpackDevice(int parent, const std::string& base, mo
   RETURN_IF_ERROR(CountEntry(path_, LayerBudget::kEntriesOfCall));
   struct stat before = {};
   if (fstatat(parent, base.c_str(), &before, AT_SYMLINK_NOFOLLOW) == 0) {
-    RETURN_IF_ERROR(Directory(UniqueFd(fcntl(parent, F_DUPFD_CLOEXEC, 0))).Remove(base));
+    RETURN_IF_ERROR(RemoveAt(parent, base));
   } else if (errno != ENOENT) {
     return EntryError(errno, "make");
   }

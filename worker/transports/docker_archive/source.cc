@@ -114,6 +114,7 @@ class DockerArchiveSource : public ImageSource {
     if (layer.compression == Compression::kNone) {
       return bytes;
     }
+    // The archive was asked before what it becomes, which bounds all layers together.
     return DecompressingSource::New(std::move(bytes), layer.compression);
   }
 
