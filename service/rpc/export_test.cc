@@ -85,6 +85,19 @@ TEST_F(ExportTest, ALargerArchiveThanMayBeEndsTheJob) {
   EXPECT_EQ(bytes_, "");
 }
 
+TEST_F(ExportTest, ALargerArchiveNamesTheLimitWhoeverIsToldFirst) {
+  Start([](FakeWorkerSide& worker) {
+    worker.Begin();
+    WriteAndClose(worker.CreateFile(), std::string((4 << 20) + 1, 'x'));
+    // What holkasd told it, as far as a worker passes it on.
+    worker.Finish(MakeError(StatusCode::kResourceExhausted, "SPOOL_QUOTA_EXCEEDED", "too large"));
+    return CleanExit();
+  });
+  const absl::Status status = Export(ExportOf("docker://localhost/a:1"));
+  EXPECT_EQ(ErrorReason(status), "SPOOL_QUOTA_EXCEEDED");
+  EXPECT_EQ(ErrorMetadata(status)["limit"], "max_archive_bytes");
+}
+
 TEST_F(ExportTest, AWorkerThatFillsTheDiskIsKilledWhileItWrites) {
   Start([](FakeWorkerSide& worker) {
     worker.Begin();

@@ -167,6 +167,13 @@ TEST_F(SifTest, PartitionIsTheLayerAndTheScriptIsInIt) {
                          layer.digest.ToString(), R"(","size":)", tar.size(), "}]}"));
 }
 
+// By which a store judges what it becomes.
+TEST_F(SifTest, CameAsTheFile) {
+  const std::string bytes = SifOf({root_});
+  ASSERT_OK_AND_ASSIGN(const auto source, Open(bytes));
+  EXPECT_EQ(source->CameAs(), static_cast<int64_t>(bytes.size()));
+}
+
 TEST_F(SifTest, WithoutADefinitionBashIsRun) {
   for (const std::vector<Object>& objects : {
            std::vector<Object>{root_},
