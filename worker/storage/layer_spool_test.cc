@@ -17,13 +17,9 @@
 #include "proto/wire/status_macros.h"
 #include "proto/wire/status_matchers.h"
 #include "proto/wire/unique_fd.h"
-#include "worker/blob/compression.h"
-#include "worker/blob/decompressing_source.h"
 #include "worker/blob/read_to_end.h"
 #include "worker/storage/layer_tar_source.h"
 #include "worker/storage/tar_builder.h"
-#include "worker/storage/tar_split.h"
-#include "worker/transports/files/file_source.h"
 
 namespace holkas {
 namespace {
@@ -66,12 +62,9 @@ class LayerSpoolTest : public testing::Test {
     EXPECT_EQ(content.diff_digest, spooled.digest);
     EXPECT_EQ(content.size_bytes, spooled.size_bytes);
     UniqueFd split(open((top_ + stage + "/tar-split.gz").c_str(), O_RDONLY));
-    ASSIGN_OR_RETURN(auto json,
-                     DecompressingSource::New(std::make_unique<FileSource>(std::move(split)),
-                                              Compression::kGzip));
-    LayerTarSource source(Open(stage + "/files"),
-                          std::make_unique<TarSplitReader>(std::move(json)));
-    return ReadToEnd(source);
+    ASSIGN_OR_RETURN(const auto source,
+                     LayerTarSource::Open(Open(stage + "/files"), std::move(split)));
+    return ReadToEnd(*source);
   }
 
   std::vector<std::string> Spooled() const {

@@ -14,7 +14,10 @@
 #include "absl/strings/str_cat.h"
 #include "proto/wire/error.h"
 #include "proto/wire/status_macros.h"
+#include "worker/blob/compression.h"
+#include "worker/blob/decompressing_source.h"
 #include "worker/storage/tar_path.h"
+#include "worker/transports/files/file_source.h"
 
 namespace holkas {
 namespace {
@@ -22,6 +25,15 @@ namespace {
 constexpr uint64_t kFlags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY;
 
 }  // namespace
+
+absl::StatusOr<std::unique_ptr<ByteSource>> LayerTarSource::Open(Directory files,
+                                                                 UniqueFd tar_split) {
+  ASSIGN_OR_RETURN(std::unique_ptr<ByteSource> json,
+                   DecompressingSource::New(std::make_unique<FileSource>(std::move(tar_split)),
+                                            Compression::kGzip));
+  return std::make_unique<LayerTarSource>(std::move(files),
+                                          std::make_unique<TarSplitReader>(std::move(json)));
+}
 
 absl::StatusOr<size_t> LayerTarSource::Read(absl::Span<char> buffer) {
   if (left_bytes_ == 0) {

@@ -19,7 +19,10 @@ namespace holkas {
 // is compared with the size and the checksum that the tar-split has; the whole is not verified.
 class LayerTarSource : public ByteSource {
  public:
-  // `files`: the layer's own files.
+  // `files`: the layer's own files. `tar_split`: its list, compressed by gzip.
+  static absl::StatusOr<std::unique_ptr<ByteSource>> Open(Directory files, UniqueFd tar_split);
+
+  // The same for a list that is decompressed.
   LayerTarSource(Directory files, std::unique_ptr<TarSplitReader> entries)
       : files_(std::move(files)), entries_(std::move(entries)) {}
 

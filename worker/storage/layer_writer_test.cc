@@ -25,15 +25,11 @@
 #include "proto/wire/status_macros.h"
 #include "proto/wire/status_matchers.h"
 #include "proto/wire/unique_fd.h"
-#include "worker/blob/compression.h"
-#include "worker/blob/decompressing_source.h"
 #include "worker/blob/read_to_end.h"
 #include "worker/storage/layer_budget.h"
 #include "worker/storage/layer_rights.h"
 #include "worker/storage/layer_tar_source.h"
 #include "worker/storage/tar_builder.h"
-#include "worker/storage/tar_split.h"
-#include "worker/transports/files/file_source.h"
 
 namespace holkas {
 namespace {
@@ -81,11 +77,9 @@ class LayerWriterTest : public testing::Test {
 
   absl::StatusOr<std::string> PutTogether() {
     UniqueFd split(open((top_ + "/stage/tar-split.gz").c_str(), O_RDONLY));
-    ASSIGN_OR_RETURN(auto json,
-                     DecompressingSource::New(std::make_unique<FileSource>(std::move(split)),
-                                              Compression::kGzip));
-    LayerTarSource source(Open("/stage/files"), std::make_unique<TarSplitReader>(std::move(json)));
-    return ReadToEnd(source, /*step=*/1000);
+    ASSIGN_OR_RETURN(const auto source,
+                     LayerTarSource::Open(Open("/stage/files"), std::move(split)));
+    return ReadToEnd(*source, /*step=*/1000);
   }
 
   std::string PathOf(const std::string& name) const { return top_ + "/stage/files/" + name; }

@@ -7,12 +7,9 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "proto/wire/status_macros.h"
-#include "worker/blob/decompressing_source.h"
 #include "worker/image/manifest.h"
 #include "worker/storage/big_data_name.h"
 #include "worker/storage/layer_tar_source.h"
-#include "worker/storage/tar_split.h"
-#include "worker/transports/files/file_source.h"
 
 namespace holkas {
 namespace {
@@ -83,11 +80,7 @@ absl::StatusOr<std::unique_ptr<ByteSource>> Store::OpenLayerTar(const std::strin
   ASSIGN_OR_RETURN(UniqueFd tar_split, graph_root_.OpenFile(absl::StrCat(driver_name(), "-layers/",
                                                                          layer_id, ".tar-split.gz"),
                                                             O_RDONLY));
-  ASSIGN_OR_RETURN(std::unique_ptr<ByteSource> json,
-                   DecompressingSource::New(std::make_unique<FileSource>(std::move(tar_split)),
-                                            Compression::kGzip));
-  return std::make_unique<LayerTarSource>(std::move(files),
-                                          std::make_unique<TarSplitReader>(std::move(json)));
+  return LayerTarSource::Open(std::move(files), std::move(tar_split));
 }
 
 std::string Store::LayerFilesPath(absl::string_view layer_id) const {

@@ -13,7 +13,6 @@
 #include "proto/wire/error.h"
 #include "proto/wire/status_macros.h"
 #include "worker/blob/copy_bytes.h"
-#include "worker/blob/decompressing_source.h"
 #include "worker/image/image_config.h"
 #include "worker/image/media_types.h"
 #include "worker/storage/copy_tree.h"
@@ -23,8 +22,6 @@
 #include "worker/storage/layer_tar_source.h"
 #include "worker/storage/layer_writer.h"
 #include "worker/storage/store_layout.h"
-#include "worker/storage/tar_split.h"
-#include "worker/transports/files/file_source.h"
 
 namespace holkas {
 namespace {
@@ -299,11 +296,7 @@ absl::StatusOr<std::unique_ptr<ByteSource>> StoredImageDestination::OpenStagedTa
   ASSIGN_OR_RETURN(const Directory stage, staging_->directory().OpenDirectory(staged.directory));
   ASSIGN_OR_RETURN(Directory files, stage.OpenDirectory(kStagedFiles));
   ASSIGN_OR_RETURN(UniqueFd tar_split, stage.OpenFile(kStagedTarSplit, O_RDONLY));
-  ASSIGN_OR_RETURN(std::unique_ptr<ByteSource> json,
-                   DecompressingSource::New(std::make_unique<FileSource>(std::move(tar_split)),
-                                            Compression::kGzip));
-  return std::make_unique<LayerTarSource>(std::move(files),
-                                          std::make_unique<TarSplitReader>(std::move(json)));
+  return LayerTarSource::Open(std::move(files), std::move(tar_split));
 }
 
 absl::StatusOr<StagedLayer> StoredImageDestination::StageAgain(const PlannedLayer& planned,
