@@ -24,122 +24,28 @@ constexpr size_t kMaxParts = 64 << 10;
 constexpr size_t kMaxPaxRecords = 4096;
 constexpr absl::string_view kXattrKey = "SCHILY.xattr.";
 
-// Of the header's block: offset and size of each field.
-struct Field {
-  size_t offset;
-  size_t size;
-};
-constexpr Field kName = {0, 100};
-constexpr Field kMode = {100, 8};
-constexpr Field kUid = {108, 8};
-constexpr Field kGid = {116, 8};
-constexpr Field kSize = {124, 12};
-constexpr Field kMtime = {136, 12};
-constexpr Field kChecksum = {148, 8};
-constexpr Field kType = {156, 1};
-constexpr Field kLinkName = {157, 100};
-constexpr Field kMagic = {257, 8};
-constexpr Field kMajor = {329, 8};
-constexpr Field kMinor = {337, 8};
-constexpr Field kPrefix = {345, 155};
-constexpr absl::string_view kPosixMagic = {"ustar\0", 6};
-constexpr absl::string_view kGnuMagic = {"ustar  \0", 8};
-constexpr Field kGnuAtime = {345, 12};
-constexpr Field kGnuCtime = {357, 12};
-// Of a format of its own, whose prefix is shorter.
-constexpr Field kStarMark = {508, 4};
-constexpr absl::string_view kStarMagic = {"tar\0", 4};
-// Of old GNU sparse files.
-constexpr Field kSparseTable = {386, size_t{4} * 24};
-constexpr Field kIsExtended = {482, 1};
-constexpr Field kRealSize = {483, 12};
-// Of the blocks that follow them.
-constexpr Field kMoreTable = {0, size_t{21} * 24};
-constexpr Field kMoreIsExtended = {504, 1};
-constexpr size_t kPartBytes = 24;
-constexpr size_t kPartNumberBytes = 12;
-
-absl::Status Invalid(absl::string_view why) {
-  return MakeError(absl::StatusCode::kFailedPrecondition, "INVALID_LAYER",
-                   absl::StrCat("read tar: ", why));
-}
-
 absl::Status LimitExceeded(absl::string_view what) {
   return MakeError(absl::StatusCode::kResourceExhausted, "LIMIT_EXCEEDED",
                    absl::StrCat("read tar: ", what));
 }
 
-absl::string_view Get(absl::string_view block, Field field) {
-  return block.substr(field.offset, field.size);
-}
-
-// Up to the first NUL.
-absl::string_view GetText(absl::string_view block, Field field) {
-  const absl::string_view text = Get(block, field);
-  return text.substr(0, text.find('\0'));
-}
-
-// Big-endian two's complement, behind a bit that says so.
-std::optional<int64_t> ParseBinary(absl::string_view text) {
-  const bool negative = (text[0] & 0x40) != 0;
-  const uint8_t fill = negative ? 0xff : 0;
-  uint64_t value = negative ? ~uint64_t{0} : 0;
-  for (size_t i = 0; i < text.size(); ++i) {
-    uint8_t byte = static_cast<uint8_t>(text[i]);
-    if (i == 0) {
-      byte = static_cast<uint8_t>((byte & 0x7f) | (negative ? 0x80 : 0));
-    }
-    if (i + 8 < text.size() && byte != fill) {
-      return std::nullopt;
-    }
-    value = (value << 8) | byte;
-  }
-  const int64_t result = static_cast<int64_t>(value);
-  return (result < 0) == negative ? std::optional<int64_t>(result) : std::nullopt;
-}
-
-std::optional<int64_t> ParseNumber(absl::string_view text) {
-  if (!text.empty() && (text[0] & 0x80) != 0) {
-    return ParseBinary(text);
-  }
-  const auto is_blank = [](char c) { return c == ' ' || c == '\0'; };
-  while (!text.empty() && is_blank(text.front())) {
-    text.remove_prefix(1);
-  }
-  int64_t value = 0;
-  size_t i = 0;
-  for (; i < text.size() && !is_blank(text[i]); ++i) {
-    if (text[i] < '0' || text[i] > '7' || value > kMaxSizeBytes) {
-      return std::nullopt;
-    }
-    value = value * 8 + (text[i] - '0');
-  }
-  return value;
-}
-
-absl::StatusOr<int64_t> GetNumber(absl::string_view block, Field field, absl::string_view what) {
-  const std::optional<int64_t> number = ParseNumber(Get(block, field));
-  return number.has_value() ? absl::StatusOr<int64_t>(*number)
-                            : Invalid(absl::StrCat(what, " is no number"));
-}
-
 absl::StatusOr<int64_t> CheckSize(int64_t size_bytes) {
   return size_bytes >= 0 && size_bytes <= kMaxSizeBytes
              ? absl::StatusOr<int64_t>(size_bytes)
-             : Invalid(absl::StrCat("a size of ", size_bytes, " bytes"));
+             : InvalidTar(absl::StrCat("a size of ", size_bytes, " bytes"));
 }
 
 absl::StatusOr<uint32_t> CheckId(int64_t id) {
   // The last one means that there is none.
   return id >= 0 && id < std::numeric_limits<uint32_t>::max()
              ? absl::StatusOr<uint32_t>(static_cast<uint32_t>(id))
-             : Invalid(absl::StrCat("user or group ", id));
+             : InvalidTar(absl::StrCat("user or group ", id));
 }
 
 absl::StatusOr<int64_t> ParsePaxNumber(absl::string_view text) {
   int64_t value = 0;
   return absl::SimpleAtoi(text, &value) ? absl::StatusOr<int64_t>(value)
-                                        : Invalid("a pax record is no number");
+                                        : InvalidTar("a pax record is no number");
 }
 
 // Seconds with a fraction, rounded towards the past.
@@ -152,7 +58,7 @@ absl::StatusOr<TarTime> ParsePaxTime(absl::string_view text) {
     digits.resize(9, '0');
     ASSIGN_OR_RETURN(nanoseconds, ParsePaxNumber(digits));
     if (nanoseconds < 0) {
-      return Invalid("a pax record is no time");
+      return InvalidTar("a pax record is no time");
     }
   }
   const bool is_past = absl::StartsWith(text, "-") && nanoseconds > 0;
@@ -163,64 +69,10 @@ absl::StatusOr<TarTime> ParsePaxTime(absl::string_view text) {
   return TarTime{seconds, static_cast<int32_t>(nanoseconds)};
 }
 
-// What GNU's headers have where others have the rest of a name.
-void ReadGnuTime(absl::string_view block, Field field, std::optional<TarTime>& time,
-                 TarHeaderFields& header) {
-  if (Get(block, field)[0] == 0) {
-    return;
-  }
-  const std::optional<int64_t> seconds = ParseNumber(Get(block, field));
-  header.is_ambiguous |= !seconds.has_value();
-  time = TarTime{seconds.value_or(0)};
-}
-
-int64_t ReadDevice(absl::string_view block, Field field, TarHeaderFields& header) {
-  const std::optional<int64_t> number = ParseNumber(Get(block, field));
-  header.is_ambiguous |= !number.has_value();
-  return number.value_or(0);
-}
-
-TarHeaderFields ReadFields(absl::string_view block, char type, int64_t mode) {
-  TarHeaderFields header;
-  header.type = type;
-  header.mode = mode;
-  const absl::string_view magic = Get(block, kMagic);
-  const bool is_gnu = magic == kGnuMagic;
-  if (is_gnu || absl::StartsWith(magic, kPosixMagic)) {
-    header.device_major = ReadDevice(block, kMajor, header);
-    header.device_minor = ReadDevice(block, kMinor, header);
-  }
-  if (is_gnu) {
-    ReadGnuTime(block, kGnuAtime, header.atime, header);
-    ReadGnuTime(block, kGnuCtime, header.ctime, header);
-  } else {
-    header.is_ambiguous |= Get(block, kStarMark) == kStarMagic;
-  }
-  return header;
-}
-
 void ReadPaxTime(absl::string_view text, std::optional<TarTime>& time, TarHeaderFields& header) {
   const absl::StatusOr<TarTime> parsed = ParsePaxTime(text);
   header.is_ambiguous |= !parsed.ok();
   time = parsed.value_or(TarTime());
-}
-
-bool IsZero(absl::string_view block) {
-  return std::all_of(block.begin(), block.end(), [](char c) { return c == 0; });
-}
-
-// The checksum is of bytes, or, by some old programs, of signed characters.
-bool HasChecksum(absl::string_view block) {
-  const std::optional<int64_t> wanted = ParseNumber(Get(block, kChecksum));
-  int64_t of_bytes = 0;
-  int64_t of_chars = 0;
-  for (size_t i = 0; i < block.size(); ++i) {
-    const bool is_own = i >= kChecksum.offset && i < kChecksum.offset + kChecksum.size;
-    const char c = is_own ? ' ' : block[i];
-    of_bytes += static_cast<uint8_t>(c);
-    of_chars += static_cast<signed char>(c);
-  }
-  return wanted == of_bytes || wanted == of_chars;
 }
 
 std::optional<TarEntry::Kind> KindOf(char type) {
@@ -319,7 +171,7 @@ absl::Status TarStream::Append(absl::string_view data) {
 
 absl::Status TarStream::EndContent(int64_t size_bytes) {
   if (state_ != State::kContent || offset_ != 0 || entry_.is_sparse || left_bytes_ != size_bytes) {
-    return Invalid("the content of another entry");
+    return InvalidTar("the content of another entry");
   }
   left_bytes_ = 0;
   return EndEntry();
@@ -332,7 +184,7 @@ absl::Status TarStream::Finish() {
       (state_ == State::kHeader && gathered_.empty()) || state_ == State::kPadding;
   const bool may_end = state_ == State::kTrailer ||
                        (is_between && long_name_.empty() && long_link_.empty() && pax_.empty());
-  return may_end ? absl::OkStatus() : Invalid("it ends in the middle of an entry");
+  return may_end ? absl::OkStatus() : InvalidTar("it ends in the middle of an entry");
 }
 
 bool TarStream::GatherBlock(absl::string_view& data) {
@@ -345,17 +197,17 @@ bool TarStream::GatherBlock(absl::string_view& data) {
 absl::Status TarStream::TakeHeader() {
   const std::string block = std::exchange(gathered_, {});
   RETURN_IF_ERROR(handler_.OnRaw(block));
-  if (IsZero(block)) {
+  if (IsZeroTarBlock(block)) {
     if (++zero_blocks_ == 2) {
       state_ = State::kTrailer;
     }
     return absl::OkStatus();
   }
-  if (zero_blocks_ > 0 || !HasChecksum(block)) {
-    return Invalid("no header where one must be");
+  if (zero_blocks_ > 0 || !HasTarChecksum(block)) {
+    return InvalidTar("no header where one must be");
   }
-  const char type = Get(block, kType)[0];
-  ASSIGN_OR_RETURN(int64_t size_bytes, GetNumber(block, kSize, "a size"));
+  const char type = TarBytesOf(block, kTarType)[0];
+  ASSIGN_OR_RETURN(int64_t size_bytes, TarNumberOf(block, kTarSize, "a size"));
   ASSIGN_OR_RETURN(size_bytes, CheckSize(size_bytes));
   if (type == 'x' || type == 'g' || type == 'L' || type == 'K') {
     return BeginExtended(type, size_bytes);
@@ -406,7 +258,7 @@ absl::Status TarStream::TakePax(absl::string_view records) {
     const size_t space = records.find(' ');
     if (space == absl::string_view::npos || !absl::SimpleAtoi(records.substr(0, space), &length) ||
         length <= space + 1 || length > records.size() || records[length - 1] != '\n') {
-      return Invalid("a malformed pax record");
+      return InvalidTar("a malformed pax record");
     }
     if (count == kMaxPaxRecords) {
       return LimitExceeded(absl::StrCat("more than ", kMaxPaxRecords, " pax records of an entry"));
@@ -415,7 +267,7 @@ absl::Status TarStream::TakePax(absl::string_view records) {
     records.remove_prefix(length);
     const size_t equals = record.find('=');
     if (equals == absl::string_view::npos || equals == 0) {
-      return Invalid("a malformed pax record");
+      return InvalidTar("a malformed pax record");
     }
     RETURN_IF_ERROR(TakePaxRecord(record.substr(0, equals), record.substr(equals + 1)));
   }
@@ -428,14 +280,14 @@ absl::Status TarStream::TakePaxRecord(absl::string_view key, absl::string_view v
     ASSIGN_OR_RETURN(const int64_t number, ParsePaxNumber(value));
     const bool is_offset = key == "GNU.sparse.offset";
     if ((pax_parts_.size() % 2 == 0) != is_offset) {
-      return Invalid("a malformed list of a sparse file's parts");
+      return InvalidTar("a malformed list of a sparse file's parts");
     }
     pax_parts_.push_back(number);
     return absl::OkStatus();
   }
   const bool is_xattr = absl::StartsWith(key, kXattrKey);
   if (!is_xattr && value.find('\0') != absl::string_view::npos) {
-    return Invalid("a pax record with a NUL byte");
+    return InvalidTar("a pax record with a NUL byte");
   }
   if (value.empty() && !is_xattr) {
     pax_.erase(std::string(key));
@@ -448,25 +300,25 @@ absl::Status TarStream::TakePaxRecord(absl::string_view key, absl::string_view v
 absl::Status TarStream::BeginEntry(absl::string_view block, char type, int64_t size_bytes) {
   const std::optional<TarEntry::Kind> kind = KindOf(type);
   if (!kind.has_value()) {
-    return Invalid(absl::StrCat("an entry of type ", static_cast<int>(type)));
+    return InvalidTar(absl::StrCat("an entry of type ", static_cast<int>(type)));
   }
   entry_ = TarEntry();
   entry_.kind = *kind;
-  const bool is_posix = absl::StartsWith(Get(block, kMagic), kPosixMagic);
-  entry_.name = std::string(GetText(block, kName));
-  if (const absl::string_view prefix = GetText(block, kPrefix); is_posix && !prefix.empty()) {
+  const bool is_posix = absl::StartsWith(TarBytesOf(block, kTarMagic), kTarPosixMagic);
+  entry_.name = std::string(TarTextOf(block, kTarName));
+  if (const absl::string_view prefix = TarTextOf(block, kTarPrefix); is_posix && !prefix.empty()) {
     entry_.name = absl::StrCat(prefix, "/", entry_.name);
   }
-  entry_.link_name = std::string(GetText(block, kLinkName));
-  ASSIGN_OR_RETURN(const int64_t mode, GetNumber(block, kMode, "a mode"));
+  entry_.link_name = std::string(TarTextOf(block, kTarLinkName));
+  ASSIGN_OR_RETURN(const int64_t mode, TarNumberOf(block, kTarMode, "a mode"));
   entry_.mode = static_cast<mode_t>(mode & 07777);
-  entry_.header = ReadFields(block, type, mode);
-  int64_t uid = ParseNumber(Get(block, kUid)).value_or(-1);
-  int64_t gid = ParseNumber(Get(block, kGid)).value_or(-1);
-  ASSIGN_OR_RETURN(entry_.mtime_seconds, GetNumber(block, kMtime, "a time"));
+  entry_.header = ReadTarHeaderFields(block, type, mode);
+  int64_t uid = ParseTarNumber(TarBytesOf(block, kTarUid)).value_or(-1);
+  int64_t gid = ParseTarNumber(TarBytesOf(block, kTarGid)).value_or(-1);
+  ASSIGN_OR_RETURN(entry_.mtime_seconds, TarNumberOf(block, kTarMtime, "a time"));
   if (*kind == TarEntry::Kind::kCharDevice || *kind == TarEntry::Kind::kBlockDevice) {
-    ASSIGN_OR_RETURN(const int64_t major, GetNumber(block, kMajor, "a device"));
-    ASSIGN_OR_RETURN(const int64_t minor, GetNumber(block, kMinor, "a device"));
+    ASSIGN_OR_RETURN(const int64_t major, TarNumberOf(block, kTarMajor, "a device"));
+    ASSIGN_OR_RETURN(const int64_t minor, TarNumberOf(block, kTarMinor, "a device"));
     entry_.device_major = static_cast<uint32_t>(major);
     entry_.device_minor = static_cast<uint32_t>(minor);
   }
@@ -546,10 +398,10 @@ absl::Status TarStream::BeginEntry(absl::string_view block, char type, int64_t s
     if (parts_in_content) {
       state_ = State::kSparseList;
       lines_ = 0;
-      return left_bytes_ > 0 ? absl::OkStatus() : Invalid("a sparse file without its parts");
+      return left_bytes_ > 0 ? absl::OkStatus() : InvalidTar("a sparse file without its parts");
     }
     if (numbers.size() % 2 != 0) {
-      return Invalid("a malformed list of a sparse file's parts");
+      return InvalidTar("a malformed list of a sparse file's parts");
     }
     for (size_t i = 0; i < numbers.size(); i += 2) {
       RETURN_IF_ERROR(AddPart(numbers[i], numbers[i + 1]));
@@ -562,10 +414,11 @@ absl::Status TarStream::BeginEntry(absl::string_view block, char type, int64_t s
 
 absl::Status TarStream::ReadOldSparse(absl::string_view block) {
   entry_.is_sparse = true;
-  ASSIGN_OR_RETURN(const int64_t real_size, GetNumber(block, kRealSize, "a size"));
+  ASSIGN_OR_RETURN(const int64_t real_size, TarNumberOf(block, kTarRealSize, "a size"));
   ASSIGN_OR_RETURN(entry_.size_bytes, CheckSize(real_size));
-  RETURN_IF_ERROR(AddOldParts(Get(block, kSparseTable), kSparseTable.size / kPartBytes));
-  if (Get(block, kIsExtended)[0] != 0) {
+  RETURN_IF_ERROR(
+      AddOldParts(TarBytesOf(block, kTarSparseTable), kTarSparseTable.size / kTarPartBytes));
+  if (TarBytesOf(block, kTarIsExtended)[0] != 0) {
     state_ = State::kSparseBlock;
     return absl::OkStatus();
   }
@@ -575,19 +428,21 @@ absl::Status TarStream::ReadOldSparse(absl::string_view block) {
 absl::Status TarStream::TakeSparseBlock() {
   const std::string block = std::exchange(gathered_, {});
   RETURN_IF_ERROR(handler_.OnRaw(block));
-  RETURN_IF_ERROR(AddOldParts(Get(block, kMoreTable), kMoreTable.size / kPartBytes));
-  return Get(block, kMoreIsExtended)[0] != 0 ? absl::OkStatus() : StartContent();
+  RETURN_IF_ERROR(
+      AddOldParts(TarBytesOf(block, kTarMoreTable), kTarMoreTable.size / kTarPartBytes));
+  return TarBytesOf(block, kTarMoreIsExtended)[0] != 0 ? absl::OkStatus() : StartContent();
 }
 
 absl::Status TarStream::AddOldParts(absl::string_view table, size_t count) {
   for (size_t i = 0; i < count; ++i) {
-    const absl::string_view part = table.substr(i * kPartBytes, kPartBytes);
+    const absl::string_view part = table.substr(i * kTarPartBytes, kTarPartBytes);
     if (part[0] == 0) {
       return absl::OkStatus();
     }
-    ASSIGN_OR_RETURN(const int64_t offset, GetNumber(part, {0, kPartNumberBytes}, "an offset"));
+    ASSIGN_OR_RETURN(const int64_t offset,
+                     TarNumberOf(part, {0, kTarPartNumberBytes}, "an offset"));
     ASSIGN_OR_RETURN(const int64_t size,
-                     GetNumber(part, {kPartNumberBytes, kPartNumberBytes}, "a size"));
+                     TarNumberOf(part, {kTarPartNumberBytes, kTarPartNumberBytes}, "a size"));
     RETURN_IF_ERROR(AddPart(offset, size));
   }
   return absl::OkStatus();
@@ -597,14 +452,14 @@ absl::Status TarStream::AddOldParts(absl::string_view table, size_t count) {
 absl::Status TarStream::TakeSparseList() {
   const absl::string_view list = gathered_;
   if (static_cast<int64_t>(list.size()) > left_bytes_ || list.size() > kMaxHeaderBytes) {
-    return Invalid("a malformed list of a sparse file's parts");
+    return InvalidTar("a malformed list of a sparse file's parts");
   }
   if (lines_ == 0) {
     return absl::OkStatus();
   }
   size_t count = 0;
   if (!absl::SimpleAtoi(list.substr(0, list.find('\n')), &count) || count > kMaxParts) {
-    return Invalid("a malformed list of a sparse file's parts");
+    return InvalidTar("a malformed list of a sparse file's parts");
   }
   return lines_ < 2 * count + 1 ? absl::OkStatus() : ReadPaxParts();
 }
@@ -626,7 +481,7 @@ absl::Status TarStream::AddPart(int64_t offset, int64_t size_bytes) {
   const int64_t end = parts_.empty() ? 0 : parts_.back().offset + parts_.back().size_bytes;
   if (offset < end || size_bytes < 0 || offset > entry_.size_bytes ||
       size_bytes > entry_.size_bytes - offset) {
-    return Invalid("a malformed list of a sparse file's parts");
+    return InvalidTar("a malformed list of a sparse file's parts");
   }
   if (parts_.size() == kMaxParts) {
     return LimitExceeded(absl::StrCat("a sparse file of more than ", kMaxParts, " parts"));
@@ -642,7 +497,7 @@ absl::Status TarStream::StartContent() {
       size_bytes += part.size_bytes;
     }
     if (size_bytes != left_bytes_) {
-      return Invalid("a sparse file's parts are not its content");
+      return InvalidTar("a sparse file's parts are not its content");
     }
     entry_.sparse_parts = std::ssize(parts_);
   }

@@ -14,27 +14,9 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "worker/storage/tar_block.h"
 
 namespace holkas {
-
-// A moment, as tars have it.
-struct TarTime {
-  int64_t seconds = 0;
-  int32_t nanoseconds = 0;
-};
-
-// What a header says, whatever its entry is: for who describes it and does not unpack it.
-struct TarHeaderFields {
-  char type = '0';
-  int64_t mode = 0;
-  int64_t size_bytes = 0;
-  int64_t device_major = 0;
-  int64_t device_minor = 0;
-  std::optional<TarTime> atime;
-  std::optional<TarTime> ctime;
-  // Readers differ about what it says.
-  bool is_ambiguous = false;
-};
 
 // One entry of a tar: what its header says, with what the extended headers before it say instead.
 struct TarEntry {
