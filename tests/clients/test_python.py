@@ -56,7 +56,8 @@ def source_environment():
 
 def test_its_own_tests_pass(python, tmp_path):
   run([python, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", CLIENT,
-       "--basetemp", tmp_path / "files", "-c", CLIENT / "pyproject.toml", CLIENT / "tests"], env=source_environment(), timeout=300).ok()
+       "--basetemp", tmp_path / "files", "-c", CLIENT / "pyproject.toml", CLIENT / "tests"],
+      env=source_environment(), timeout=300).ok()
 
 
 def test_its_type_hints_are_strict(mypy):

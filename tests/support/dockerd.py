@@ -13,7 +13,7 @@ import pytest
 
 from support import nginx
 from support.programs import run
-from support.removal import remove_tree
+from support.removal import remove_tree, unmount
 
 DOCKERD = shutil.which("dockerd", path="/usr/sbin:/usr/bin:/sbin:/bin")
 # Another one may come first in PATH.
@@ -69,18 +69,13 @@ class Dockerd:
       except ProcessLookupError:
         pass
     self.process.wait()
-    self._unmount()
+    # What a daemon that was killed leaves mounted: its directory, on itself.
+    for directory in (self.data, self.directory):
+      unmount(directory)
     for stale in (self.directory / "pid", self.socket):
       stale.unlink(missing_ok=True)
     # It would take another process of the number for its containerd.
     shutil.rmtree(self.directory / "exec", ignore_errors=True)
-
-  def _unmount(self):
-    """What a daemon that was killed leaves mounted: its directory, on itself."""
-    mounts = pathlib.Path("/proc/self/mounts").read_text()
-    for point in reversed([line.split()[1] for line in mounts.splitlines()]):
-      if point.startswith((str(self.data), str(self.directory))):
-        subprocess.run(["umount", "-l", point], check=False)
 
   def _containerd(self):
     try:

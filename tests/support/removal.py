@@ -17,9 +17,9 @@ def remove_tree(path):
   Never follows a link, and touches nothing where something stays mounted. What cannot be removed
   stays, and is no error. Of users' stores, files of their other ids go as Podman reaches them.
   """
-  path = pathlib.Path(os.path.realpath(os.path.dirname(os.path.abspath(path))), os.path.basename(path))
-  for mount in reversed(mounts_at(path)):
-    _run("umount", "--lazy", "--no-canonicalize", mount)
+  path = os.path.abspath(path)
+  path = pathlib.Path(os.path.realpath(os.path.dirname(path)), os.path.basename(path))
+  unmount(path)
   if mounts_at(path):
     return
   remove = ("rm", "-rf", "--one-file-system", "--", path)
@@ -28,6 +28,12 @@ def remove_tree(path):
   _run("chmod", "-R", "u+rwX", "--", path)
   if not _run(*remove) and os.geteuid() != 0 and shutil.which("podman"):
     _run("podman", "unshare", *remove)
+
+
+def unmount(path):
+  """Takes away what is mounted at or below a path without links; what stays is no error."""
+  for mount in reversed(mounts_at(path)):
+    _run("umount", "--lazy", "--no-canonicalize", mount)
 
 
 def mounts_at(path):

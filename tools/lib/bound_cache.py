@@ -85,7 +85,7 @@ def main():
   parser.add_argument("gibibytes", type=float)
   arguments = parser.parse_args()
   removed = bound(arguments.directory, int(arguments.gibibytes * GIB))
-  if removed:
+  if removed >= GIB // 10:
     print(f"removed {removed / GIB:.1f} GiB that were not used for long from {arguments.directory}",
           file=sys.stderr)
 
